@@ -1,0 +1,43 @@
+# Everything from a fresh clone: `make demo`, `make test`. Needs Python 3.11 or newer, make and git.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+DEMO := demo-changed.jpg
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: .venv/base.stamp  ## change the face of an example picture with the shipped networks
+	@begin=$$(date +%s) && \
+	$(BIN)/facechange swap examples/source.jpg examples/target.jpg --output $(DEMO) \
+		--consent "Nobody in these pictures exists: the project's own model drew them." && \
+	echo "The changed picture is $(CURDIR)/$(DEMO) ($$(($$(date +%s) - begin)) s; both originals are in examples/)."
+
+test: .venv/dev.stamp  ## run the tests (installs PyTorch for the training half)
+	@$(BIN)/python -m pytest
+
+check: .venv/dev.stamp  ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/mypy
+
+clean:  ## remove the environment and every cache
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache $(DEMO)
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "facechange needs Python 3.11 or newer: install one, or name it with make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+		echo "Python cannot make a virtual environment here: install its venv package (Debian: python3-venv)." >&2; exit 1; }
+
+.venv/base.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing facechange into .venv (without PyTorch) ..."
+	@$(INSTALL) --editable .
+	@touch $@
+
+.venv/dev.stamp: .venv/base.stamp
+	@echo "Installing what training and the tests need ..."
+	@$(INSTALL) --editable ".[train,dev]"
+	@touch $@

@@ -1,0 +1,26 @@
+"""High-definition face change: the identity of one face, everything else of another picture.
+
+    changer = facechange.load()
+    changed = changer.change("target.jpg", changer.identify("source.jpg"))
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from facechange.change.changer import Changer
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "load"]
+
+
+def load(model: str | Path | None = None, threads: int | None = None) -> Changer:
+    """A changer with the embedded networks, or with another exported face-change `model`.
+
+    Raises `facechange.core.ModelError` where a graph is missing or is not what its card says.
+    """
+    from facechange.change.changer import load_changer  # late: importing the package stays light
+
+    return load_changer(model, threads)

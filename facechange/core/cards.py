@@ -1,0 +1,53 @@
+"""Model cards: what a graph is, what it learned from, and the hash that proves it is that graph."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from facechange.core.errors import ModelError
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """The JSON beside a graph (`NAME.json` beside `NAME.onnx`)."""
+
+    name: str
+    role: str  # "locator", "identity" or "change"
+    version: str
+    summary: str
+    licence: str
+    sha256: str  # of the graph file
+    size_px: int  # side of the square input; 0 where any size goes
+    parameters: int
+    normalisation: str
+    template: str  # how a face is aligned for it
+    inputs: dict[str, str]  # name: shape, type, range
+    outputs: dict[str, str]
+    data: str
+    training: str
+    limits: str
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write the card as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load_card(path: Path) -> ModelCard:
+    """Read a card; raises `ModelError` where it is missing or broken."""
+    try:
+        return ModelCard(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ModelError(f"{path.name} is missing.", "A graph needs its card beside it; export it again.") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{path.name} is not a readable model card ({error}).", "Export the model again.") from None
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

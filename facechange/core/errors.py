@@ -1,0 +1,60 @@
+"""Errors that a user can act on: one sentence, one remedy, one exit code each."""
+
+
+class FacechangeError(Exception):
+    """Base of every error shown to a user.
+
+    `message` says what is wrong, `remedy` what to do about it; both are plain sentences without a file dump.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+class PictureError(FacechangeError):
+    """A picture is missing, unreadable, truncated, too large or of an unknown kind."""
+
+    exit_code = 3
+
+
+class FaceError(FacechangeError):
+    """No usable face, or the face that was asked for is not there."""
+
+    exit_code = 4
+
+
+class OutputError(FacechangeError):
+    """The result could not be written; nothing partial is left behind."""
+
+    exit_code = 5
+
+
+class ConsentError(FacechangeError):
+    """A change was asked for without a statement of consent."""
+
+    exit_code = 6
+
+
+class ModelError(FacechangeError):
+    """A graph, its card or a checkpoint is missing, corrupt or does not fit."""
+
+    exit_code = 7
+
+
+class TrainingError(FacechangeError):
+    """Training cannot start or had to stop; the message names the last good checkpoint."""
+
+    exit_code = 8
+
+
+class DependencyError(FacechangeError):
+    """A command needs an optional extra that is not installed."""
+
+    exit_code = 9
