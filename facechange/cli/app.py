@@ -1,0 +1,66 @@
+"""The `facechange` command: which commands there are, and how anything that goes wrong is said."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+import typer
+
+from facechange.cli import evaluate, masks, models, swap
+
+EXIT_INTERRUPTED = 130
+EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
+EXIT_MEMORY = 71  # EX_OSERR
+
+app = typer.Typer(
+    help="High-definition face change: the identity of one face, everything else of another picture.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("swap")(swap.swap)
+app.command("masks")(masks.masks)
+app.add_typer(models.app, name="models")
+app.add_typer(evaluate.app, name="evaluate")
+
+
+@app.callback(invoke_without_command=True)
+def root(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+    """High-definition face change: the identity of one face, everything else of another picture."""
+    if version:
+        from facechange import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; every failure ends in one sentence on stderr and an exit code of its own."""
+    try:
+        app(prog_name="facechange")
+    except MemoryError as error:
+        _fail("There is not enough memory for this. Close other programs or use a smaller picture.", EXIT_MEMORY, error)
+    except KeyboardInterrupt as error:
+        _fail("Stopped. No partial file was left.", EXIT_INTERRUPTED, error)
+    except SystemExit as stop:
+        if stop.code == EXIT_INTERRUPTED:  # Typer turns Ctrl-C into this, without a word
+            typer.echo("Stopped. No partial file was left.", err=True)
+        raise
+    except Exception as error:
+        from facechange.core import FacechangeError  # late: it brings NumPy, which help does not need
+
+        if isinstance(error, FacechangeError):
+            _fail(str(error), error.exit_code, error)
+        cause = f"{type(error).__name__}: {error}".splitlines()[0]
+        _fail(f"This is a bug in facechange ({cause}). Report it with what FACECHANGE_DEBUG=1 prints.", EXIT_BUG, error)
+
+
+def _fail(sentence: str, code: int, error: BaseException) -> NoReturn:
+    if os.environ.get("FACECHANGE_DEBUG"):
+        traceback.print_exception(error)
+    typer.echo(sentence, err=True)
+    sys.exit(code)

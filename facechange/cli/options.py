@@ -1,0 +1,21 @@
+"""Arguments and options that several commands share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+OutputOption = Annotated[Path, typer.Option("-o", "--output", help="Where to write the result; its extension decides the format.")]
+ConsentOption = Annotated[
+    str | None, typer.Option("--consent", help="Who agreed to this change and how; stored in the result.", show_default=False)
+]
+FaceOption = Annotated[
+    str,
+    typer.Option("--face", "--face-selector", help="all, largest, left, right, centre, a number from the left, or like:PICTURE."),
+]
+ModelOption = Annotated[
+    Path | None, typer.Option("--model", help="Another exported face-change model (.onnx with its .json card).", show_default=False)
+]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Processors to use; all by default.", show_default=False)]

@@ -1,0 +1,82 @@
+"""Similarity transforms, templates and hulls: pure functions on points in pixels.
+
+A matrix is float64 [2, 3] and maps a picture's pixel centres to a crop's.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+# Five-point template of ArcFace at 112² (Deng et al. 2019): eyes, nose, mouth corners, viewer's left first.
+ARCFACE_POINTS_112 = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+)
+
+
+def estimate_similarity(source: np.ndarray, destination: np.ndarray) -> np.ndarray:
+    """Least-squares rotation, uniform scale and shift from `source` [N, 2] to `destination` [N, 2] (Umeyama 1991)."""
+    source_mean, destination_mean = source.mean(0), destination.mean(0)
+    centred_source, centred_destination = source - source_mean, destination - destination_mean
+    u, singular, vt = np.linalg.svd(centred_destination.T @ centred_source)
+    sign = np.array([1.0, np.sign(np.linalg.det(u @ vt))])
+    rotation = u @ np.diag(sign) @ vt
+    scale = (singular * sign).sum() / max((centred_source**2).sum(), 1e-12)
+    shift = destination_mean - scale * rotation @ source_mean
+    return np.hstack([scale * rotation, shift[:, None]])
+
+
+def identity_crop_matrix(points: np.ndarray, size: int = 112) -> np.ndarray:
+    """Matrix from a picture to the identity network's crop (ArcFace template) for five `points` [5, 2]."""
+    return estimate_similarity(np.asarray(points, np.float64), ARCFACE_POINTS_112 * (size / 112))
+
+
+def ffhq_crop_matrix(points: np.ndarray, size: int) -> np.ndarray:
+    """Matrix from a picture to the FFHQ-style crop of side `size` for five `points` [5, 2].
+
+    The square is centred a tenth of the way from the eyes to the mouth, turned with the face, and as large as in
+    Karras et al. 2019 (2.0 eye distances or 1.8 eye-to-mouth distances on each side of the centre).
+    """
+    points = np.asarray(points, np.float64)
+    eyes, mouth = points[:2].mean(0), points[3:].mean(0)
+    eye_to_eye, eye_to_mouth = points[1] - points[0], mouth - eyes
+    across = eye_to_eye - np.array([-eye_to_mouth[1], eye_to_mouth[0]])  # both agree on the direction of x
+    across /= max(np.hypot(*across), 1e-9)
+    half = max(np.hypot(*eye_to_eye) * 2.0, np.hypot(*eye_to_mouth) * 1.8, 1e-3)
+    centre = eyes + eye_to_mouth * 0.1
+    linear = np.array([across, [-across[1], across[0]]]) * (size / (2 * half))
+    return np.hstack([linear, (np.full(2, (size - 1) / 2) - linear @ centre)[:, None]])
+
+
+def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Apply `matrix` [2, 3] to `points` [..., 2]."""
+    return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+
+
+def invert(matrix: np.ndarray) -> np.ndarray:
+    """The matrix of the way back."""
+    return cv2.invertAffineTransform(matrix)
+
+
+def compose(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The matrix that applies `first`, then `second`."""
+    square = np.vstack([first, [0, 0, 1]])
+    return second @ square
+
+
+def scale_of(matrix: np.ndarray) -> float:
+    """How many crop pixels one picture pixel becomes."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+
+
+def roll_degrees(points: np.ndarray) -> float:
+    """Rotation of the face in the picture plane; positive is clockwise as the viewer sees it."""
+    eye_to_eye = points[1] - points[0]
+    return float(np.degrees(np.arctan2(eye_to_eye[1], eye_to_eye[0])))
+
+
+def hull_mask(points: np.ndarray, size: int) -> np.ndarray:
+    """1 inside the convex hull of `points` [N, 2], 0 outside: uint8 [size, size]."""
+    mask = np.zeros((size, size), np.uint8)
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points).astype(np.int32)), 1)
+    return mask

@@ -1,0 +1,118 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facechange.change import Changer
+from facechange.core import FaceError, ModelError
+from facechange.pictures import as_picture
+from facechange.runtime import load_graph
+
+ORANGE, YELLOW, PINK = (230, 110, 60), (235, 190, 40), (230, 60, 140)
+Draw = Callable[..., np.ndarray]
+
+
+@pytest.fixture
+def crowd(faces_picture: Draw) -> np.ndarray:
+    return faces_picture({(70, 150): ORANGE, (200, 150): YELLOW, (330, 150): PINK})
+
+
+@pytest.fixture
+def person(faces_picture: Draw) -> np.ndarray:
+    return faces_picture({(200, 150): ORANGE}, height=160)
+
+
+def test_identity_has_length_one_and_tells_people_apart(toy_changer: Changer, person: np.ndarray, faces_picture: Draw) -> None:
+    identity = toy_changer.identify(person)
+    assert identity.shape == (512,)
+    assert np.linalg.norm(identity) == pytest.approx(1, abs=1e-5)
+    smaller = toy_changer.identify(faces_picture({(100, 100): ORANGE}))
+    other = toy_changer.identify(faces_picture({(100, 100): YELLOW}))
+    assert identity @ smaller > 0.98 > identity @ other
+
+
+def test_several_sources_average(toy_changer: Changer, faces_picture: Draw) -> None:
+    first, second = (faces_picture({(200, 150): colour}) for colour in (ORANGE, YELLOW))
+    one, two, both = toy_changer.identify(first), toy_changer.identify(second), toy_changer.identify(first, second)
+    np.testing.assert_allclose(both, (one + two) / np.linalg.norm(one + two), atol=1e-6)
+
+
+def test_arrays_paths_and_pil_images_mean_the_same(toy_changer: Changer, person: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "person.png"
+    Image.fromarray(person).save(path)
+    expected = toy_changer.identify(person)
+    for source in (path, str(path), Image.open(path)):
+        np.testing.assert_array_equal(toy_changer.identify(source), expected)
+
+
+def test_every_face_changes_and_the_rest_stays(toy_changer: Changer, crowd: np.ndarray, faces_picture: Draw) -> None:
+    changed = toy_changer.change(crowd, toy_changer.identify(faces_picture({(200, 150): YELLOW})))
+    assert len(changed.faces) == 3
+    assert changed.image.shape == crowd.shape
+    assert changed.image.dtype == np.uint8
+    assert changed.masks == []
+    assert np.abs(changed.image[150, 70].astype(int) - crowd[150, 70]).max() > 20
+    np.testing.assert_array_equal(changed.image[:30], crowd[:30])
+
+
+def test_only_the_chosen_face_changes(toy_changer: Changer, crowd: np.ndarray, person: np.ndarray) -> None:
+    changed = toy_changer.change(crowd, toy_changer.identify(person), toy_changer.select(crowd, "right"))
+    np.testing.assert_array_equal(changed.image[:, :230], crowd[:, :230])
+    assert not np.array_equal(changed.image[:, 230:], crowd[:, 230:])
+
+
+def test_strength_goes_from_the_targets_own_identity_to_the_sources(toy_changer: Changer, person: np.ndarray, faces_picture: Draw) -> None:
+    target = faces_picture({(200, 150): PINK})
+    pink, orange = toy_changer.identify(target), toy_changer.identify(person)
+    at = {strength: toy_changer.change(target, orange, strength=strength).image for strength in (0.0, 0.5, 1.0, 1.3)}
+    np.testing.assert_array_equal(at[0.0], toy_changer.change(target, pink).image)
+    np.testing.assert_array_equal(at[1.0], toy_changer.change(target, orange).image)
+    blue = [int(image[150, 200, 2]) for image in at.values()]
+    assert blue == sorted(blue, reverse=True)
+    assert len(set(blue)) == 4
+    with pytest.raises(ValueError, match="strength"):
+        toy_changer.change(target, orange, strength=1.4)
+
+
+def test_masks_come_coarse_to_fine(toy_changer: Changer, crowd: np.ndarray, person: np.ndarray) -> None:
+    changed = toy_changer.change(crowd, toy_changer.identify(person), with_masks=True)
+    assert [[mask.shape for mask in masks] for masks in changed.masks] == [[(4, 4), (4, 4), (64, 64), (64, 64)]] * 3
+
+
+def test_like_finds_the_person_or_says_that_nobody_is(toy_changer: Changer, crowd: np.ndarray, faces_picture: Draw, tmp_path: Path) -> None:
+    reference = tmp_path / "reference.png"
+    Image.fromarray(faces_picture({(90, 90): YELLOW}, height=140)).save(reference)
+    (face,) = toy_changer.select(crowd, f"like:{reference}")
+    assert 190 < face.box[0] + face.box[2] / 2 < 210
+    Image.fromarray(faces_picture({(90, 90): (110, 20, 10)}, height=140)).save(reference)
+    with pytest.raises(FaceError, match="reference"):
+        toy_changer.select(crowd, f"like:{reference}")
+
+
+def test_sixteen_bits_stay_and_grey_stays_grey(toy_changer: Changer, crowd: np.ndarray, person: np.ndarray) -> None:
+    identity = toy_changer.identify(person)
+    faces = toy_changer.locate(crowd)
+    deep = crowd.astype(np.uint16) * 257 + 3
+    changed = toy_changer.change(deep, identity, faces)
+    assert changed.image.dtype == np.uint16
+    np.testing.assert_array_equal(changed.image[:30], deep[:30])
+    grey = replace(as_picture(crowd[..., 1:2].repeat(3, axis=2)), grey=True)
+    image = toy_changer.change(grey, identity, faces).image
+    assert not np.array_equal(image, grey.pixels)
+    np.testing.assert_array_equal(image[..., 0], image[..., 2])
+
+
+def test_no_face_and_tiny_face_are_said_with_the_file(toy_changer: Changer, faces_picture: Draw, tmp_path: Path) -> None:
+    for height, message in ((0, "No face"), (10, "too small")):
+        path = tmp_path / f"{height}.png"
+        Image.fromarray(faces_picture({(50, 50): ORANGE} if height else {}, height=height)).save(path)
+        with pytest.raises(FaceError, match=f"{path.name}: .*{message}"):
+            toy_changer.identify(path)
+
+
+def test_a_graph_of_another_kind_is_refused(toy_changer: Changer, identity_path: Path) -> None:
+    with pytest.raises(ModelError, match="not a face-change model"):
+        Changer(toy_changer._locator, load_graph(identity_path), load_graph(identity_path))

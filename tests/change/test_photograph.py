@@ -1,0 +1,87 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facechange.change import Changer, change_photograph, publish_mask_sheet
+from facechange.change.mask_sheet import draw_mask_sheet
+from facechange.core import ConsentError, FaceError, OutputError, PictureError
+from facechange.trust import read_statement
+
+ORANGE, YELLOW = (230, 110, 60), (235, 190, 40)
+CONSENT = "Both people in the pictures agreed on 3 May 2025."
+
+
+@pytest.fixture
+def folder(tmp_path: Path, faces_picture: Callable[..., np.ndarray]) -> Path:
+    Image.fromarray(faces_picture({(200, 150): ORANGE}, height=160)).save(tmp_path / "source.png")
+    crowd = Image.fromarray(faces_picture({(80, 150): YELLOW, (300, 150): YELLOW}))
+    exif = Image.Exif()
+    exif[0x010E] = "two people"
+    exif[0x0112] = 6  # turned by a quarter
+    crowd.rotate(90, expand=True).save(tmp_path / "target.jpg", quality=95, exif=exif)
+    crowd.save(tmp_path / "target.png")
+    return tmp_path
+
+
+def test_photograph_is_changed_upright_and_carries_its_statement(toy_changer: Changer, folder: Path) -> None:
+    output = folder / "out.jpg"
+    published = change_photograph(toy_changer, [folder / "source.png"], folder / "target.jpg", output, consent=CONSENT)
+    assert (published.path, published.faces) == (output, 2)
+    with Image.open(output) as image:
+        assert image.size == (400, 300)
+        assert image.getexif()[0x010E] == "two people"
+        assert image.getexif().get(0x0112, 1) == 1
+    statement = read_statement(output)
+    assert statement["consent"] == CONSENT
+    assert statement["model"] == "toy-change 1"
+
+
+def test_lossless_output_keeps_every_pixel_outside_the_crop(toy_changer: Changer, folder: Path) -> None:
+    output = folder / "out.png"
+    target = folder / "target.png"
+    published = change_photograph(toy_changer, [folder / "source.png"], target, output, consent=CONSENT, face="left")
+    before, after = np.asarray(Image.open(target)), np.asarray(Image.open(output))
+    assert published.faces == 1
+    np.testing.assert_array_equal(after[:, 200:], before[:, 200:])
+    assert not np.array_equal(after[:, :200], before[:, :200])
+
+
+def test_nothing_is_read_without_consent_or_a_place_to_write(toy_changer: Changer, folder: Path) -> None:
+    missing = folder / "missing.jpg"
+    with pytest.raises(ConsentError):
+        change_photograph(toy_changer, [missing], missing, folder / "out.png", consent=None)
+    with pytest.raises(OutputError):
+        change_photograph(toy_changer, [missing], missing, folder / "out.docx", consent=CONSENT)
+    with pytest.raises(OutputError, match="one of the pictures"):
+        change_photograph(toy_changer, [missing], folder / "target.png", folder / "target.png", consent=CONSENT)
+    with pytest.raises(PictureError):
+        change_photograph(toy_changer, [missing], missing, folder / "out.png", consent=CONSENT)
+    assert not list(folder.glob("out*"))
+
+
+def test_face_that_is_not_there_names_the_target(toy_changer: Changer, folder: Path) -> None:
+    with pytest.raises(FaceError, match=r"target\.png: There is no face 3"):
+        change_photograph(toy_changer, [folder / "source.png"], folder / "target.png", folder / "out.png", consent=CONSENT, face="3")
+    assert not list(folder.glob("out*"))
+
+
+def test_mask_sheet_is_published_with_its_statement(toy_changer: Changer, folder: Path) -> None:
+    output = folder / "sheet.png"
+    publish_mask_sheet(toy_changer, folder / "source.png", folder / "target.png", output, consent=CONSENT)
+    assert read_statement(output)["consent"] == CONSENT
+    with Image.open(output) as image:
+        assert image.width > image.height > 500
+
+
+def test_sheet_shows_crops_and_masks_in_order() -> None:
+    crops = [np.full((64, 64, 3), value, np.uint8) for value in (10, 20, 30)]
+    masks = [np.full((side, side), value, np.float32) for side, value in ((4, 0.0), (4, 0.2), (8, 0.4), (8, 0.6))]
+    sheet = draw_mask_sheet(*crops, masks)
+    tiles = {value: sheet[..., 0] == value for value in (10, 20, 30, 0, 51, 102, 153)}
+    assert all(tiles[value].sum() >= 64 * 64 for value in (10, 20, 30))
+    columns = {value: int(np.argmax(tiles[value].sum(0) > 100)) for value in (0, 51, 102, 153)}
+    assert columns[0] == columns[51] < columns[102] == columns[153]  # a column a measure
+    assert all(tiles[value].sum() >= 120 * 120 for value in columns)

@@ -1,0 +1,141 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import facechange.change
+from facechange.change import Changer
+from facechange.cli import app
+from facechange.trust import read_statement
+
+ORANGE, YELLOW = (230, 110, 60), (235, 190, 40)
+CONSENT = ("--consent", "Both agreed.")
+
+
+@pytest.fixture
+def run(
+    toy_changer: Changer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """Run the command in `tmp_path` with the toy networks: exit code, stdout, stderr."""
+    monkeypatch.setattr(facechange.change, "load_changer", lambda model, threads: toy_changer)
+    monkeypatch.delenv("FACECHANGE_DEBUG", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["facechange", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            app.main()
+        said = capsys.readouterr()
+        return int(stop.value.code or 0), said.out, said.err
+
+    return invoke
+
+
+@pytest.fixture(autouse=True)
+def pictures(tmp_path: Path, faces_picture: Callable[..., np.ndarray]) -> None:
+    Image.fromarray(faces_picture({(200, 150): ORANGE}, height=160)).save(tmp_path / "a.png")
+    Image.fromarray(faces_picture({(80, 150): YELLOW, (300, 150): YELLOW})).save(tmp_path / "b.png")
+    Image.fromarray(faces_picture({})).save(tmp_path / "empty.png")
+    (tmp_path / "zero.jpg").touch()
+    (tmp_path / "text.png").write_text("not a picture")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "b.png").read_bytes()[:600])
+
+
+def test_swap_writes_the_result_and_says_where(run: Callable, tmp_path: Path) -> None:
+    code, out, err = run("swap", "a.png", "b.png", "-o", "out.png", *CONSENT)
+    assert (code, err) == (0, "")
+    assert out.startswith("out.png: 2 faces changed in ")
+    assert out.count("\n") == 1
+    assert read_statement(tmp_path / "out.png")["consent"] == "Both agreed."
+
+
+def test_swap_takes_several_sources_and_options(run: Callable, tmp_path: Path) -> None:
+    options = ("--face-selector", "like:b.png", "--strength", "0.5", "--keep", "crop", "-v")
+    code, out, err = run("swap", "a.png", "a.png", "b.png", "--output", "out.webp", *CONSENT, *options)
+    assert code == 0
+    assert "1 face changed" in out
+    assert "toy-change 1" in err
+
+
+def test_masks_writes_a_sheet(run: Callable, tmp_path: Path) -> None:
+    code, _, _ = run("masks", "a.png", "b.png", "-o", "sheet.png", *CONSENT)
+    assert code == 0
+    assert Image.open(tmp_path / "sheet.png").width > 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("a.png", "b.png", "-o", "out.png"), 6, "agreed"),
+        (("a.png", "b.png", "-o", "out.png", "--consent", " "), 6, "agreed"),
+        (("a.png", "b.png", "-o", "out.xyz", *CONSENT), 5, "out.xyz"),
+        (("a.png", "b.png", "-o", "nowhere/out.png", *CONSENT), 5, "nowhere"),
+        (("a.png", "b.png", "-o", "b.png", *CONSENT), 5, "b.png"),
+        (("none.png", "b.png", "-o", "out.png", *CONSENT), 3, "none.png"),
+        (("a.png", "zero.jpg", "-o", "out.png", *CONSENT), 3, "zero.jpg"),
+        (("a.png", "text.png", "-o", "out.png", *CONSENT), 3, "text.png"),
+        (("a.png", "cut.png", "-o", "out.png", *CONSENT), 3, "cut.png"),
+        (("a.png", ".", "-o", "out.png", *CONSENT), 3, "folder"),
+        (("empty.png", "b.png", "-o", "out.png", *CONSENT), 4, "empty.png"),
+        (("a.png", "empty.png", "-o", "out.png", *CONSENT), 4, "empty.png"),
+        (("a.png", "b.png", "-o", "out.png", *CONSENT, "--face", "7"), 4, "no face 7"),
+        (("a.png", "b.png", "-o", "out.png", *CONSENT, "--face", "boss"), 4, "boss"),
+        (("a.png", "b.png", "-o", "out.png", *CONSENT, "--face", "like:none.png"), 3, "none.png"),
+        (("a.png", "b.png", "-o", "out.png", *CONSENT, "--strength", "2"), 2, "strength"),
+        (("a.png", "-o", "out.png", *CONSENT), 2, "argument"),
+    ],
+)
+def test_bad_input_ends_in_a_sentence_a_code_and_no_file(
+    run: Callable, tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    before = set(tmp_path.iterdir())
+    stopped, out, err = run("swap", *arguments)
+    assert (stopped, out) == (code, "")
+    assert words.lower() in err.lower()
+    assert "Traceback" not in err
+    assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [(KeyboardInterrupt(), 130, "Stopped"), (MemoryError(), 71, "memory"), (ZeroDivisionError("secret\nlines"), 70, "bug")],
+)
+def test_interruption_memory_and_bugs(run: Callable, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, words: str) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(facechange.change, "load_changer", fail)
+    stopped, _, err = run("swap", "a.png", "b.png", "-o", "out.png", *CONSENT)
+    assert stopped == code
+    assert words in err
+    assert err.count("\n") == 1
+    if code == 70:
+        monkeypatch.setenv("FACECHANGE_DEBUG", "1")
+        assert "Traceback" in run("swap", "a.png", "b.png", "-o", "out.png", *CONSENT)[2]
+
+
+def test_models_list_names_every_role(run: Callable) -> None:
+    code, out, _ = run("models", "list")
+    assert code == 0
+    assert all(role in out for role in ("locator", "identity", "change"))
+
+
+def test_help_and_version_load_nothing_heavy() -> None:
+    program = (
+        "import sys; sys.argv = ['facechange', {!r}]\n"
+        "from facechange.cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert not stop.code\n"
+        "heavy = {{'cv2', 'numpy', 'onnxruntime', 'PIL', 'torch'}} & set(sys.modules); assert not heavy, heavy"
+    )
+    for option in ("--help", "--version"):
+        subprocess.run([sys.executable, "-c", program.format(option)], check=True, capture_output=True, timeout=60)
+
+
+def test_a_change_never_imports_pytorch() -> None:
+    program = "import facechange, facechange.change, sys; assert not {'torch', 'onnx'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, timeout=60)

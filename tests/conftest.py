@@ -1,0 +1,115 @@
+"""Toy networks with the contracts of the real ones, so that the main job is tested without trained weights.
+
+A "face" is an orange oval; its identity is its colour. The toy change paints the identity's colour into the middle of
+the crop and its finest mask says where it did not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from facechange.change import Changer
+from facechange.core import Face, ModelCard, hash_file
+from facechange.runtime import Graph, load_graph
+
+CHANGE_SIZE = 64
+COLOURS = np.random.default_rng(0).normal(size=(3, 512)).astype(np.float32)  # colour to identity
+
+
+class ToyLocator:
+    """Finds what is much redder than blue; the points are where a face's would be in such an oval."""
+
+    def locate(self, image: np.ndarray) -> list[Face]:
+        reddish = (image[..., 0].astype(int) - image[..., 2] > 60).astype(np.uint8)
+        _, _, boxes, _ = cv2.connectedComponentsWithStats(reddish)
+        shares = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
+        faces = [Face((x, y, w, h), (shares * (w, h) + (x, y)).astype(np.float32), 0.9) for x, y, w, h, area in boxes[1:] if area > 9]
+        return sorted(faces, key=lambda face: -face.size_px)
+
+
+def draw_faces(centres: dict[tuple[int, int], tuple[int, int, int]], size: tuple[int, int] = (400, 300), height: int = 80) -> np.ndarray:
+    """A picture [H, W, 3] uint8 of `size` (width, height) with an oval of a colour at each of `centres`."""
+    columns, rows = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
+    image = np.stack([80 + columns * 60 // size[0], 100 + rows * 60 // size[1], np.full_like(rows, 120)], -1).astype(np.uint8)
+    for centre, colour in centres.items():
+        cv2.ellipse(image, centre, (height * 3 // 8, height // 2), 0, 0, 360, colour, -1)
+    return image
+
+
+def save_graph(path: Path, nodes: list[onnx.NodeProto], inputs: dict, outputs: list[str], constants: dict, **card: object) -> Path:
+    """Write a float32 ONNX graph and its card."""
+    graph = helper.make_graph(
+        nodes,
+        path.stem,
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    path.write_bytes(model.SerializeToString())
+    texts = dict.fromkeys(("summary", "normalisation", "template", "data", "training", "limits"), "toy")
+    facts = {"name": f"toy-{path.stem}", "role": path.stem, "version": "1", "licence": "Apache-2.0", "size_px": 0, "parameters": 0}
+    described = {**texts, **facts, "inputs": {}, "outputs": {}, "sha256": hash_file(path), **card}
+    ModelCard(**described).save(path.with_suffix(".json"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def identity_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    middle = np.zeros((1, 1, 112, 112), np.float32)
+    middle[..., 40:90, 40:72] = 1 / (50 * 32)
+    nodes = [
+        helper.make_node("Mul", ["crop", "middle"], ["weighted"]),
+        helper.make_node("ReduceSum", ["weighted", "axes"], ["colour"], keepdims=0),
+        helper.make_node("MatMul", ["colour", "colours"], ["vector"]),
+        helper.make_node("LpNormalization", ["vector"], ["identity"], axis=1),
+    ]
+    constants = {"middle": middle, "axes": np.array([2, 3]), "colours": COLOURS}
+    path = tmp_path_factory.mktemp("graphs") / "identity.onnx"
+    return save_graph(path, nodes, {"crop": ["n", 3, 112, 112]}, ["identity"], constants, metrics={"same_person_cosine": 0.9})
+
+
+@pytest.fixture(scope="session")
+def change_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Paints 0.8 of the identity's colour into a round middle; masks at 4² and 64², two a block."""
+    rows, columns = np.indices((CHANGE_SIZE, CHANGE_SIZE))
+    distance = np.hypot(rows - 31.5, columns - 31.5)
+    painted = (1 / (1 + np.exp((distance - 16) * 2))).astype(np.float32)[None, None]
+    nodes = [
+        helper.make_node("MatMul", ["identity", "back"], ["colour"]),
+        helper.make_node("LpNormalization", ["colour"], ["direction"], axis=1),
+        helper.make_node("Unsqueeze", ["direction", "axes"], ["pixel"]),
+        helper.make_node("Sub", ["pixel", "target"], ["difference"]),
+        helper.make_node("Mul", ["difference", "painted"], ["paint"]),
+        helper.make_node("Add", ["target", "paint"], ["changed"]),
+        *(helper.make_node("Identity", [f"constant_{name}"], [name]) for name in ("mask_64_1", "mask_64_2", "mask_4_1", "mask_4_2")),
+    ]
+    small = cv2.resize(1 - painted[0, 0], (4, 4), interpolation=cv2.INTER_AREA)[None, None]
+    masks = {"mask_64_1": 1 - painted, "mask_64_2": 1 - painted, "mask_4_1": small, "mask_4_2": small}
+    constants = {"back": np.linalg.pinv(COLOURS).astype(np.float32), "axes": np.array([2, 3]), "painted": painted}
+    constants |= {f"constant_{name}": mask for name, mask in masks.items()}
+    path = tmp_path_factory.mktemp("graphs") / "change.onnx"
+    inputs = {"target": ["n", 3, CHANGE_SIZE, CHANGE_SIZE], "identity": ["n", 512]}
+    return save_graph(path, nodes, inputs, ["changed", *masks], constants, size_px=CHANGE_SIZE)
+
+
+@pytest.fixture(scope="session")
+def toy_changer(identity_path: Path, change_path: Path) -> Changer:
+    return Changer(ToyLocator(), load_graph(identity_path, 1), load_graph(change_path, 1))
+
+
+@pytest.fixture(scope="session")
+def change_graph(change_path: Path) -> Graph:
+    return load_graph(change_path, 1)
+
+
+@pytest.fixture(scope="session")
+def faces_picture() -> Callable[..., np.ndarray]:
+    return draw_faces
