@@ -1,0 +1,44 @@
+"""`facechange data`: make training data of pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facechange.cli.console import counting
+
+app = typer.Typer(help="Prepare pictures for training.", no_args_is_help=True)
+
+
+@app.callback()
+def data() -> None:
+    """Prepare pictures for training."""
+
+
+@app.command("prepare")
+def prepare(
+    source: Annotated[Path, typer.Argument(help="A folder of pictures, or a .jsonl of landmarks with its tar shards beside it.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the aligned shards.")],
+    size: Annotated[int, typer.Option(min=64, max=2048, help="Side of the aligned crops in pixels.")] = 256,
+    smallest_face: Annotated[int, typer.Option(min=16, help="Leave out faces smaller than this many pixels.")] = 64,
+) -> None:
+    """Align every face as in FFHQ and pack the crops; a rerun continues where the last one ended."""
+    from facechange.cli.extras import need_training
+
+    need_training()
+    from facechange.training.prepare import needs_locator, prepare_shards
+
+    locate = None
+    if needs_locator(source):
+        from facechange.faces import FaceLocator
+        from facechange.runtime import load_graph
+
+        locate = FaceLocator(load_graph("locator")).locate
+    with counting("Aligning faces") as report:
+        prepared = prepare_shards(source, output, size, locate, smallest_face, report)
+    for name, reason in prepared.skipped.items():
+        typer.echo(f"Skipped {name}: {reason}", err=True)
+    before = f", {prepared.done_before:,} pictures were done before" if prepared.done_before else ""
+    typer.echo(f"{output}: {prepared.written:,} faces written, {len(prepared.skipped):,} pictures skipped{before}.")

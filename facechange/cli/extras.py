@@ -1,0 +1,11 @@
+"""What an optional extra brings, and what to say where it is missing."""
+
+from importlib.util import find_spec
+
+from facechange.core import DependencyError
+
+
+def need_training() -> None:
+    """Raise `DependencyError` unless the `train` extra is installed."""
+    if find_spec("torch") is None or find_spec("safetensors") is None:
+        raise DependencyError("Training and export need PyTorch, which is not installed.", 'Install it with: pip install "facechange[train]"')

@@ -1,0 +1,155 @@
+"""`facechange train`: the face-change model, the identity network and the locator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from facechange.training.locator import LocatorProgress
+
+app = typer.Typer(help="Train a network; the same command goes on with a run that stopped.", no_args_is_help=True)
+
+Shards = Annotated[Path, typer.Option("--train", help="Aligned shards made by: facechange data prepare")]
+Run = Annotated[Path, typer.Option("-o", "--run", help="Folder of the run; give it again to go on.")]
+Recogniser = Annotated[Path, typer.Option(help="The teacher: MobileFaceNet weights (.safetensors).")]
+Minutes = Annotated[float, typer.Option(min=0.01, help="Stop after this long.")]
+Batch = Annotated[int, typer.Option(min=2, help="Pictures a step.")]
+Rate = Annotated[float, typer.Option(help="Learning rate of Adam.")]
+Seed = Annotated[int, typer.Option(help="Decides every random choice of the run.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
+
+
+@app.command("face")
+def face(
+    train: Shards,
+    run: Run,
+    identity: Annotated[Path, typer.Option(help="Checkpoint of the identity network.")],
+    recogniser: Recogniser,
+    preset: Annotated[str, typer.Option(help="Channel table: tiny, small, mid or wide.")] = "small",
+    size: Annotated[int, typer.Option(help="Side of the crop: 64, 128, 256, 512 or 1024.")] = 128,
+    start_from: Annotated[Path | None, typer.Option(help="Checkpoint of this or a lower size whose weights carry over.")] = None,
+    pictures: Annotated[int, typer.Option(min=1, help="Stop after this many pictures.")] = 1_000_000,
+    minutes: Minutes = float("inf"),
+    loss_below: Annotated[float, typer.Option(help="Stop once the smoothed total loss is below this.")] = float("-inf"),
+    batch: Batch = 16,
+    learning_rate: Rate = 1e-3,
+    weight: Annotated[list[str] | None, typer.Option(help="Weight of a loss, as identity=5; may be repeated.")] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    compile_networks: Annotated[bool, typer.Option("--compile", help="Compile the networks (worth it on a GPU).")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Train the face-change model (losses 1 to 6, R1, moving average, checkpoints, sheets)."""
+    from facechange.cli.extras import need_training
+
+    need_training()
+    from facechange.training.config import LOSS_WEIGHTS, FaceConfig
+    from facechange.training.face import train_face
+    from facechange.training.plan import describe_plan
+
+    config = FaceConfig(
+        train=train,
+        run=run,
+        identity=identity,
+        recogniser=recogniser,
+        preset=preset,
+        size=size,
+        start_from=start_from,
+        pictures=pictures,
+        minutes=minutes,
+        loss_below=loss_below,
+        batch=batch,
+        learning_rate=learning_rate,
+        weights=LOSS_WEIGHTS | _parse_weights(weight or []),
+        seed=seed,
+        device=device,
+        compile=compile_networks,
+    )
+    if dry_run:
+        for line in describe_plan(config):
+            typer.echo(line)
+        return
+    with _interruptible(run):
+        ended = train_face(config, _print_row)
+    typer.echo(f"{ended.checkpoint}: stopped by {ended.reason} after {ended.pictures:,} pictures.")
+
+
+@app.command("identity")
+def identity(
+    train: Shards,
+    val: Annotated[Path, typer.Option(help="Aligned shards to report on.")],
+    run: Run,
+    recogniser: Recogniser,
+    pictures: Annotated[int, typer.Option(min=1, help="The learning rate falls to zero over this many.")] = 200_000,
+    minutes: Minutes = float("inf"),
+    batch: Batch = 64,
+    learning_rate: Rate = 2e-3,
+    seed: Seed = 0,
+    device: Device = "cpu",
+) -> None:
+    """Distil the identity network from a recogniser."""
+    from facechange.cli.extras import need_training
+
+    need_training()
+    from facechange.training.identity import IdentityConfig, train_identity
+
+    config = IdentityConfig(train, val, recogniser, run, pictures, minutes, batch, learning_rate, seed=seed, device=device)
+    with _interruptible(run):
+        typer.echo(f"{train_identity(config, _print_row)}: the identity network.")
+
+
+@app.command("locator")
+def locator(
+    faces: Annotated[Path, typer.Option(help="Folder with train.jsonl and its tar shards.")],
+    backgrounds: Annotated[Path, typer.Option(help="Tar of photographs without a face.")],
+    run: Run,
+    minutes: Minutes = 20,
+    seed: Seed = 0,
+) -> None:
+    """Train the face locator on faces pasted on backgrounds."""
+    from facechange.cli.extras import need_training
+
+    need_training()
+    from facechange.training.locator import LocatorConfig, train_locator
+
+    config = LocatorConfig(faces=faces, backgrounds=backgrounds, run=run, minutes=minutes, seed=seed)
+    with _interruptible(run):
+        typer.echo(f"{train_locator(config, _print_locator)}: the face locator.")
+
+
+def _print_row(row: dict[str, float]) -> None:
+    typer.echo("  ".join(f"{name} {value:,.0f}" if name == "pictures" else f"{name} {value:.4g}" for name, value in row.items()))
+
+
+def _print_locator(progress: LocatorProgress) -> None:
+    if progress.pictures % 1600 == 0:
+        _print_row({"pictures": progress.pictures, "pictures_per_second": progress.pictures_per_second} | progress.losses)
+
+
+def _parse_weights(texts: list[str]) -> dict[str, float]:
+    from facechange.core import TrainingError
+
+    weights = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            weights[name] = float(value)
+        except ValueError:
+            raise TrainingError(f"{text!r} is not a weight.", "Write it as identity=5.") from None
+    return weights
+
+
+@contextmanager
+def _interruptible(run: Path) -> Iterator[None]:
+    """Ctrl-C ends a run in one sentence; the loop has saved its state by then."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped; the same command goes on from the checkpoint in {run}.", err=True)
+        raise typer.Exit(130) from None

@@ -1,0 +1,67 @@
+"""The identity network: aligned crop to a unit vector `f_id` of 512 numbers (para. 33)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+IDENTITY_SIZE = 112
+IDENTITY_DIMENSIONS = 512
+
+
+class ResidualBlock(nn.Module):
+    """Pre-activation residual block (He et al. 2016b); halves the map where `stride` is 2."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int = 1) -> None:
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(channels_in)
+        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels_out)
+        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, 1, 1, bias=False)
+        self.skip: nn.Module = nn.Identity()
+        if stride != 1 or channels_in != channels_out:
+            self.skip = nn.Sequential(nn.AvgPool2d(stride), nn.Conv2d(channels_in, channels_out, 1, bias=False))
+
+    def forward(self, features: Tensor) -> Tensor:
+        hidden = functional.relu(self.norm1(features))
+        return self.skip(features) + self.conv2(functional.relu(self.norm2(self.conv1(hidden))))
+
+
+class IdentityNetwork(nn.Module):
+    """Crop [N, 3, 112, 112] in [-1, 1], RGB, ArcFace template, to L2-normalised identities [N, 512]; 2.9 M parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 32, 5, 2, 2, bias=False)  # 56²
+        self.blocks = nn.Sequential(
+            ResidualBlock(32, 48),
+            ResidualBlock(48, 96, stride=2),  # 28²
+            ResidualBlock(96, 96),
+            ResidualBlock(96, 160, stride=2),  # 14²
+            ResidualBlock(160, 160),
+            ResidualBlock(160, 160),
+            ResidualBlock(160, 224, stride=2),  # 7²
+        )
+        self.last_norm = nn.BatchNorm2d(224)
+        self.widen = nn.Conv2d(224, IDENTITY_DIMENSIONS, 1, bias=False)
+        self.pool = nn.Conv2d(IDENTITY_DIMENSIONS, IDENTITY_DIMENSIONS, 7, groups=IDENTITY_DIMENSIONS, bias=False)
+        self.head = nn.Linear(IDENTITY_DIMENSIONS, IDENTITY_DIMENSIONS)
+
+    def features(self, crop: Tensor) -> Tensor:
+        """The last map before pooling, [N, 512, 7, 7]."""
+        return self.widen(functional.relu(self.last_norm(self.blocks(self.stem(crop)))))
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Unit vectors [N, 512] from `features`."""
+        pooled = self.pool(functional.relu(features)).flatten(1)
+        return functional.normalize(self.head(pooled).float(), dim=1)
+
+    def forward(self, crop: Tensor) -> Tensor:
+        assert crop.shape[1:] == (3, IDENTITY_SIZE, IDENTITY_SIZE), crop.shape
+        return self.embed(self.features(crop))
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Trainable and frozen numbers in `network`."""
+    return sum(parameter.numel() for parameter in network.parameters())

@@ -1,0 +1,85 @@
+"""What a face-change run does: one frozen table, saved with the run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from facechange.core import TrainingError
+
+# Formula 6, then the additions; the mask's weight is for means (prototype runs: 0.1 to 0.5).
+LOSS_WEIGHTS = {
+    "gan": 1.0,
+    "mask": 0.3,
+    "feature_matching": 1.0,
+    "reconstruction": 10.0,
+    "identity": 5.0,
+    "kept_background": 0.45,
+    "background": 10.0,
+    "tone": 2.0,
+}
+
+
+@dataclass(frozen=True)
+class FaceConfig:
+    """A face-change run. Lengths are counted in pictures seen, so that they do not depend on the batch."""
+
+    train: Path  # aligned shards of at least `size`
+    run: Path  # folder of checkpoints, sheets and curves
+    identity: Path  # checkpoint of the identity network
+    recogniser: Path  # MobileFaceNet, safetensors: the second teacher of L_ICL
+    preset: str = "small"
+    size: int = 128
+    start_from: Path | None = None  # a checkpoint of this or a lower measure whose weights carry over
+    pictures: int = 1_000_000
+    minutes: float = float("inf")
+    loss_below: float = float("-inf")  # stop once the smoothed total is under it (para. 94)
+    batch: int = 16
+    learning_rate: float = 1e-3
+    adam_betas: tuple[float, float] = (0.0, 0.99)
+    same_object_share: float = 0.25
+    identity_ramp_pictures: int = 4_000
+    average_pictures: int = 5_000  # half-life of the generator's moving average
+    gradient_penalty: float = 1.0
+    gradient_penalty_interval: int = 16
+    spoilt_target_share: float = 0.3
+    covered_target_share: float = 0.15
+    weights: dict[str, float] = field(default_factory=lambda: dict(LOSS_WEIGHTS))
+    feature_layers_outside_face: int = 2  # m of formula 4
+    checkpoint_seconds: float = 120
+    sheet_pictures: int = 4_000
+    seed: int = 0
+    device: str = "auto"
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        unknown = set(self.weights) - set(LOSS_WEIGHTS)
+        if unknown:
+            raise TrainingError(f"There is no loss named {', '.join(sorted(unknown))}.", f"Losses are {', '.join(LOSS_WEIGHTS)}.")
+        if self.batch < 2 or not 0 <= self.same_object_share <= 1:
+            raise TrainingError("A batch has at least 2 pictures and a share lies in 0..1.", "Correct the numbers.")
+
+    def resolve_device(self) -> torch.device:
+        """The device asked for, or the first accelerator there is."""
+        if self.device != "auto":
+            return torch.device(self.device)
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+    def save(self, path: Path) -> None:
+        """Write the resolved table as JSON."""
+        path.write_text(json.dumps(asdict(self), default=str, indent=2) + "\n", encoding="utf-8")
+
+
+def load_config(path: Path) -> FaceConfig:
+    """Read a table that `save` wrote."""
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("train", "run", "identity", "recogniser", "start_from"):
+        values[name] = Path(values[name]) if values[name] is not None else None
+    values["adam_betas"] = tuple(values["adam_betas"])
+    return FaceConfig(**{entry.name: values[entry.name] for entry in fields(FaceConfig)})

@@ -1,0 +1,143 @@
+"""The face-change training loop: batches, steps, checkpoints, sheets, and when to stop (para. 94)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from facechange.core import TrainingError
+from facechange.model.discriminator import Discriminator
+from facechange.model.face_changer import FaceChanger
+from facechange.model.growing import grow_changer, grow_discriminator
+from facechange.model.identity import IdentityNetwork
+from facechange.model.presets import find_preset
+from facechange.model.recogniser import load_recogniser
+from facechange.training.checkpoint import load_checkpoint, load_part, read_checkpoint, save_checkpoint
+from facechange.training.config import FaceConfig
+from facechange.training.face_batch import make_batch
+from facechange.training.face_step import FaceStep, build_networks
+from facechange.training.sheets import RunLog, draw_sheet
+from facechange.training.memory import keep_freed_memory
+from facechange.training.shards import load_faces
+
+SMOOTHING = 0.98
+EXPLOSION = 8.0  # the smoothed total may grow this many times over its best before the run is stopped
+SETTLED_STEPS = 200  # steps before the guard and the target range count
+SMALLEST_KEPT = 128  # pictures are held at this size at least, because the identity crop is cut from them
+
+
+@dataclass(frozen=True)
+class FaceRun:
+    """How a run ended."""
+
+    checkpoint: Path
+    pictures: int
+    reason: str  # "pictures", "minutes" or "loss"
+
+
+def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = lambda row: None) -> FaceRun:
+    """Train the face-change model, or go on with the run in `config.run` exactly where it stopped.
+
+    Raises `TrainingError` where the data or a checkpoint do not fit, and, naming the last good checkpoint, where the loss
+    is not finite or explodes.
+    """
+    device = config.resolve_device()
+    keep_freed_memory()
+    torch.manual_seed(config.seed)
+    faces = load_faces(config.train, max(config.size, SMALLEST_KEPT)).to(device)
+    networks = build_networks(config, load_identity_network(config.identity), load_recogniser(config.recogniser))
+    run = FaceStep(config, networks)
+    checkpoint = config.run / "face.safetensors"
+    progress = {"pictures": 0, "total": math.nan, "best_total": math.inf}
+    if checkpoint.exists():
+        progress |= load_checkpoint(checkpoint, networks.trained(), run.optimisers)
+    elif config.start_from is not None:
+        _start_from(config.start_from, run)
+    config.run.mkdir(parents=True, exist_ok=True)
+    config.save(config.run / "config.json")
+
+    def save() -> None:
+        save_checkpoint(checkpoint, networks.trained(), run.optimisers, progress | {"preset": config.preset, "size": config.size})
+
+    started = saved = time.monotonic()
+    first = progress["pictures"]
+    with RunLog(config.run) as log:
+        try:
+            while True:
+                step = int(progress["pictures"]) // config.batch
+                batch = make_batch(faces, config, step)
+                terms = {name: float(value) for name, value in run.advance(batch, step).items()}
+                _watch(terms["total"], progress, step, checkpoint)
+                progress["pictures"] += config.batch
+                now = time.monotonic()
+                speed = (progress["pictures"] - first) / (now - started)
+                log.add(int(progress["pictures"]), terms | {"pictures_per_second": speed})
+                reason = _reason_to_stop(config, progress, now - started)
+                if reason or progress["pictures"] % config.sheet_pictures < config.batch:
+                    draw_sheet(config.run, networks, batch, int(progress["pictures"]))
+                    log.draw_curves()
+                    report({"pictures": progress["pictures"], "pictures_per_second": speed} | log.recent())
+                if reason or now - saved > config.checkpoint_seconds:
+                    save()
+                    saved = now
+                if reason:
+                    return FaceRun(checkpoint, int(progress["pictures"]), reason)
+        except KeyboardInterrupt:
+            save()
+            raise
+
+
+def _watch(total: float, progress: dict[str, float], step: int, checkpoint: Path) -> None:
+    """The stability guard: keep the smoothed total and stop a run that is lost."""
+    if not math.isfinite(total):
+        raise TrainingError(
+            f"The loss is not finite after {progress['pictures']:,} pictures.",
+            f"The last good checkpoint is {checkpoint}; go on from it with a lower learning rate.",
+        )
+    progress["total"] = total if math.isnan(progress["total"]) else SMOOTHING * progress["total"] + (1 - SMOOTHING) * total
+    if step % 1_000_000 >= SETTLED_STEPS:
+        progress["best_total"] = min(progress["best_total"], progress["total"])
+        if progress["total"] > EXPLOSION * progress["best_total"]:
+            raise TrainingError(
+                f"The loss exploded to {progress['total']:.1f} after {progress['pictures']:,} pictures.",
+                f"The last good checkpoint is {checkpoint}; go on from it with a lower learning rate.",
+            )
+
+
+def _reason_to_stop(config: FaceConfig, progress: dict[str, float], seconds: float) -> str:
+    if progress["pictures"] >= config.pictures:
+        return "pictures"
+    if seconds > config.minutes * 60:
+        return "minutes"
+    return "loss" if progress["best_total"] < math.inf and progress["total"] < config.loss_below else ""
+
+
+def load_identity_network(path: Path) -> IdentityNetwork:
+    """The averaged network of an identity run; raises `TrainingError`."""
+    network = IdentityNetwork()
+    load_part(path, "average|identity.", network)
+    return network
+
+
+def load_face_changer(path: Path, part: str = "average") -> FaceChanger:
+    """The face-change model of a run, on the CPU: its moving average or the `changer` itself; raises `TrainingError`."""
+    _, progress = read_checkpoint(path)
+    changer = FaceChanger(str(progress.get("preset")), int(progress.get("size", 0)))
+    load_part(path, part, changer)
+    return changer
+
+
+def _start_from(path: Path, run: FaceStep) -> None:
+    """Carry over the weights of a checkpoint of this or a lower measure; a grown model first gives the same pictures."""
+    networks, config = run.networks, run.config
+    for name, network in (("changer", networks.changer), ("average", networks.average)):
+        network.load_state_dict(grow_changer(load_face_changer(path, name), config.size).state_dict())
+    preset, size = find_preset(config.preset), int(read_checkpoint(path)[1]["size"])
+    smaller = Discriminator(preset.discriminator_channels(size))
+    load_part(path, "discriminator", smaller)
+    networks.discriminator.load_state_dict(grow_discriminator(smaller, preset.discriminator_channels(config.size)).state_dict())

@@ -1,0 +1,159 @@
+"""One step of face-change training (Fig. 5): the generator with formulas 1 to 6, then the discriminator."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from facechange.model.discriminator import Discriminator
+from facechange.model.face_changer import FaceChanger
+from facechange.model.identity import IdentityNetwork
+from facechange.model.presets import find_preset
+from facechange.model.recogniser import MobileFaceNet
+from facechange.training import augment, losses
+from facechange.training.checkpoint import update_average
+from facechange.training.config import FaceConfig
+from facechange.training.face_batch import FaceBatch, crop_identity
+
+
+@dataclass(frozen=True)
+class FaceNetworks:
+    """What is trained (`changer`, `discriminator`), its moving average, and the frozen judges of identity."""
+
+    changer: FaceChanger
+    average: FaceChanger
+    discriminator: Discriminator
+    identity: IdentityNetwork
+    recogniser: MobileFaceNet
+
+    def trained(self) -> dict[str, nn.Module]:
+        """The networks that a checkpoint holds."""
+        return {"changer": self.changer, "average": self.average, "discriminator": self.discriminator}
+
+
+def build_networks(config: FaceConfig, identity: IdentityNetwork, recogniser: MobileFaceNet) -> FaceNetworks:
+    """Fresh networks of the preset on the run's device, channels-last."""
+    place = {"device": config.resolve_device(), "memory_format": torch.channels_last}
+    changer = FaceChanger(config.preset, config.size).to(**place)
+    return FaceNetworks(
+        changer,
+        copy.deepcopy(changer).eval().requires_grad_(False),
+        Discriminator(find_preset(config.preset).discriminator_channels(config.size)).to(**place),
+        identity.to(**place).eval().requires_grad_(False),
+        recogniser.to(**place).eval().requires_grad_(False),
+    )
+
+
+class FaceStep:
+    """Networks and optimisers, advanced a batch at a time."""
+
+    def __init__(self, config: FaceConfig, networks: FaceNetworks) -> None:
+        self.config, self.networks = config, networks
+        self.device = config.resolve_device()
+
+        def adam(network: nn.Module) -> torch.optim.Adam:
+            return torch.optim.Adam(network.parameters(), config.learning_rate, config.adam_betas, foreach=True)
+
+        self.optimisers: dict[str, torch.optim.Optimizer] = {
+            "changer_optimiser": adam(networks.changer),
+            "discriminator_optimiser": adam(networks.discriminator),
+        }
+        self._change = torch.compile(networks.changer) if config.compile else networks.changer
+        self._judge = torch.compile(networks.discriminator) if config.compile else networks.discriminator
+
+    def advance(self, batch: FaceBatch, step: int) -> dict[str, Tensor]:
+        """Train both sides on `batch`; gives every loss term, unweighted, `total` and `discriminator`."""
+        generator = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + step + 500_000)
+        spoil = augment_for_discriminator(batch.target, generator)
+        changed, terms = self._generator_terms(batch, spoil, generator)
+        weights = dict(self.config.weights)
+        weights["identity"] *= min(1.0, step * self.config.batch / max(self.config.identity_ramp_pictures, 1))
+        total = losses.total_loss(terms, weights)
+        self._descend("changer_optimiser", total)
+        decay = 0.5 ** (self.config.batch / self.config.average_pictures)
+        warm_up = (1 + step) / (10 + step)
+        update_average(self.networks.average, self.networks.changer, min(decay, warm_up))
+        terms |= self._discriminator_terms(batch, changed.detach(), spoil, step)
+        return {name: value.detach() for name, value in terms.items()} | {"total": total.detach()}
+
+    def _generator_terms(
+        self, batch: FaceBatch, spoil: Callable[[Tensor], Tensor], generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        config, networks = self.config, self.networks
+        networks.discriminator.requires_grad_(False)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            with torch.no_grad():
+                source_vectors = self._identities(batch.source_crop)
+                target_vectors = self._identities(crop_identity(batch.target, batch.target_points))
+                target_features = self._judge(spoil(batch.target))[1]
+            changed, masks = self._change(batch.target, source_vectors[0], with_masks=True)
+            changed = changed.float()
+            logits, changed_features = self._judge(spoil(changed))
+            matrices = augment.jitter_matrices(augment.identity_matrices(batch.target_points), 112, generator, 4, 0.05, 0.02)
+            view = augment.grey_some(crop_identity(changed, batch.target_points, matrices), generator, 0.3)
+            changed_vectors = self._identities(view)
+        identity_terms = [
+            losses.identity_contrastive_loss(*vectors) for vectors in zip(changed_vectors, source_vectors, target_vectors, strict=True)
+        ]
+        return changed, {
+            "mask": losses.mask_loss(masks),
+            "kept_background": losses.kept_background_loss(masks, batch.background),
+            "gan": losses.generator_loss(logits),
+            "reconstruction": losses.reconstruction_loss(changed, batch.target, batch.same_object),
+            "feature_matching": losses.feature_matching_loss(
+                target_features, changed_features, batch.background, config.feature_layers_outside_face
+            ),
+            "identity": torch.stack(identity_terms).mean(),
+            "background": losses.background_loss(changed, batch.target, batch.background),
+            "tone": losses.tone_loss(changed, batch.target),
+        }
+
+    def _discriminator_terms(
+        self, batch: FaceBatch, changed: Tensor, spoil: Callable[[Tensor], Tensor], step: int
+    ) -> dict[str, Tensor]:
+        config, discriminator = self.config, self.networks.discriminator
+        discriminator.requires_grad_(True)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            real_logits, fake_logits = self._judge(spoil(batch.source))[0], self._judge(spoil(changed))[0]
+        terms = {"discriminator": losses.discriminator_loss(real_logits, fake_logits)}
+        total = terms["discriminator"]
+        if step % config.gradient_penalty_interval == 0:
+            real = spoil(batch.source).requires_grad_(True)
+            terms["gradient_penalty"] = losses.gradient_penalty(discriminator(real)[0], real)
+            total = total + terms["gradient_penalty"] * config.gradient_penalty / 2 * config.gradient_penalty_interval
+        self._descend("discriminator_optimiser", total)
+        return terms
+
+    def _identities(self, crop: Tensor) -> tuple[Tensor, Tensor]:
+        """`f_id` [N, 512] of the identity network and the recogniser's vector [N, 128]."""
+        return self.networks.identity(crop), self.networks.recogniser(crop)
+
+    def _descend(self, optimiser: str, loss: Tensor) -> None:
+        self.optimisers[optimiser].zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimisers[optimiser].step()
+
+
+def augment_for_discriminator(like: Tensor, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """Differentiable augmentation (Zhao et al. 2020: colour, cut-out), drawn once for all pictures of a step.
+
+    One draw for X_t and Y keeps the features of formula 4 comparable. Nothing moves, so M_bg stays where it is.
+    """
+    count, _, size, _ = like.shape
+    brightness = augment.uniform(generator, (count, 1, 1, 1), -0.3, 0.3)
+    contrast = augment.uniform(generator, (count, 1, 1, 1), 0.7, 1.3)
+    saturation = augment.uniform(generator, (count, 1, 1, 1), 0.5, 1.5)
+    shown = 1 - augment.random_boxes(count, size, generator, 0.5, 0.3, 0.5)
+
+    def spoil(pictures: Tensor) -> Tensor:
+        grey = pictures.mean(1, keepdim=True)
+        pictures = grey + (pictures - grey) * saturation
+        middle = functional.adaptive_avg_pool2d(pictures, 1).mean(1, keepdim=True)
+        return ((pictures - middle) * contrast + middle + brightness) * shown
+
+    return spoil

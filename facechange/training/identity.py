@@ -1,0 +1,163 @@
+"""Distil the identity network from a recogniser, on synthetic faces and on blends and cuts of them.
+
+Any picture can be labelled by the teacher, so the few thousand faces at hand become as many identities as are needed.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from facechange.core import TrainingError
+from facechange.model.identity import IDENTITY_DIMENSIONS, IDENTITY_SIZE, IdentityNetwork
+from facechange.model.recogniser import MobileFaceNet, load_recogniser
+from facechange.training import augment
+from facechange.training.checkpoint import load_checkpoint, save_checkpoint, update_average
+from facechange.training.memory import keep_freed_memory
+from facechange.training.shards import AlignedFaces, load_faces
+
+PICTURE_SIZE = 160  # FFHQ crops held in memory; the ArcFace crop in them is about 128 pixels wide
+
+
+@dataclass(frozen=True)
+class IdentityConfig:
+    """What a run does; saved as `config.json` in its folder."""
+
+    train: Path  # aligned shards
+    val: Path
+    teacher: Path  # MobileFaceNet, safetensors
+    run: Path
+    pictures: int = 200_000  # the learning rate falls to zero over this many
+    minutes: float = float("inf")
+    batch: int = 64
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    seed: int = 0
+    device: str = "cpu"
+
+
+class _Student(nn.Module):
+    """The identity network and two maps into the teacher's spaces that only the loss sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.identity = IdentityNetwork()
+        self.to_teacher = nn.Linear(IDENTITY_DIMENSIONS, 128)
+        self.to_teacher_features = nn.Conv2d(IDENTITY_DIMENSIONS, 512, 1)
+
+    def forward(self, crop: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        features = self.identity.features(crop)
+        identity = self.identity.embed(features)
+        return identity, self.to_teacher(identity), self.to_teacher_features(features)
+
+
+def distillation_loss(student: tuple[Tensor, Tensor, Tensor], teacher_identity: Tensor, teacher_features: Tensor) -> Tensor:
+    """Direction of each vector, the batch's table of cosines, and the direction of each of the 7×7 features."""
+    identity, mapped, features = student
+    direction = 1 - functional.cosine_similarity(mapped.float(), teacher_identity).mean()
+    table = ((identity @ identity.T - teacher_identity @ teacher_identity.T) ** 2).mean()
+    local = 1 - functional.cosine_similarity(features.float(), teacher_features.float(), dim=1).mean()
+    return direction + 8 * table + local
+
+
+def make_batch(faces: AlignedFaces, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Crops for the teacher and the same crops, spoilt, for the student: two [size, 3, 112, 112] in [-1, 1]."""
+    crops = []
+    for _ in range(2):
+        index = torch.randint(len(faces), (size,), generator=generator, device=generator.device)
+        pictures, points, _ = augment.flip_some(faces.pictures[index], faces.points[index], generator)
+        matrices = augment.jitter_matrices(augment.identity_matrices(points), IDENTITY_SIZE, generator, 12, 0.1, 0.04)
+        crops.append(augment.warp(augment.to_float(pictures), matrices, IDENTITY_SIZE))
+    kind = augment.uniform(generator, (size, 1, 1, 1), 0, 1)
+    blend = augment.uniform(generator, (size, 1, 1, 1), 0.3, 0.7).expand(-1, 1, IDENTITY_SIZE, IDENTITY_SIZE)
+    share = torch.where(kind < 0.35, blend, augment.half_plane(size, IDENTITY_SIZE, generator))
+    clean = torch.where(kind < 0.65, crops[0] * share + crops[1] * (1 - share), crops[0])
+    spoilt = augment.change_light(augment.grey_some(clean, generator, 0.2), generator, 0.35)
+    spoilt = augment.add_noise(augment.lower_resolution(spoilt, generator, 0.3), generator, 0.08)
+    hidden = augment.random_boxes(size, IDENTITY_SIZE, generator, 0.2, 0.1, 0.35)
+    return clean, spoilt * (1 - hidden) + augment.uniform(generator, (size, 3, 1, 1), -1, 1) * hidden
+
+
+def train_identity(config: IdentityConfig, report: Callable[[dict[str, float]], None] = lambda row: None) -> Path:
+    """Train or go on training in `config.run`; returns the checkpoint, whose `average` is the network to export."""
+    device = torch.device(config.device)
+    keep_freed_memory()
+    torch.manual_seed(config.seed)
+    faces, val = load_faces(config.train, PICTURE_SIZE).to(device), load_faces(config.val, PICTURE_SIZE).to(device)
+    teacher = load_recogniser(config.teacher).to(device, memory_format=torch.channels_last)
+    student = _Student().to(device, memory_format=torch.channels_last)
+    average = copy.deepcopy(student).eval().requires_grad_(False)
+    optimiser = torch.optim.AdamW(student.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    networks, optimisers, seen = {"student": student, "average": average}, {"optimiser": optimiser}, 0
+    checkpoint = config.run / "identity.safetensors"
+    if checkpoint.exists():
+        seen = load_checkpoint(checkpoint, networks, optimisers)["pictures"]
+    config.run.mkdir(parents=True, exist_ok=True)
+    (config.run / "config.json").write_text(json.dumps(asdict(config), default=str, indent=2), encoding="utf-8")
+    started = saved = time.monotonic()
+    first, running = seen, 0.0
+    for clean, spoilt in _batches(config, faces, seen):
+        with torch.autocast(device.type, torch.bfloat16):
+            with torch.no_grad():
+                teacher_features = teacher.features(clean)
+                teacher_identity = teacher.embed(teacher_features)
+            outputs = student(spoilt)
+        loss = distillation_loss(outputs, teacher_identity, teacher_features)
+        if not torch.isfinite(loss):
+            raise TrainingError(f"The loss is not finite after {seen:,} pictures.", f"The last good checkpoint is {checkpoint}.")
+        for group in optimiser.param_groups:
+            group["lr"] = config.learning_rate * _rate(seen, config.pictures)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(student.parameters(), 5.0)
+        optimiser.step()
+        seen += config.batch
+        update_average(average, student, min(0.998, (1 + seen / config.batch) / (10 + seen / config.batch)))
+        running = loss.item() if running == 0 else 0.98 * running + 0.02 * loss.item()
+        now = time.monotonic()
+        ended = seen >= config.pictures or now - started > config.minutes * 60
+        if ended or now - saved > 120:
+            save_checkpoint(checkpoint, networks, optimisers, {"pictures": seen})
+            saved = now
+            spearman = cosine_rank_correlation(average.identity, teacher, val)
+            report({"pictures": seen, "loss": running, "val_spearman": spearman, "pictures_per_second": (seen - first) / (now - started)})
+        if ended:
+            break
+    return checkpoint
+
+
+def _rate(seen: int, total: int) -> float:
+    """Warm up over the first 2 %, then a half cosine to zero."""
+    progress = min(seen / total, 1.0)
+    return min(progress / 0.02 + 0.02, 1.0) * 0.5 * float(1 + torch.cos(torch.tensor(torch.pi * progress)))
+
+
+def _batches(config: IdentityConfig, faces: AlignedFaces, seen: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batch k depends on the seed and k alone, so a resumed run sees the same ones."""
+    step = seen // config.batch
+    while True:
+        generator = torch.Generator(faces.pictures.device).manual_seed(config.seed * 1_000_003 + step)
+        clean, spoilt = make_batch(faces, config.batch, generator)
+        yield clean.contiguous(memory_format=torch.channels_last), spoilt.contiguous(memory_format=torch.channels_last)
+        step += 1
+
+
+@torch.no_grad()
+def cosine_rank_correlation(identity: IdentityNetwork, teacher: MobileFaceNet, faces: AlignedFaces) -> float:
+    """Spearman correlation of the network's cosines with the teacher's over all pairs of `faces`."""
+    crops = augment.warp(augment.to_float(faces.pictures), augment.identity_matrices(faces.points), IDENTITY_SIZE)
+    ranks = []
+    for network in (identity, teacher):
+        vectors = torch.cat([network(part) for part in crops.split(64)])
+        upper = torch.triu_indices(len(vectors), len(vectors), 1)
+        cosines = (vectors @ vectors.T)[upper[0], upper[1]]
+        ranks.append(cosines.argsort().argsort().float())
+    return float(torch.corrcoef(torch.stack(ranks))[0, 1])

@@ -1,0 +1,89 @@
+"""Losses 1 to 6 of the patent as pure functions, and the few additions that these data need.
+
+Means replace the sums of the patent everywhere, so that a weight means the same at every measure.
+Pictures are float32 [N, 3, R, R] in [-1, 1]; `background` is M_bg, [N, 1, R, R]: 1 outside the face hull.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def mask_loss(masks: Sequence[Tensor]) -> Tensor:
+    """Formula 1: the mean of every control mask [N, 1, h, w], averaged over layers."""
+    return torch.stack([mask.float().mean() for mask in masks]).mean()
+
+
+def kept_background_loss(masks: Sequence[Tensor], background: Tensor) -> Tensor:
+    """The mirror of formula 1 outside the face: how far the masks are from 1 there, averaged over layers.
+
+    An addition: formula 1 alone shrinks masks everywhere and lets attribute features grow to make up for it.
+    """
+    return torch.stack([((1 - mask.float()) * shrink_mask(background, mask.shape[-1])).mean() for mask in masks]).mean()
+
+
+def generator_loss(fake_logits: Tensor) -> Tensor:
+    """Formula 2, the generator's side, non-saturating: softplus(-D(Y))."""
+    return functional.softplus(-fake_logits.float()).mean()
+
+
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Formula 2, the discriminator's side: softplus(-D(X_s)) + softplus(D(Y))."""
+    return functional.softplus(-real_logits.float()).mean() + functional.softplus(fake_logits.float()).mean()
+
+
+def gradient_penalty(real_logits: Tensor, real_pictures: Tensor) -> Tensor:
+    """R1 (Mescheder et al. 2018): the mean squared length of the gradient of D at real pictures."""
+    (gradient,) = torch.autograd.grad(real_logits.sum(), real_pictures, create_graph=True)
+    return gradient.float().square().sum((1, 2, 3)).mean()
+
+
+def reconstruction_loss(changed: Tensor, target: Tensor, same_object: Tensor) -> Tensor:
+    """Formula 3: mean |Y - X_t| over the pairs marked in `same_object` [N]; 0 where there is none."""
+    per_picture = (changed.float() - target).abs().mean((1, 2, 3))
+    return (per_picture * same_object).sum() / same_object.sum().clamp(min=1)
+
+
+def feature_matching_loss(target_features: Sequence[Tensor], changed_features: Sequence[Tensor], background: Tensor, first: int) -> Tensor:
+    """Formula 4: root-mean-square distance of discriminator features of X_t and Y.
+
+    Outside the face for the `first` layers, everywhere but at a tenth for the rest.
+    """
+    total = background.new_zeros(())
+    for layer, (real, fake) in enumerate(zip(target_features, changed_features, strict=True)):
+        difference = (real.float() - fake.float()).square().mean(1, keepdim=True)
+        if layer < first:
+            total = total + (difference * shrink_mask(background, real.shape[-1])).mean((1, 2, 3)).add(1e-8).sqrt().mean()
+        else:
+            total = total + 0.1 * difference.mean((1, 2, 3)).add(1e-8).sqrt().mean()
+    return total
+
+
+def identity_contrastive_loss(changed: Tensor, source: Tensor, target: Tensor) -> Tensor:
+    """Formula 5 on unit vectors z [N, D]: 1 - cos(z(Y), z(X_s)) + (cos(z(Y), z(X_t)) - cos(z(X_s), z(X_t)))²."""
+    to_source, to_target, between = (changed * source).sum(1), (changed * target).sum(1), (source * target).sum(1)
+    return (1 - to_source + (to_target - between) ** 2).mean()
+
+
+def background_loss(changed: Tensor, target: Tensor, background: Tensor) -> Tensor:
+    """An addition: mean |Y - X_t| outside the face hull, on every pair."""
+    return ((changed.float() - target).abs() * background).mean() / background.mean().clamp(min=1e-3)
+
+
+def tone_loss(changed: Tensor, target: Tensor) -> Tensor:
+    """An addition: mean |Y - X_t| after a strong blur (16 × 16 means), which keeps the light and the skin's brightness."""
+    return (functional.adaptive_avg_pool2d(changed.float(), 16) - functional.adaptive_avg_pool2d(target, 16)).abs().mean()
+
+
+def shrink_mask(mask: Tensor, size: int) -> Tensor:
+    """`mask` [N, 1, R, R] averaged down to `size`."""
+    return functional.adaptive_avg_pool2d(mask, size)
+
+
+def total_loss(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
+    """Formula 6: the weighted sum of the terms."""
+    return torch.stack([weights[name] * value for name, value in terms.items()]).sum()

@@ -1,0 +1,47 @@
+"""`facechange train face --dry-run`: what a run will need, before it starts."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from facechange.model.costs import count_changer_costs, count_discriminator_costs
+from facechange.training.config import FaceConfig
+
+IDENTITY_FLOPS = 2 * 3.5e9  # both judges of identity, forward on three crops and backward on one
+BYTES_A_VALUE = 2  # activations are bfloat16
+
+
+def describe_plan(config: FaceConfig) -> list[str]:
+    """Lines with parameters, operations and memory a picture, and the speed to expect on this machine."""
+    changer, discriminator = (count(config.preset, config.size) for count in (count_changer_costs, count_discriminator_costs))
+    # D runs forward and backward for the generator's step, forward on X_t, and forward and backward on both pictures of its own
+    step_flops = changer.step_flops + 3 * discriminator.step_flops + discriminator.forward_flops + IDENTITY_FLOPS
+    memory = BYTES_A_VALUE * (changer.saved_values + 2 * discriminator.saved_values)
+    states = 4 * (4 * changer.parameters + 3 * discriminator.parameters)  # weights, average, two Adam moments, float32
+    device = config.resolve_device()
+    speed = _measure_flops(device) * 0.35 / step_flops  # a step reaches about a third of a large product's rate
+    return [
+        f"preset {config.preset}, {config.size} x {config.size}, on {device}",
+        f"parameters: changer {changer.parameters / 1e6:.1f} M, discriminator {discriminator.parameters / 1e6:.1f} M",
+        f"changer: {changer.forward_flops / 1e9:.1f} GFLOP a picture; whole step {step_flops / 1e9:.0f} GFLOP a picture",
+        f"memory: {memory / 2**20:.0f} MiB a picture, {(memory * config.batch + states) / 2**30:.1f} GiB at batch {config.batch}",
+        f"speed to expect: {speed:.0f} pictures a second",
+        f"{config.pictures:,} pictures: {config.pictures / speed / 3600:.1f} hours",
+    ]
+
+
+def _measure_flops(device: torch.device) -> float:
+    """The rate of a large bfloat16 matrix product on `device`, operations a second."""
+    side = 1024 if device.type == "cpu" else 8192
+    factor = torch.randn(side, side, device=device, dtype=torch.bfloat16)
+    rates = []
+    for _ in range(4):
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        started = time.perf_counter()
+        product = factor @ factor
+        float(product[0, 0])  # waits for the device
+        rates.append(2 * side**3 / (time.perf_counter() - started))
+    return max(rates)

@@ -1,0 +1,165 @@
+"""`facechange data prepare`: pictures as people have them, or shards with landmarks, to aligned shards."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from facechange.core import Face, FacechangeError, TrainingError
+from facechange.faces.align import warp_crop
+from facechange.faces.geometry import ffhq_crop_matrix, transform_points
+from facechange.pictures import read_picture
+from facechange.training.shards import read_lines
+
+PICTURES_A_SHARD = 512
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".tif", ".tiff", ".bmp"}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run did: aligned faces written now, sources skipped (with the reason), sources done by an earlier run."""
+
+    written: int
+    skipped: dict[str, str]
+    done_before: int
+
+
+@dataclass(frozen=True)
+class _Source:
+    name: str
+    read: Callable[[], np.ndarray]  # uint8 [H, W, 3] RGB
+    lines: tuple[dict[str, Any], ...] | None  # known landmarks, or None: the locator has to look
+
+
+def prepare_shards(
+    source: Path,
+    output: Path,
+    size: int,
+    locate: Callable[[np.ndarray], list[Face]] | None = None,
+    smallest_face_px: int = 64,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Prepared:
+    """Write the faces of `source` as aligned crops of `size` under `output`; a rerun continues where the last one ended.
+
+    `source` is a folder of pictures (then `locate` finds the faces) or a `.jsonl` of landmarks with its tar shards beside it,
+    or a folder with such files. Corrupt pictures and pictures without a face are skipped and reported.
+    """
+    sources = _list_sources(source)
+    output.mkdir(parents=True, exist_ok=True)
+    done = {line["source"] for line in read_lines(output)}
+    todo = [item for item in sources if item.name not in done]
+    if locate is None and any(item.lines is None for item in todo):
+        raise TrainingError("Pictures without landmarks need the face locator.", "Install or train its weights first.")
+    first = 1 + max((int(path.stem.split("-")[1]) for path in output.glob("aligned-*.jsonl")), default=-1)
+    written, skipped = 0, {}
+    for number, start in enumerate(range(0, len(todo), PICTURES_A_SHARD), first):
+        batch = todo[start : start + PICTURES_A_SHARD]
+        with ThreadPoolExecutor() as pool:
+            results = []
+            for result in pool.map(lambda item: _align(item, size, locate, smallest_face_px), batch):
+                results.append(result)
+                report(start + len(results), len(todo))
+        entries = [entry for result in results for entry in result]
+        _write_shard(output / f"aligned-{number:05d}", entries)
+        written += sum(picture is not None for _, picture in entries)
+        skipped |= {line["source"]: line["skipped"] for line, picture in entries if picture is None}
+    return Prepared(written, skipped, len(sources) - len(todo))
+
+
+def needs_locator(source: Path) -> bool:
+    """Whether the faces of `source` have to be found: it is a folder of pictures without landmark files."""
+    return source.is_dir() and not _landmark_files(source)
+
+
+def _landmark_files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.jsonl")) if not path.stem.startswith("aligned-")]
+
+
+def _list_sources(source: Path) -> list[_Source]:
+    if source.is_file() and source.suffix == ".jsonl":
+        return list(_landmarked(source))
+    if not source.is_dir():
+        raise TrainingError(f"{source} is neither a folder of pictures nor a .jsonl of landmarks.", "Check the path.")
+    if landmark_files := _landmark_files(source):
+        return [item for path in landmark_files for item in _landmarked(path)]
+    pictures = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not pictures:
+        raise TrainingError(f"{source} holds no pictures.", f"Known kinds: {', '.join(sorted(SUFFIXES))}.")
+    return [_Source(str(path.relative_to(source)), lambda path=path: read_picture(path).rgb8(), None) for path in pictures]
+
+
+def _landmarked(index: Path) -> Iterator[_Source]:
+    """Sources of a landmark file: `image`, `shard`, `landmarks5` and optionally `landmarks68` a line."""
+    tars: dict[str, dict[str, tuple[int, int]]] = {}
+    for text in index.read_text(encoding="utf-8").splitlines():
+        line = json.loads(text)
+        shard = index.parent / line["shard"]
+        if line["shard"] not in tars:
+            with tarfile.open(shard) as tar:
+                tars[line["shard"]] = {member.name: (member.offset_data, member.size) for member in tar}
+
+        def read(path: Path = shard, place: tuple[int, int] = tars[line["shard"]][line["image"]]) -> np.ndarray:
+            with path.open("rb") as file:
+                file.seek(place[0])
+                bgr = cv2.imdecode(np.frombuffer(file.read(place[1]), np.uint8), cv2.IMREAD_COLOR)
+            if bgr is None:
+                raise TrainingError("It is corrupt.")
+            return np.ascontiguousarray(bgr[..., ::-1])
+
+        yield _Source(line["image"], read, (line,))
+
+
+def _align(
+    item: _Source, size: int, locate: Callable[[np.ndarray], list[Face]] | None, smallest_face_px: int
+) -> list[tuple[dict[str, Any], bytes | None]]:
+    """The lines of one source, each with its encoded crop, or one `skipped` line."""
+    try:
+        image = item.read()
+    except FacechangeError as error:
+        return [({"source": item.name, "skipped": error.message}, None)]
+    if item.lines is not None:
+        found = [(np.array(line["landmarks5"]), line.get("landmarks68")) for line in item.lines]
+    else:
+        assert locate is not None
+        found = [(face.points, None) for face in locate(image) if face.size_px >= smallest_face_px]
+    if not found:
+        return [({"source": item.name, "skipped": f"no face of {smallest_face_px} pixels or more"}, None)]
+    entries: list[tuple[dict[str, Any], bytes | None]] = []
+    for number, (points, landmarks68) in enumerate(found):
+        matrix = ffhq_crop_matrix(points, size)
+        crop = warp_crop(image, matrix, size)
+        line: dict[str, Any] = {
+            "image": f"{Path(item.name).with_suffix('').as_posix().replace('/', '__')}-{number}.webp",
+            "source": item.name,
+            "size": size,
+            "points": np.round(transform_points(points, matrix), 2).tolist(),
+        }
+        if landmarks68:
+            line["landmarks68"] = np.round(transform_points(np.array(landmarks68), matrix), 2).tolist()
+        encoded = cv2.imencode(".webp", crop[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 95])[1].tobytes()
+        entries.append((line, encoded))
+    return entries
+
+
+def _write_shard(stem: Path, entries: list[tuple[dict[str, Any], bytes | None]]) -> None:
+    """The tar first, its lines last, each by write-then-rename: a shard is there whole or not at all."""
+    partial = stem.with_suffix(".partial")
+    with tarfile.open(partial, "w") as tar:
+        for line, picture in entries:
+            if picture is not None:
+                member = tarfile.TarInfo(line["image"])
+                member.size = len(picture)
+                tar.addfile(member, io.BytesIO(picture))
+    os.replace(partial, stem.with_suffix(".tar"))
+    partial.write_text("".join(json.dumps(line) + "\n" for line, _ in entries), encoding="utf-8")
+    os.replace(partial, stem.with_suffix(".jsonl"))

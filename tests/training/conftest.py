@@ -1,0 +1,103 @@
+"""A handful of drawn faces as aligned shards, and a teacher with random weights."""
+
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from facechange.model.recogniser import STAGES
+
+POINTS = np.array([[0.38, 0.45], [0.62, 0.45], [0.5, 0.57], [0.4, 0.68], [0.6, 0.68]])
+
+
+def draw_face(rng: np.random.Generator, size: int) -> np.ndarray:
+    """A cartoon face [size, size, 3] uint8 with eyes, nose and mouth at `POINTS`."""
+    image = np.full((size, size, 3), rng.integers(30, 220, 3), np.uint8)
+    cv2.ellipse(image, (size // 2, size // 2), (size * 3 // 10, size * 4 // 10), 0, 0, 360, rng.integers(60, 250, 3).tolist(), -1)
+    for x, y in POINTS * size:
+        cv2.circle(image, (round(x), round(y)), max(2, size // 20), rng.integers(0, 120, 3).tolist(), -1)
+    return image
+
+
+@pytest.fixture(scope="session")
+def landmarked_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`faces.jsonl` and its tar: eight cartoons of 160 pixels, one of them corrupt."""
+    folder, rng = tmp_path_factory.mktemp("faces"), np.random.default_rng(0)
+    lines = []
+    with tarfile.open(folder / "faces-00.tar", "w") as tar:
+        for number in range(8):
+            encoded = cv2.imencode(".webp", draw_face(rng, 160))[1].tobytes() if number != 3 else b"not a picture"
+            path = folder / f"face-{number}.webp"
+            path.write_bytes(encoded)
+            tar.add(path, path.name)
+            path.unlink()
+            lines.append({"image": path.name, "shard": "faces-00.tar", "size": 160, "landmarks5": (POINTS * 160).tolist()})
+    (folder / "faces.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return folder / "faces.jsonl"
+
+
+@pytest.fixture(scope="session")
+def shards(landmarked_faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from facechange.training.prepare import prepare_shards
+
+    folder = tmp_path_factory.mktemp("shards")
+    prepare_shards(landmarked_faces, folder, 160)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def recogniser_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MobileFaceNet tensors of random values: the right names and shapes, no knowledge."""
+    generator = torch.Generator().manual_seed(0)
+    tensors: dict[str, torch.Tensor] = {}
+
+    def conv(name: str, out: int, inputs: int, kernel: int) -> None:
+        tensors[f"{name}.weight"] = torch.randn(out, inputs, kernel, kernel, generator=generator) / (inputs * kernel**2) ** 0.5
+
+    def norm(name: str, width: int) -> None:
+        values = {"weight": torch.ones, "bias": torch.zeros, "running_mean": torch.zeros, "running_var": torch.ones}
+        tensors.update({f"{name}.{key}": make(width) for key, make in values.items()})
+
+    def both(name: str, norm_name: str, out: int, inputs: int, kernel: int) -> None:
+        conv(name, out, inputs, kernel)
+        norm(norm_name, out)
+
+    both("conv1.0", "conv1.1", 64, 3, 3)
+    both("dw_conv.depthwise", "dw_conv.bn1", 64, 1, 3)
+    both("dw_conv.pointwise", "dw_conv.bn2", 64, 64, 1)
+    index, previous = 0, 64
+    for expansion, channels, repeats, _stride in STAGES:
+        for _ in range(repeats):
+            name, wide = f"features.{index}.conv", previous * expansion
+            both(f"{name}.0.0", f"{name}.0.1", wide, previous, 1)
+            both(f"{name}.1.0", f"{name}.1.1", wide, 1, 3)
+            both(f"{name}.2", f"{name}.3", channels, wide, 1)
+            index, previous = index + 1, channels
+    both("conv2.0", "conv2.1", 512, 128, 1)
+    both("gdconv.depthwise", "gdconv.bn", 512, 1, 7)
+    both("conv3", "bn", 128, 512, 1)
+    tensors["conv3.bias"] = torch.zeros(128)
+    path = tmp_path_factory.mktemp("teacher") / "recogniser.safetensors"
+    save_file(tensors, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def identity_run(shards: Path, recogniser_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint of an identity network that saw two batches."""
+    from facechange.training.identity import IdentityConfig, train_identity
+
+    run = tmp_path_factory.mktemp("identity")
+    return train_identity(IdentityConfig(shards, shards, recogniser_path, run, pictures=8, batch=4))
+
+
+@pytest.fixture
+def rows() -> tuple[list[dict[str, float]], Callable[[dict[str, float]], None]]:
+    seen: list[dict[str, float]] = []
+    return seen, seen.append

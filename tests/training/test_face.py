@@ -1,0 +1,88 @@
+"""The training loop: it learns, resumes to the very same numbers, and stops when it should."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from facechange.core import TrainingError
+from facechange.training import face
+from facechange.training.checkpoint import read_checkpoint
+from facechange.training.config import LOSS_WEIGHTS, FaceConfig, load_config
+from facechange.training.face import load_identity_network, train_face
+from facechange.training.face_batch import make_batch
+from facechange.training.shards import load_faces
+
+
+@pytest.fixture
+def config(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path) -> FaceConfig:
+    return FaceConfig(shards, tmp_path / "run", identity_run, recogniser_path, "tiny", 64, pictures=16, batch=4, device="cpu")
+
+
+def test_a_resumed_run_is_the_uninterrupted_run(config: FaceConfig, tmp_path: Path) -> None:
+    whole = train_face(config)
+    halves = replace(config, run=tmp_path / "halves")
+    assert train_face(replace(halves, pictures=8)).pictures == 8
+    resumed = train_face(halves)
+    assert (whole.pictures, resumed.pictures, resumed.reason) == (16, 16, "pictures")
+    expected, found = read_checkpoint(whole.checkpoint)[0], read_checkpoint(resumed.checkpoint)[0]
+    assert expected.keys() == found.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(tensor, found[name]), name
+
+
+def test_every_trained_weight_moves_and_the_run_shows_itself(config: FaceConfig) -> None:
+    train_face(replace(config, pictures=4))
+    before = read_checkpoint(config.run / "face.safetensors")[0]
+    train_face(config)
+    after = read_checkpoint(config.run / "face.safetensors")[0]
+    still = [name for name in before if name.startswith(("changer|", "discriminator|")) and torch.equal(before[name], after[name])]
+    assert not still
+    assert {"config.json", "log.jsonl", "curves.png", "sheet-00000016.png", "tensorboard"} <= {path.name for path in config.run.iterdir()}
+    assert load_config(config.run / "config.json") == config
+
+
+def test_a_larger_model_starts_from_a_smaller_one(config: FaceConfig, tmp_path: Path) -> None:
+    small = train_face(replace(config, pictures=4))
+    grown = replace(config, run=tmp_path / "grown", size=128, start_from=small.checkpoint, pictures=1, learning_rate=1e-9)
+    weights = read_checkpoint(train_face(grown).checkpoint)[0]
+    carried = read_checkpoint(small.checkpoint)[0]
+    name = next(name for name in carried if name.startswith("changer|generator.first_block.second.weight"))
+    assert torch.allclose(weights[name], carried[name], atol=1e-6)
+
+
+def test_a_batch_is_a_function_of_seed_and_step(config: FaceConfig) -> None:
+    faces = load_faces(config.train, 128)
+    one, same, other = (make_batch(faces, config, step) for step in (3, 3, 4))
+    assert torch.equal(one.target, same.target) and torch.equal(one.source_crop, same.source_crop)
+    assert not torch.equal(one.target, other.target)
+    assert one.same_object.sum() == 1
+    assert one.target.shape == (4, 3, 64, 64) and one.source_crop.shape == (4, 3, 112, 112)
+    assert one.target.abs().max() <= 1 and set(one.background.unique().tolist()) <= {i / 4 for i in range(5)}
+
+
+def test_stops_by_time_and_by_loss(config: FaceConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert train_face(replace(config, minutes=1e-6)).reason == "minutes"
+    monkeypatch.setattr(face, "SETTLED_STEPS", 0)
+    assert train_face(replace(config, pictures=10_000, loss_below=1e9)).reason == "loss"
+
+
+def test_a_lost_run_stops_and_names_the_last_good_checkpoint(config: FaceConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_face(replace(config, pictures=4))
+    good = (config.run / "face.safetensors").read_bytes()
+    advance = face.FaceStep.advance
+    monkeypatch.setattr(face.FaceStep, "advance", lambda *given: advance(*given) | {"total": torch.tensor(float("nan"))})
+    with pytest.raises(TrainingError, match=r"not finite.*face\.safetensors"):
+        train_face(config)
+    assert (config.run / "face.safetensors").read_bytes() == good
+
+
+def test_wrong_checkpoints_and_weights_are_refused(config: FaceConfig, recogniser_path: Path) -> None:
+    with pytest.raises(TrainingError, match="not a checkpoint"):
+        load_identity_network(recogniser_path)
+    with pytest.raises(TrainingError, match="no loss named"):
+        replace(config, weights=LOSS_WEIGHTS | {"beauty": 1.0})
+    train_face(replace(config, pictures=4))
+    with pytest.raises(TrainingError, match="does not fit"):
+        train_face(replace(config, preset="small"))

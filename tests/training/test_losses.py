@@ -1,0 +1,78 @@
+"""Every loss against a value worked out by hand."""
+
+import math
+
+import pytest
+import torch
+
+from facechange.training import losses
+
+
+def test_mask_loss_is_the_mean_over_layers_whatever_their_size() -> None:
+    masks = [torch.full((2, 1, 4, 4), 0.2), torch.full((2, 1, 64, 64), 0.6)]
+    assert losses.mask_loss(masks).item() == pytest.approx(0.4)
+
+
+def test_kept_background_counts_only_outside_the_face() -> None:
+    background = torch.zeros(1, 1, 4, 4)
+    background[..., :2] = 1  # the left half is background
+    mask = torch.full((1, 1, 4, 4), 0.25)
+    assert losses.kept_background_loss([mask], background).item() == pytest.approx(0.75 / 2)
+    mask[..., :2] = 1
+    assert losses.kept_background_loss([mask], background).item() == 0
+
+
+def test_gan_losses_at_known_logits() -> None:
+    zero, two = torch.zeros(3, 1), torch.full((3, 1), 2.0)
+    assert losses.generator_loss(zero).item() == pytest.approx(math.log(2))
+    expected = math.log(1 + math.exp(-2)) + math.log(2)
+    assert losses.discriminator_loss(two, zero).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_gradient_penalty_of_a_linear_critic_is_its_squared_length() -> None:
+    pictures = torch.randn(2, 3, 4, 4, requires_grad=True)
+    weight = torch.arange(48.0).view(3, 4, 4) / 10
+    logits = (pictures * weight).sum((1, 2, 3))
+    assert losses.gradient_penalty(logits, pictures).item() == pytest.approx(weight.square().sum().item(), rel=1e-6)
+
+
+def test_reconstruction_counts_same_object_pairs_only() -> None:
+    target = torch.zeros(2, 3, 8, 8)
+    changed = torch.stack([torch.full((3, 8, 8), 0.5), torch.full((3, 8, 8), 9.0)])
+    assert losses.reconstruction_loss(changed, target, torch.tensor([1.0, 0.0])).item() == pytest.approx(0.5)
+    assert losses.reconstruction_loss(changed, target, torch.zeros(2)).item() == 0
+
+
+def test_feature_matching_masks_the_first_layers_and_weighs_the_rest_a_tenth() -> None:
+    background = torch.zeros(1, 1, 8, 8)
+    background[..., :4] = 1
+    real = [torch.zeros(1, 2, 8, 8), torch.zeros(1, 2, 4, 4)]
+    fake = [torch.full((1, 2, 8, 8), 2.0), torch.full((1, 2, 4, 4), 3.0)]
+    expected = math.sqrt(4 * 0.5) + 0.1 * 3
+    assert losses.feature_matching_loss(real, fake, background, 1).item() == pytest.approx(expected, rel=1e-5)
+    fake[0][..., 4:] = 99  # the face may differ as it likes
+    assert losses.feature_matching_loss(real, fake, background, 1).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_identity_contrastive_loss_in_the_plane() -> None:
+    source, target = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+    half = torch.tensor([[math.sqrt(0.5), math.sqrt(0.5)]])
+    assert losses.identity_contrastive_loss(half, source, target).item() == pytest.approx(1 - math.sqrt(0.5) + 0.5)
+    assert losses.identity_contrastive_loss(source, source, target).item() == pytest.approx(0)
+
+
+def test_background_and_tone() -> None:
+    background = torch.zeros(1, 1, 32, 32)
+    background[..., :16] = 1
+    target, changed = torch.zeros(1, 3, 32, 32), torch.zeros(1, 3, 32, 32)
+    changed[..., 16:] = 1
+    assert losses.background_loss(changed, target, background).item() == 0
+    assert losses.tone_loss(changed, target).item() == pytest.approx(0.5)
+    stripes = torch.ones(1, 3, 32, 32)
+    stripes[..., ::2] = -1  # texture without a change of tone
+    assert losses.tone_loss(stripes, target).item() == pytest.approx(0)
+
+
+def test_total_is_the_weighted_sum() -> None:
+    terms = {"gan": torch.tensor(1.0), "identity": torch.tensor(0.5)}
+    assert losses.total_loss(terms, {"gan": 1.0, "identity": 5.0}).item() == pytest.approx(3.5)
