@@ -1,0 +1,39 @@
+"""How far an identity network agrees with the recogniser that taught it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from facechange.evaluation.labelled_faces import LabelledFaces
+from facechange.evaluation.recognition import Recogniser
+from facechange.evaluation.report import Report
+from facechange.evaluation.spearman_cosines_all_pairs import spearman_cosines_all_pairs
+from facechange.runtime import Graph, to_tensor
+
+Identify = Callable[[np.ndarray], np.ndarray]  # a uint8 [112, 112, 3] crop to an L2-normalised [512]
+Progress = Callable[[int, int], None]  # pictures done, of how many
+
+
+def no_progress(done: int, total: int) -> None:
+    """Report nothing."""
+
+
+def identify_with(graph: Graph) -> Identify:
+    """The identity network as a function of one crop."""
+    return lambda crop: graph.run({"crop": to_tensor(crop)}, ["identity"])["identity"][0]
+
+
+def evaluate_identity(
+    identify: Identify, faces: LabelledFaces, teacher: Recogniser, seed: int = 0, progress: Progress = no_progress
+) -> Report:
+    """Spearman correlation of the network's cosines with the teacher's, over all pairs of `faces`."""
+    crops, vectors = [], []
+    for index in range(len(faces)):
+        crops.append(faces.identity_crop(index))
+        vectors.append(identify(crops[-1]))
+        progress(index + 1, len(faces))
+    correlation = spearman_cosines_all_pairs(np.stack(vectors), teacher.recognise(np.stack(crops)), seed)
+    protocol = {"faces": len(faces), "pairs": len(faces) * (len(faces) - 1) // 2, "teacher": teacher.name, "seed": seed}
+    return Report(protocol, {"spearman_cosines_all_pairs": correlation})

@@ -1,0 +1,89 @@
+"""Pictures with landmarks to measure on: a folder of tar shards and a JSON line a picture."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facechange.core.errors import PictureError
+from facechange.faces.align import warp_crop
+from facechange.faces.geometry import ffhq_crop_matrix, identity_crop_matrix, transform_points
+
+
+@dataclass(frozen=True)
+class LabelledFace:
+    """One picture of one face; landmarks in pixels of that picture."""
+
+    image: str  # the name inside its shard
+    shard: str
+    landmarks5: np.ndarray  # [5, 2] eyes, nose, mouth corners, the viewer's left first
+    landmarks68: np.ndarray  # [68, 2] in 300-W order
+
+
+class LabelledFaces:
+    """The faces of one split; pictures are decoded when asked for, so that memory does not grow with the split."""
+
+    def __init__(self, folder: Path, split: str = "val") -> None:
+        """Read `folder/split.jsonl` and index its shards; raises `PictureError` where either is missing or broken."""
+        self.folder = folder
+        self.faces = _read_labels(folder / f"{split}.jsonl")
+        shards = sorted({face.shard for face in self.faces})
+        self._places = {(shard, name): place for shard in shards for name, place in _index_shard(folder / shard).items()}
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def read(self, index: int) -> np.ndarray:
+        """Picture `index`: uint8 [H, W, 3] RGB."""
+        face = self.faces[index]
+        try:
+            offset, length = self._places[face.shard, face.image]
+        except KeyError:
+            raise PictureError(f"{face.image} is not in {face.shard}.", "Fetch or prepare the shards again.") from None
+        with (self.folder / face.shard).open("rb") as file:
+            file.seek(offset)
+            pixels = cv2.imdecode(np.frombuffer(file.read(length), np.uint8), cv2.IMREAD_COLOR)
+        if pixels is None:
+            raise PictureError(f"{face.image} in {face.shard} is not a readable picture.", "Fetch or prepare the shards again.")
+        return np.ascontiguousarray(pixels[..., ::-1])
+
+    def identity_crop(self, index: int) -> np.ndarray:
+        """The crop that recognisers read (ArcFace template): uint8 [112, 112, 3]."""
+        return warp_crop(self.read(index), identity_crop_matrix(self.faces[index].landmarks5), 112)
+
+    def change_crop(self, index: int, size_px: int) -> np.ndarray:
+        """The FFHQ-style crop that the face-change model reads: uint8 [size_px, size_px, 3]."""
+        return warp_crop(self.read(index), ffhq_crop_matrix(self.faces[index].landmarks5, size_px), size_px)
+
+    def crop_landmarks(self, index: int, size_px: int) -> tuple[np.ndarray, np.ndarray]:
+        """Five [5, 2] and 68 [68, 2] landmarks in pixels of `change_crop`."""
+        face = self.faces[index]
+        matrix = ffhq_crop_matrix(face.landmarks5, size_px)
+        return transform_points(face.landmarks5, matrix), transform_points(face.landmarks68, matrix)
+
+
+def _read_labels(path: Path) -> list[LabelledFace]:
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        faces = [LabelledFace(row["image"], row["shard"], np.array(row["landmarks5"]), np.array(row["landmarks68"])) for row in rows]
+    except FileNotFoundError:
+        raise PictureError(f"{path} is missing.", "Give the folder that holds the shards and their SPLIT.jsonl.") from None
+    except (OSError, ValueError, KeyError) as error:
+        raise PictureError(f"{path} does not list labelled faces ({error}).", "See docs/map.md for the format.") from None
+    if len(faces) < 3:
+        raise PictureError(f"{path} lists {len(faces)} faces.", "Measuring needs at least three.")
+    return faces
+
+
+def _index_shard(path: Path) -> dict[str, tuple[int, int]]:
+    """Where each file of a tar lies: {name: (offset in bytes, length in bytes)}."""
+    try:
+        with tarfile.open(path) as archive:
+            return {member.name: (member.offset_data, member.size) for member in archive if member.isfile()}
+    except (OSError, tarfile.TarError) as error:
+        raise PictureError(f"The shard {path} cannot be read ({error}).", "Fetch or prepare the shards again.") from None

@@ -1,0 +1,16 @@
+"""PSNR where nothing may change: outside the convex hull of the target's 68 landmarks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facechange.evaluation.psnr import psnr_crop
+from facechange.faces.geometry import hull_mask
+
+
+def psnr_outside_hull68(changed: np.ndarray, target: np.ndarray, landmarks68: np.ndarray) -> float:
+    """PSNR in dB of uint8 [R, R, 3] crops outside the hull of `landmarks68` [68, 2], given in crop pixels.
+
+    The hull ends at the eyebrows: the forehead counts as outside.
+    """
+    return psnr_crop(changed, target, 1 - hull_mask(landmarks68, target.shape[0]))

@@ -1,0 +1,45 @@
+"""Face recognisers of others, as judges: any ONNX graph from an aligned 112² crop to one vector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from facechange.core.errors import ModelError
+
+# Mean and standard deviation of RGB in 0..255 that a recogniser was trained with.
+NORMALISATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
+    "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    "symmetric": ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),  # ArcFace's own networks
+}
+
+
+class Recogniser:
+    """A judge that took no part in training the model that it judges, or the teacher that a network was distilled from."""
+
+    def __init__(self, path: Path, normalisation: str = "imagenet") -> None:
+        """Load the graph at `path`, which takes float32 [N, 3, 112, 112] and gives [N, D] first; raises `ModelError`."""
+        import onnxruntime
+
+        if normalisation not in NORMALISATIONS:
+            raise ModelError(f"No normalisation is called {normalisation!r}.", f"Choose one of {', '.join(NORMALISATIONS)}.")
+        if not path.is_file():
+            raise ModelError(f"{path} is missing.", "Give the ONNX file of a face recogniser.")
+        self._mean, self._deviation = (np.array(values, np.float32) for values in NORMALISATIONS[normalisation])
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's own types derive from Exception only
+            raise ModelError(f"{path} is not a graph that ONNX Runtime can load ({error}).", "Give an ONNX file.") from None
+        self._input = self._session.get_inputs()[0].name
+        self.name = path.stem
+
+    def recognise(self, crops: np.ndarray) -> np.ndarray:
+        """L2-normalised vectors [N, D] of uint8 [N, 112, 112, 3] crops (`identity_crop_matrix`)."""
+        normalised = (crops.astype(np.float32) - self._mean) / self._deviation
+        vectors = [
+            self._session.run(None, {self._input: np.ascontiguousarray(batch.transpose(0, 3, 1, 2))})[0]  # [n, 3, 112, 112]
+            for batch in np.split(normalised, range(32, len(normalised), 32))
+        ]
+        stacked = np.concatenate(vectors).reshape(len(crops), -1).astype(np.float64)
+        return stacked / np.maximum(np.linalg.norm(stacked, axis=1, keepdims=True), 1e-12)

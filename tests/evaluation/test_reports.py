@@ -1,0 +1,160 @@
+"""Whole measurements with stand-ins whose result is known before."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from facechange.core import ModelError, OutputError, PictureError
+from facechange.evaluation import LabelledFaces, Recogniser, check_folders, draw_comparison_grid, evaluate_change, evaluate_identity
+from facechange.evaluation.psnr import CEILING_DB
+
+
+@pytest.fixture
+def recogniser(tmp_path: Path) -> Recogniser:
+    """Recognises people by the colours of a 4 x 4 mosaic: an average pool of the crop."""
+    pool = helper.make_node("AveragePool", ["crop"], ["pooled"], kernel_shape=[28, 28], strides=[28, 28])
+    flat = helper.make_node("Reshape", ["pooled", "shape"], ["vector"])
+    shape = numpy_helper.from_array(np.array([-1, 48], np.int64), "shape")
+    crop = helper.make_tensor_value_info("crop", TensorProto.FLOAT, ["n", 3, 112, 112])
+    vector = helper.make_tensor_value_info("vector", TensorProto.FLOAT, ["n", 48])
+    graph = helper.make_graph([pool, flat], "mosaic", [crop], [vector], [shape])
+    path = tmp_path / "mosaic.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return Recogniser(path, "symmetric")
+
+
+def identify(crop: np.ndarray) -> np.ndarray:
+    """The colour in the middle of the face."""
+    vector = np.zeros(512)
+    vector[:3] = crop[40:60, 50:62].mean((0, 1)) - 128
+    return vector / np.linalg.norm(vector)
+
+
+def test_a_model_that_changes_nothing_keeps_all_and_moves_no_identity(faces_folder: Path, recogniser: Recogniser) -> None:
+    faces = LabelledFaces(faces_folder)
+    report = evaluate_change(lambda target, identity: target, identify, 64, faces, recogniser, pairs=12)
+    assert report.metrics["recognised_as_source_pairs"].mean == 0
+    assert report.metrics["retrieval_top1_all_faces"].mean == 0
+    assert report.metrics["cosine_to_target_pairs"].mean > 0.95
+    assert report.metrics["psnr_self_crop"].mean == report.metrics["psnr_outside_hull68"].mean == CEILING_DB
+
+
+def test_a_perfect_change_is_recognised_and_touches_the_hull_only(faces_folder: Path, recogniser: Recogniser) -> None:
+    faces = LabelledFaces(faces_folder)
+    crops = [faces.change_crop(index, 64) for index in range(len(faces))]
+    identities = np.stack([identify(faces.identity_crop(index)) for index in range(len(faces))])
+
+    def change(target: np.ndarray, identity: np.ndarray) -> np.ndarray:
+        return crops[int(np.argmax(identities @ identity))]  # all faces share one shape: the source's crop is the result
+
+    seen: list[tuple[int, int]] = []
+    shown: list[int] = []
+    report = evaluate_change(
+        change,
+        identify,
+        64,
+        faces,
+        recogniser,
+        pairs=30,
+        progress=lambda done, total: seen.append((done, total)),
+        keep=lambda number, source, target, changed: shown.append(int(np.array_equal(source, changed))),
+    )
+    assert report.metrics["recognised_as_source_pairs"].mean == 100
+    assert report.metrics["retrieval_top1_all_faces"].mean == 100
+    assert report.metrics["psnr_self_crop"].mean == CEILING_DB
+    assert report.metrics["psnr_outside_hull68"].mean > 25  # only the rim of the oval, blurred by the crop
+    assert seen[-1] == (42, 42)
+    assert shown == [1] * 30
+
+
+def test_more_pairs_than_there_are_is_said(faces_folder: Path, recogniser: Recogniser) -> None:
+    with pytest.raises(PictureError, match="6 faces do not give 31 pairs"):
+        evaluate_change(lambda target, identity: target, identify, 64, LabelledFaces(faces_folder), recogniser, pairs=31)
+
+
+def test_the_teacher_agrees_with_itself(faces_folder: Path, recogniser: Recogniser) -> None:
+    report = evaluate_identity(lambda crop: recogniser.recognise(crop[None])[0], LabelledFaces(faces_folder), recogniser)
+    assert report.metrics["spearman_cosines_all_pairs"].mean == pytest.approx(1)
+    assert report.protocol["pairs"] == 15
+
+
+def test_reports_are_saved_as_json(faces_folder: Path, recogniser: Recogniser, tmp_path: Path) -> None:
+    report = evaluate_identity(identify, LabelledFaces(faces_folder), recogniser, seed=5)
+    report.save(tmp_path / "report.json")
+    saved = json.loads((tmp_path / "report.json").read_text())
+    assert saved["protocol"] == {"faces": 6, "pairs": 15, "teacher": "mosaic", "seed": 5}
+    assert set(saved["metrics"]["spearman_cosines_all_pairs"]) == {"mean", "low", "high", "unit"}
+    with pytest.raises(OutputError):
+        check_folders(tmp_path / "missing" / "report.json")
+
+
+def test_recogniser_normalises_and_batches(recogniser: Recogniser) -> None:
+    crops = np.random.default_rng(0).integers(0, 256, (33, 112, 112, 3)).astype(np.uint8)
+    vectors = recogniser.recognise(crops)
+    assert vectors.shape == (33, 48)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(33))
+    pooled = (crops[32].reshape(4, 28, 4, 28, 3).mean((1, 3)) - 127.5).transpose(2, 0, 1).ravel()
+    assert vectors[32] == pytest.approx(pooled / np.linalg.norm(pooled), abs=1e-4)
+
+
+def test_recogniser_says_what_is_wrong(tmp_path: Path, faces_folder: Path) -> None:
+    with pytest.raises(ModelError, match="missing"):
+        Recogniser(tmp_path / "none.onnx")
+    (tmp_path / "text.onnx").write_text("not a graph")
+    with pytest.raises(ModelError, match="ONNX Runtime"):
+        Recogniser(tmp_path / "text.onnx")
+    with pytest.raises(ModelError, match="'huge'"):
+        Recogniser(tmp_path / "text.onnx", "huge")
+
+
+def test_faces_are_read_and_cropped_by_their_landmarks(faces_folder: Path) -> None:
+    faces = LabelledFaces(faces_folder)
+    assert len(faces) == 6
+    assert faces.read(2).shape == (96, 96, 3)
+    colours = {tuple(faces.identity_crop(index)[58, 56]) for index in range(6)}
+    assert len(colours) == 6  # the right picture for each row
+    landmarks5, landmarks68 = faces.crop_landmarks(0, 64)
+    crop = faces.change_crop(0, 64)
+    x, y = np.round(landmarks5[0]).astype(int)
+    assert crop[y, x].max() < 60  # the dark dot of the eye
+    assert landmarks68.shape == (68, 2)
+
+
+def test_broken_folders_are_said(faces_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match=r"train\.jsonl is missing"):
+        LabelledFaces(faces_folder, "train")
+    labels = faces_folder / "val.jsonl"
+    lines = labels.read_text().splitlines()
+    labels.write_text("\n".join(lines[:2]))
+    with pytest.raises(PictureError, match="lists 2 faces"):
+        LabelledFaces(faces_folder)
+    labels.write_text("\n".join(lines).replace("val-4.png", "val-9.png"))
+    with pytest.raises(PictureError, match=r"val-9\.png is not in"):
+        LabelledFaces(faces_folder).read(4)
+    labels.write_text('{"image": 3')
+    with pytest.raises(PictureError, match="does not list labelled faces"):
+        LabelledFaces(faces_folder)
+    labels.write_text("\n".join(lines))
+    next(faces_folder.glob("*.tar")).write_bytes(b"no tar")
+    with pytest.raises(PictureError, match="cannot be read"):
+        LabelledFaces(faces_folder)
+
+
+@pytest.mark.parametrize(("triples", "size"), [(1, 64), (3, 256), (4, 300)])
+def test_grid_shows_each_crop_in_its_place(triples: int, size: int) -> None:
+    colours = [[(40 * number, 10 + 80 * cell, 200) for cell in range(3)] for number in range(triples)]
+    crops = [tuple(np.full((size, size, 3), colour, np.uint8) for colour in row) for row in colours]
+    sheet = draw_comparison_grid(crops)
+    for number, row in enumerate(colours):
+        for cell, colour in enumerate(row):
+            y = 28 + (number // 2) * 264 + 128
+            x = (number % 2) * (3 * 256 + 8) + cell * 256 + 128
+            assert tuple(sheet[y, x]) == colour
+    assert cv2.countNonZero((sheet[:28] < 100).astype(np.uint8)[..., 0]) > 50  # headings are written
