@@ -1,0 +1,36 @@
+"""Tell by its first bytes what a file is, so that the sentence a user reads fits."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+PICTURE_BRANDS = (*HEIF_BRANDS, b"avif", b"avis")
+VIDEO_STARTS = (
+    b"\x1a\x45\xdf\xa3",  # Matroska, WebM
+    b"\x00\x00\x01\xba",  # MPEG programme stream
+    b"\x00\x00\x01\xb3",
+    b"FLV\x01",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # Windows Media
+)
+VIDEO_SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".mts", ".m2ts", ".3gp", ".ogv"}
+RAW_SUFFIXES = {".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"}
+
+
+def is_heif(start: bytes) -> bool:
+    """Whether libheif is to read it; AVIF is Pillow's."""
+    return start[4:8] == b"ftyp" and start[8:12] in HEIF_BRANDS and b"avif" not in start[16:32]
+
+
+def is_video(start: bytes, name: str) -> bool:
+    """Whether these first bytes (64 or more), or failing all else the file's suffix, are a video's."""
+    if start[4:8] == b"ftyp":
+        return start[8:12] not in PICTURE_BRANDS
+    if start[:4] == b"RIFF":
+        return start[8:12] == b"AVI "
+    return start.startswith(VIDEO_STARTS) or PurePath(name).suffix.lower() in VIDEO_SUFFIXES
+
+
+def is_camera_raw(name: str) -> bool:
+    """Whether the suffix is a camera's raw format; most are TIFF inside, with only a small preview to be had."""
+    return PurePath(name).suffix.lower() in RAW_SUFFIXES

@@ -1,0 +1,135 @@
+"""Read a picture file, or take a picture that is already in memory."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from facechange.core import PictureError
+from facechange.pictures import kinds
+from facechange.pictures.decoding import decode_image
+from facechange.pictures.picture import Picture
+
+PictureLike: TypeAlias = "Picture | Image.Image | np.ndarray | Path | str"
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
+READABLE = "JPEG, PNG, WebP, AVIF, HEIC and TIFF photographs are read."
+AGAIN = "Get the file again from where it came."
+SHRINK = "Make it smaller first."
+LARGEST_PIXELS = 100_000_000
+LARGEST_BYTES = 2 << 30
+
+
+def read_picture(path: Path) -> Picture:
+    """Read a JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF (first frame), upright, with its metadata.
+
+    Raises `PictureError` for a file that is missing, unreadable, empty, damaged, larger than 100 megapixels, or no picture.
+    """
+    data = _read_bytes(path)
+    image = _open(data, path.name)
+    try:
+        return decode_image(image, data)
+    except (PictureError, MemoryError):
+        raise
+    except Exception as error:  # decoders raise almost anything on broken bytes
+        raise PictureError(f"{path.name} is damaged or cut short.", AGAIN) from error
+
+
+def read_xmp(path: Path) -> bytes | None:
+    """The XMP packet of a picture file as it is stored, without decoding pixels. Raises `PictureError` like `read_picture`."""
+    packet = _open(_read_bytes(path), path.name).info.get("xmp")
+    return packet.encode() if isinstance(packet, str) else packet
+
+
+def as_picture(source: PictureLike) -> Picture:
+    """Take a path, a `Picture`, a PIL image or an RGB array: [H, W], [H, W, 1|3|4], uint8 or uint16.
+
+    Raises `PictureError` for anything else, and as `read_picture` does.
+    """
+    if isinstance(source, Picture):
+        return source
+    if isinstance(source, str | Path):
+        return read_picture(Path(source))
+    if isinstance(source, Image.Image):
+        _check_size("The picture", *source.size)
+        return decode_image(source)
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    raise PictureError(f"A {type(source).__name__} is not a picture.", "Give a path, a PIL image or a NumPy array.")
+
+
+def _from_array(array: np.ndarray) -> Picture:
+    """A picture from samples in memory."""
+    if array.dtype not in (np.uint8, np.uint16):
+        raise PictureError(f"A picture cannot be made of {array.dtype} samples.", "Give uint8 or uint16.")
+    samples = array[..., None] if array.ndim == 2 else array
+    if samples.ndim != 3 or samples.shape[2] not in (1, 3, 4) or not samples.size:
+        raise PictureError(f"An array of shape {array.shape} is not a picture.", "Give [H, W, 3] in RGB order.")
+    _check_size("The array", samples.shape[1], samples.shape[0])
+    if samples.shape[2] == 1:
+        return Picture(cv2.cvtColor(np.ascontiguousarray(samples), cv2.COLOR_GRAY2RGB), grey=True)
+    alpha = np.ascontiguousarray(samples[..., 3]) if samples.shape[2] == 4 else None
+    return Picture(np.ascontiguousarray(samples[..., :3]), alpha)
+
+
+def _read_bytes(path: Path) -> bytes:
+    """The file's bytes, or the sentence that says why not."""
+    try:
+        if path.is_dir():
+            raise PictureError(f"{path} is a folder, not a picture.", "Name one file in it.")
+        if path.exists() and not path.is_file():
+            raise PictureError(f"{path} is not a file.", "Name a picture file.")
+        if path.is_file() and path.stat().st_size > LARGEST_BYTES:
+            raise PictureError(f"{path.name} is larger than 2 GiB.", READABLE)
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise PictureError(f"{path} does not exist.", "Check the name and the folder.") from None
+    except PermissionError:
+        raise PictureError(f"{path} may not be read.", "Ask for permission to read it.") from None
+    except (OSError, ValueError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise PictureError(f"{path} cannot be read: {reason}.", "Check the name and the disk.") from None
+    if not data:
+        raise PictureError(f"{path.name} is empty.", AGAIN)
+    return data
+
+
+def _open(data: bytes, name: str) -> Image.Image:
+    """Open the header with Pillow and hold it to the limits; no pixel is decoded yet."""
+    if kinds.is_video(data[:64], name):
+        raise PictureError(f"{name} is a video; facechange swap takes photographs.", "Save one frame of it as a picture.")
+    if kinds.is_camera_raw(name):
+        raise PictureError(f"{name} is a camera raw file.", "Develop it to TIFF or JPEG first.")
+    formats: tuple[str, ...] = FORMATS
+    if kinds.is_heif(data[:64]):
+        import pillow_heif  # slow to import, and rarely needed
+
+        pillow_heif.register_heif_opener()
+        formats = ("HEIF",)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd tags; the limit here is our own
+            image = Image.open(io.BytesIO(data), formats=formats)
+    except Image.DecompressionBombError:
+        raise PictureError(f"{name} unpacks to far more than {LARGEST_PIXELS // 10**6} megapixels.", SHRINK) from None
+    except UnidentifiedImageError:
+        raise PictureError(f"{name} is not a picture, or its beginning is damaged.", READABLE) from None
+    except MemoryError:
+        raise
+    except Exception as error:  # as in read_picture
+        raise PictureError(f"{name} is damaged or cut short.", AGAIN) from error
+    _check_size(name, *image.size)
+    return image
+
+
+def _check_size(name: str, width: int, height: int) -> None:
+    """Raise `PictureError` above 100 megapixels."""
+    if width * height > LARGEST_PIXELS:
+        raise PictureError(f"{name} has {width * height / 1e6:.0f} megapixels; at most {LARGEST_PIXELS // 10**6} are taken.", SHRINK)
