@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from facechange.cli import evaluate, masks, models, swap
+from facechange.cli import data, evaluate, export, masks, models, swap, train
 
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
@@ -25,7 +25,10 @@ app = typer.Typer(
 app.command("swap")(swap.swap)
 app.command("masks")(masks.masks)
 app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
+app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(export.app, name="export")
 
 
 @app.callback(invoke_without_command=True)

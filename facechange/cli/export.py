@@ -1,0 +1,61 @@
+"""`facechange export`: a training run's network as an ONNX graph with its card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Turn a checkpoint into an ONNX graph with its card.", no_args_is_help=True)
+
+Checkpoint = Annotated[Path, typer.Argument(help="The .safetensors file of a training run.")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Where to write the graph (.onnx); its card goes beside it.")]
+Metrics = Annotated[Path | None, typer.Option(help="Report of `facechange evaluate --json`, to be told on the card.")]
+
+
+@app.command("face")
+def face(checkpoint: Checkpoint, output: Output, metrics: Metrics = None) -> None:
+    """The face-change model (its moving average)."""
+    _export("export_face", checkpoint, output, metrics)
+
+
+@app.command("identity")
+def identity(checkpoint: Checkpoint, output: Output, metrics: Metrics = None) -> None:
+    """The identity network."""
+    _export("export_identity", checkpoint, output, metrics)
+
+
+@app.command("locator")
+def locator(checkpoint: Checkpoint, output: Output, metrics: Metrics = None) -> None:
+    """The face locator."""
+    _export("export_locator", checkpoint, output, metrics)
+
+
+def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None) -> None:
+    from facechange.cli.extras import need_training
+    from facechange.core import OutputError
+
+    need_training()
+    if output.suffix != ".onnx":
+        raise OutputError(f"{output} does not end in .onnx.", "Graphs are written as ONNX.")
+    if not output.parent.is_dir():
+        raise OutputError(f"The folder {output.parent} does not exist.", "Make it first.")
+    from facechange.training import export, locator
+
+    function = {"export_face": export.export_face, "export_identity": export.export_identity, "export_locator": locator.export_locator}[kind]
+    card = function(checkpoint, output, _read_metrics(metrics))
+    typer.echo(f"{output}: {card.name} {card.version}, {card.parameters / 1e6:.1f} M parameters, {output.stat().st_size / 2**20:.1f} MiB")
+
+
+def _read_metrics(path: Path | None) -> dict[str, object] | None:
+    import json
+
+    from facechange.core import ModelError
+
+    if path is None:
+        return None
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["metrics"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path} is not a report ({error}).", "Give the file that `facechange evaluate --json` wrote.") from None

@@ -1,0 +1,120 @@
+"""Export trained networks with their cards; an exported graph is compared with PyTorch before it counts."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from facechange.core import ModelCard, ModelError, hash_file
+from facechange.model.export import OPSET, export_changer, halve_weights, output_names
+from facechange.model.identity import IDENTITY_SIZE, count_parameters
+from facechange.runtime import load_graph
+from facechange.training.checkpoint import read_checkpoint
+from facechange.training.face import load_face_changer, load_identity_network
+
+LARGEST_DIFFERENCE = 1e-3  # between ONNX Runtime and PyTorch, on outputs of size 1
+NORMALISATION = "RGB, x / 127.5 - 1"
+DATA = (
+    "3,879 generated pictures of people who do not exist (outputs of published generative models, mostly StyleGAN2), "
+    "about three in four of them of white people; landmarks by YuNet (Apache-2.0) and PFLD."
+)
+LIMITS = (
+    "Mostly frontal, well lit adults without glasses, hats or hands before the face: expect it to be worse on profiles, on "
+    "children, on covered faces and on people unlike those it learned from. Meant for people who agreed to it."
+)
+
+
+def export_identity(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = None) -> ModelCard:
+    """Write the identity network of a run as `path` (.onnx) with its card (.json); raises `TrainingError`, `ModelError`."""
+    network = load_identity_network(checkpoint).eval()
+    crop = torch.rand(2, 3, IDENTITY_SIZE, IDENTITY_SIZE) * 2 - 1
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (crop,),
+            str(path),
+            input_names=["crop"],
+            output_names=["identity"],
+            dynamic_axes={"crop": {0: "faces"}, "identity": {0: "faces"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        graph = onnx.load(str(path))
+        halve_weights(graph)
+        onnx.save(graph, str(path))
+    seen = read_checkpoint(checkpoint)[1]["pictures"]
+    card = ModelCard(
+        name="facechange-identity",
+        role="identity",
+        version="0.1.0",
+        summary="Reads who a face is: a unit vector of 512 numbers, alike for pictures of one person.",
+        licence="Apache-2.0",
+        sha256=hash_file(path),
+        size_px=IDENTITY_SIZE,
+        parameters=count_parameters(network),
+        normalisation=NORMALISATION,
+        template="ArcFace five points at 112 x 112 (faces.geometry.identity_crop_matrix)",
+        inputs={"crop": "[N, 3, 112, 112] float32 in [-1, 1]"},
+        outputs={"identity": "[N, 512] float32, length 1"},
+        data=DATA,
+        training=f"Distilled from MobileFaceNet (foamliu, Apache-2.0) on {seen:,} crops: faces, blends and cuts of two faces.",
+        limits=LIMITS,
+        metrics=metrics or {},
+    )
+    card.save(path.with_suffix(".json"))
+    _compare(path, network, {"crop": crop}, ["identity"])
+    return card
+
+
+def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = None) -> ModelCard:
+    """Write the averaged face-change model of a run as `path` (.onnx) with its card; raises `TrainingError`, `ModelError`."""
+    changer = load_face_changer(checkpoint).eval()
+    export_changer(changer, path, half=True)
+    progress = read_checkpoint(checkpoint)[1]
+    size = changer.size_px
+    card = ModelCard(
+        name=f"facechange-{changer.preset}-{size}",
+        role="change",
+        version="0.1.0",
+        summary="Puts the identity of one face on the crop of another and keeps everything else (US 12,387,300 B2).",
+        licence="Apache-2.0",
+        sha256=hash_file(path),
+        size_px=size,
+        parameters=count_parameters(changer),
+        normalisation=NORMALISATION,
+        template="FFHQ-style crop from five points (faces.geometry.ffhq_crop_matrix)",
+        inputs={"target": f"[N, 3, {size}, {size}] float32 in [-1, 1]", "identity": "[N, 512] float32, length 1"},
+        outputs={"changed": f"[N, 3, {size}, {size}], nominally in [-1, 1]", "mask_MEASURE_LAYER": "[N, 1, h, h] in [0, 1]"},
+        data=DATA,
+        training=f"{progress['pictures']:,} pictures at this size, losses 1 to 6; identity judged by MobileFaceNet and the identity network.",
+        limits=LIMITS,
+        metrics=metrics or {},
+    )
+    card.save(path.with_suffix(".json"))
+    target = torch.rand(2, 3, size, size) * 2 - 1
+    identity = nn.functional.normalize(torch.randn(2, 512), dim=1)
+    _compare(path, lambda *given: _flat(changer(*given, with_masks=True)), {"target": target, "identity": identity}, output_names(changer))
+    return card
+
+
+def _flat(outputs: tuple[Tensor, list[Tensor]]) -> tuple[Tensor, ...]:
+    return outputs[0], *outputs[1]
+
+
+@torch.no_grad()
+def _compare(path: Path, network: Any, inputs: dict[str, Tensor], names: list[str]) -> None:
+    """Raise `ModelError` where the graph gives other numbers than PyTorch with the same (rounded) weights."""
+    graph = load_graph(path)
+    ours = network(*inputs.values())
+    found = graph.run({name: value.numpy() for name, value in inputs.items()}, names)
+    for name, expected in zip(names, ours if isinstance(ours, tuple) else (ours,), strict=True):
+        difference = float(np.abs(found[name] - expected.numpy()).max())
+        if difference > LARGEST_DIFFERENCE * max(1.0, float(expected.abs().max())):
+            raise ModelError(f"The exported graph differs from PyTorch by {difference:.2g} in {name}.", "Report this: it is a bug.")
