@@ -1,0 +1,1 @@
+"""The networks in PyTorch: attribute network, generator, discriminator; their presets, weights, growth and export."""

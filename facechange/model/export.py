@@ -1,0 +1,85 @@
+"""Export a face changer to ONNX, the form in which it is shipped and run."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from facechange.model.face_changer import FaceChanger
+from facechange.model.presets import IDENTITY_CHANNELS
+
+OPSET = 17
+SMALLEST_HALVED = 256  # values; smaller tensors stay in float32
+
+
+class _Outputs(nn.Module):
+    """The changer with its masks as separate outputs."""
+
+    def __init__(self, model: FaceChanger) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, target: Tensor, identity: Tensor) -> tuple[Tensor, ...]:
+        changed, masks = self.model(target, identity, True)
+        return changed, *masks
+
+
+def output_names(model: FaceChanger) -> list[str]:
+    """The outputs in order: "changed", then "mask_4_1", "mask_4_2", "mask_8_1" ... coarse to fine."""
+    return ["changed", *(f"mask_{px}_{layer}" for px in model.measures_px for layer in (1, 2))]
+
+
+def export_changer(model: FaceChanger, path: Path, *, half: bool = False) -> None:
+    """Write the graph: `target` [N, 3, R, R] and `identity` [N, 512] => `changed` [N, 3, R, R] and `mask_{measure}_{layer}`.
+
+    It computes in float32. With `half` the parameters lie in the file as float16, half as large, so that the graph equals the
+    model with its parameters rounded to 11 bits.
+    """
+    example = (torch.zeros(2, 3, model.size_px, model.size_px), torch.zeros(2, IDENTITY_CHANNELS))
+    names = output_names(model)
+    unfinished = path.with_name(path.name + ".unfinished")
+    was_training = model.training
+    device = next(model.parameters()).device
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # of the exporter's age: its graphs are plain and run everywhere
+            torch.onnx.export(
+                _Outputs(model.cpu()).eval(),
+                example,
+                str(unfinished),
+                input_names=["target", "identity"],
+                output_names=names,
+                dynamic_axes={name: {0: "pictures"} for name in ("target", "identity", *names)},
+                opset_version=OPSET,
+                dynamo=False,
+                do_constant_folding=False,  # runtimes fold when loading; folded squares of kernels would only swell the file
+            )
+        if half:
+            graph = onnx.load(str(unfinished))
+            halve_weights(graph)
+            onnx.save(graph, str(unfinished))
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+        model.to(device).train(was_training)
+
+
+def halve_weights(model: onnx.ModelProto) -> None:
+    """Store a graph's large float32 weights as float16 with a cast back, in place; a runtime folds the casts when loading."""
+    casts = []
+    for weight in model.graph.initializer:
+        if weight.data_type != TensorProto.FLOAT or int(np.prod(weight.dims)) < SMALLEST_HALVED:
+            continue
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), name + "_half"))
+        casts.append(helper.make_node("Cast", [name + "_half"], [name], name + "_cast", to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)

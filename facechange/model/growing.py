@@ -1,0 +1,126 @@
+"""Grow a trained network by a measure at a time without changing what it computes.
+
+Layers are named after their measure, so those of the smaller network are copied as they are. The new, finest layers start as
+a detour that hands the colours on: the grown generator gives the old picture upsampled, the grown encoder and discriminator
+judge the halved picture as before. Training then goes on from the old quality instead of from noise. An activation passes a
+colour unchanged when the colour is first raised by `RAISE`, which keeps it positive.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from facechange.core import ModelError
+from facechange.model.discriminator import HALF_VARIANCE, Discriminator, ResidualBlock
+from facechange.model.face_changer import FaceChanger
+from facechange.model.generator import Block, Generator
+from facechange.model.layers import ACTIVATION_GAIN, Convolution
+from facechange.model.presets import ChannelTable
+
+RAISE = 1.5  # more than any colour is below zero
+COLOURS = 3
+CONSTANT = 3  # the channel, after the colours, that carries 1
+
+
+def grow_changer(smaller: FaceChanger, size_px: int) -> FaceChanger:
+    """A changer for `size_px` whose output is the smaller one's, upsampled; raises `ModelError` where it would shrink."""
+    while smaller.size_px < size_px:
+        larger = FaceChanger(smaller.preset, 2 * smaller.size_px)
+        _copy_matching(smaller, larger)
+        _hand_on_target(smaller, larger)
+        _hand_on_picture(smaller.generator, larger.generator)
+        smaller = larger
+    if smaller.size_px != size_px:
+        raise ModelError(f"A model of {smaller.size_px} pixels cannot grow to {size_px}.", "Choose a larger power of two.")
+    return smaller
+
+
+def grow_discriminator(smaller: Discriminator, channels: ChannelTable) -> Discriminator:
+    """A discriminator of these channels whose verdict is the smaller one's on the halved picture; raises `ModelError`."""
+    size_px, wanted_px = max(smaller.channels), max(channels)
+    if size_px > wanted_px or any(channels[px] != count for px, count in smaller.channels.items()):
+        raise ModelError("The discriminator cannot grow into these channels.", "Use the same preset and a larger size.")
+    while size_px < wanted_px:
+        larger = Discriminator({px: count for px, count in channels.items() if px <= 2 * size_px})
+        _copy_matching(smaller, larger)
+        _hand_on_verdict(smaller, larger)
+        smaller, size_px = larger, 2 * size_px
+    return smaller
+
+
+def _copy_matching(smaller: nn.Module, larger: nn.Module) -> None:
+    fresh, trained = larger.state_dict(), smaller.state_dict()
+    larger.load_state_dict(fresh | {name: trained[name] for name in fresh if name in trained})
+    larger.to(next(smaller.parameters()).device)
+
+
+@torch.no_grad()
+def _hand_on_target(smaller: FaceChanger, larger: FaceChanger) -> None:
+    """Make the new finest encoder layer carry the target's colours to where the old first layer read them."""
+    old = _only_convolution(smaller.attributes.from_rgb)
+    new = _only_convolution(larger.attributes.from_rgb)
+    _pass_colours(new)
+    new.weight[CONSTANT] = 0
+    new.bias[CONSTANT] = 1
+    joint = larger.attributes.encoder[str(smaller.size_px)]
+    assert isinstance(joint, Convolution)
+    kernel = old.weight * old.scale  # [O, 3, 3, 3]
+    joint.weight.zero_()
+    joint.weight[:, :COLOURS] = kernel / joint.scale
+    # The constant takes back what was raised, at the border as well, where padding hides both.
+    joint.weight[:, CONSTANT] = -RAISE * kernel.sum(1) / joint.scale
+    joint.bias.copy_(old.bias)
+    decoder = larger.attributes.decoder[str(larger.size_px)]
+    assert isinstance(decoder, Convolution)
+    decoder.weight[:COLOURS] = 0  # nothing is injected where the generator carries its colours
+
+
+@torch.no_grad()
+def _hand_on_picture(smaller: Generator, larger: Generator) -> None:
+    """Make the new block carry the upsampled picture in three channels to the new toRGB."""
+    old, new = _only_convolution(smaller.to_rgb), _only_convolution(larger.to_rgb)
+    block = larger.blocks[next(iter(larger.to_rgb))]
+    assert isinstance(block, Block)
+    first, second = block.first, block.second
+    rows = (old.weight * old.scale)[:, :, 0, 0]  # [3, I]
+    for layer in (first, second):
+        layer.affine.weight.zero_()  # every control vector starts at 1
+        layer.weight[:COLOURS] = 0
+    first.weight[:COLOURS, :, 1, 1] = rows
+    second.weight[range(COLOURS), range(COLOURS), 1, 1] = 1
+    gain = ACTIVATION_GAIN / rows.norm(dim=1)  # what demodulation makes of the first layer's rows
+    first.bias[:COLOURS] = gain * (old.bias + RAISE)
+    new.weight.zero_()
+    new.weight[range(COLOURS), range(COLOURS), 0, 0] = 1 / (gain * ACTIVATION_GAIN * new.scale)
+    new.bias.fill_(-RAISE)
+
+
+@torch.no_grad()
+def _hand_on_verdict(smaller: Discriminator, larger: Discriminator) -> None:
+    """Make the new finest discriminator block carry the picture's colours to where the old first layer read them."""
+    old, new = _only_convolution(smaller.from_rgb), _only_convolution(larger.from_rgb)
+    block = larger.blocks[next(iter(larger.from_rgb))]
+    assert isinstance(block, ResidualBlock)
+    _pass_colours(new)
+    block.first.weight[:COLOURS] = 0
+    block.first.weight[range(COLOURS), range(COLOURS), 1, 1] = 1 / block.first.scale
+    kernel = (old.weight * old.scale)[:, :, 0, 0] / HALF_VARIANCE  # [O, 3]
+    block.second.weight.zero_()
+    block.second.weight[:, :COLOURS, 1, 1] = kernel / block.second.scale
+    block.second.bias.copy_(old.bias / HALF_VARIANCE - RAISE * kernel.sum(1))
+    block.shortcut.weight.zero_()
+
+
+def _pass_colours(convolution: Convolution) -> None:
+    """Let the first channels be the picture's colours, raised."""
+    middle = convolution.weight.shape[-1] // 2
+    convolution.weight[:COLOURS] = 0
+    convolution.weight[range(COLOURS), range(COLOURS), middle, middle] = 1 / convolution.scale
+    convolution.bias[:COLOURS] = RAISE
+
+
+def _only_convolution(modules: nn.ModuleDict) -> Convolution:
+    (convolution,) = modules.values()
+    assert isinstance(convolution, Convolution)
+    return convolution
