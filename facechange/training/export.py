@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from facechange.core import ModelCard, ModelError, hash_file
-from facechange.model.export import OPSET, export_changer, halve_weights, output_names
+from facechange.model.export import OPSET, SMALLEST_HALVED, export_changer, halve_weights, output_names
 from facechange.model.identity import IDENTITY_SIZE, count_parameters
 from facechange.runtime import load_graph
 from facechange.training.checkpoint import read_checkpoint
 from facechange.training.face import load_face_changer, load_identity_network
+
+Network = TypeVar("Network", bound=nn.Module)
 
 LARGEST_DIFFERENCE = 1e-3  # between ONNX Runtime and PyTorch, on outputs of size 1
 NORMALISATION = "RGB, x / 127.5 - 1"
@@ -32,7 +34,7 @@ LIMITS = (
 
 def export_identity(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = None) -> ModelCard:
     """Write the identity network of a run as `path` (.onnx) with its card (.json); raises `TrainingError`, `ModelError`."""
-    network = load_identity_network(checkpoint).eval()
+    network = round_weights(load_identity_network(checkpoint).eval())
     crop = torch.rand(2, 3, IDENTITY_SIZE, IDENTITY_SIZE) * 2 - 1
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
@@ -75,7 +77,7 @@ def export_identity(checkpoint: Path, path: Path, metrics: dict[str, Any] | None
 
 def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = None) -> ModelCard:
     """Write the averaged face-change model of a run as `path` (.onnx) with its card; raises `TrainingError`, `ModelError`."""
-    changer = load_face_changer(checkpoint).eval()
+    changer = round_weights(load_face_changer(checkpoint).eval())
     export_changer(changer, path, half=True)
     progress = read_checkpoint(checkpoint)[1]
     size = changer.size_px
@@ -104,13 +106,22 @@ def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = N
     return card
 
 
+@torch.no_grad()
+def round_weights(network: Network) -> Network:
+    """Round the weights that the graph stores as float16, so that both compute with the same numbers."""
+    for parameter in network.parameters():
+        if parameter.numel() >= SMALLEST_HALVED:
+            parameter.copy_(parameter.half().float())
+    return network
+
+
 def _flat(outputs: tuple[Tensor, list[Tensor]]) -> tuple[Tensor, ...]:
     return outputs[0], *outputs[1]
 
 
 @torch.no_grad()
 def _compare(path: Path, network: Any, inputs: dict[str, Tensor], names: list[str]) -> None:
-    """Raise `ModelError` where the graph gives other numbers than PyTorch with the same (rounded) weights."""
+    """Raise `ModelError` where the graph gives other numbers than PyTorch with the same rounded weights."""
     graph = load_graph(path)
     ours = network(*inputs.values())
     found = graph.run({name: value.numpy() for name, value in inputs.items()}, names)

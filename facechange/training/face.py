@@ -136,6 +136,7 @@ def _start_from(path: Path, run: FaceStep) -> None:
     """Carry over the weights of a checkpoint of this or a lower measure; a grown model first gives the same pictures."""
     networks, config = run.networks, run.config
     for name, network in (("changer", networks.changer), ("average", networks.average)):
+        torch.manual_seed(config.seed)  # the new layers of both start alike
         network.load_state_dict(grow_changer(load_face_changer(path, name), config.size).state_dict())
     preset, size = find_preset(config.preset), int(read_checkpoint(path)[1]["size"])
     smaller = Discriminator(preset.discriminator_channels(size))

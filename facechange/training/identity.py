@@ -65,7 +65,7 @@ def distillation_loss(student: tuple[Tensor, Tensor, Tensor], teacher_identity: 
     direction = 1 - functional.cosine_similarity(mapped.float(), teacher_identity).mean()
     table = ((identity @ identity.T - teacher_identity @ teacher_identity.T) ** 2).mean()
     local = 1 - functional.cosine_similarity(features.float(), teacher_features.float(), dim=1).mean()
-    return direction + 8 * table + local
+    return direction + 40 * table + local
 
 
 def make_batch(faces: AlignedFaces, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
