@@ -1,7 +1,7 @@
 """High-definition face change: the identity of one face, everything else of another picture.
 
-    changer = facechange.load()
-    changed = changer.change("target.jpg", changer.identify("source.jpg"))
+changer = facechange.load()
+changed = changer.change("target.jpg", changer.identify("source.jpg"))
 """
 
 from __future__ import annotations

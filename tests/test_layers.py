@@ -97,9 +97,7 @@ def test_only_model_and_training_import_pytorch(path: Path) -> None:
 def test_init_files_only_export(path: Path) -> None:
     for node in parse(path).body:
         words = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        names = isinstance(node, ast.Assign) and all(
-            isinstance(target, ast.Name) and target.id.startswith("__") for target in node.targets
-        )
+        names = isinstance(node, ast.Assign) and all(isinstance(target, ast.Name) and target.id.startswith("__") for target in node.targets)
         late = package_of(path) == "" and isinstance(node, (ast.FunctionDef, ast.If))
         assert words or names or late or isinstance(node, (ast.Import, ast.ImportFrom)), f"{name_of(path)}:{node.lineno}"
 

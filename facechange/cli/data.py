@@ -32,7 +32,7 @@ def prepare(
 
     locate = None
     if needs_locator(source):
-        from facechange.faces import FaceLocator
+        from facechange.faces.locate import FaceLocator
         from facechange.runtime import load_graph
 
         locate = FaceLocator(load_graph("locator")).locate

@@ -43,7 +43,9 @@ def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None) -> 
         raise OutputError(f"The folder {output.parent} does not exist.", "Make it first.")
     from facechange.training import export, locator
 
-    function = {"export_face": export.export_face, "export_identity": export.export_identity, "export_locator": locator.export_locator}[kind]
+    function = {"export_face": export.export_face, "export_identity": export.export_identity, "export_locator": locator.export_locator}[
+        kind
+    ]
     card = function(checkpoint, output, _read_metrics(metrics))
     typer.echo(f"{output}: {card.name} {card.version}, {card.parameters / 1e6:.1f} M parameters, {output.stat().st_size / 2**20:.1f} MiB")
 

@@ -8,4 +8,6 @@ from facechange.core import DependencyError
 def need_training() -> None:
     """Raise `DependencyError` unless the `train` extra is installed."""
     if find_spec("torch") is None or find_spec("safetensors") is None:
-        raise DependencyError("Training and export need PyTorch, which is not installed.", 'Install it with: pip install "facechange[train]"')
+        raise DependencyError(
+            "Training and export need PyTorch, which is not installed.", 'Install it with: pip install "facechange[train]"'
+        )

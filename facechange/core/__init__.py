@@ -4,8 +4,8 @@ from facechange.core.cards import ModelCard, hash_file, load_card
 from facechange.core.errors import (
     ConsentError,
     DependencyError,
-    FaceError,
     FacechangeError,
+    FaceError,
     ModelError,
     OutputError,
     PictureError,

@@ -9,7 +9,6 @@ import numpy as np
 from facechange.core.errors import PictureError
 from facechange.evaluation.identity_report import Identify, Progress, no_progress
 from facechange.evaluation.intervals import bootstrap_mean
-from facechange.evaluation.labelled_faces import LabelledFaces
 from facechange.evaluation.pairs import draw_pairs
 from facechange.evaluation.psnr import psnr_crop
 from facechange.evaluation.psnr_outside_hull68 import psnr_outside_hull68
@@ -19,6 +18,7 @@ from facechange.evaluation.report import Report
 from facechange.evaluation.retrieval_top1_all_faces import retrieval_top1_all_faces
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import identity_crop_matrix
+from facechange.faces.labelled import LabelledFaces
 from facechange.runtime import Graph, to_tensor, to_unit_range
 
 Change = Callable[[np.ndarray, np.ndarray], np.ndarray]  # uint8 [R, R, 3] target and [512] identity to uint8 [R, R, 3]

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from facechange.evaluation.labelled_faces import LabelledFaces
 from facechange.evaluation.recognition import Recogniser
 from facechange.evaluation.report import Report
 from facechange.evaluation.spearman_cosines_all_pairs import spearman_cosines_all_pairs
+from facechange.faces.labelled import LabelledFaces
 from facechange.runtime import Graph, to_tensor
 
 Identify = Callable[[np.ndarray], np.ndarray]  # a uint8 [112, 112, 3] crop to an L2-normalised [512]

@@ -9,9 +9,7 @@ import cv2
 import numpy as np
 
 # Five-point template of ArcFace at 112² (Deng et al. 2019): eyes, nose, mouth corners, viewer's left first.
-ARCFACE_POINTS_112 = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
-)
+ARCFACE_POINTS_112 = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
 
 
 def estimate_similarity(source: np.ndarray, destination: np.ndarray) -> np.ndarray:

@@ -43,9 +43,7 @@ def identity_matrices(points: Tensor, size: int = 112) -> Tensor:
     return torch.stack(rows, 1)
 
 
-def jitter_matrices(
-    matrices: Tensor, size: int, generator: torch.Generator, roll_degrees: float, scale: float, shift: float
-) -> Tensor:
+def jitter_matrices(matrices: Tensor, size: int, generator: torch.Generator, roll_degrees: float, scale: float, shift: float) -> Tensor:
     """Follow each matrix by a random turn, scale (a fraction) and shift (a fraction of `size`) about the crop's centre."""
     count = len(matrices)
     angle = torch.deg2rad(uniform(generator, (count,), -roll_degrees, roll_degrees))
@@ -108,9 +106,7 @@ def lower_resolution(pictures: Tensor, generator: torch.Generator, share: float,
     return torch.where((uniform(generator, (len(pictures),), 0, 1) < share).view(-1, 1, 1, 1), soft, pictures)
 
 
-def random_boxes(
-    count: int, size: int, generator: torch.Generator, share: float, smallest: float = 0.15, largest: float = 0.45
-) -> Tensor:
+def random_boxes(count: int, size: int, generator: torch.Generator, share: float, smallest: float = 0.15, largest: float = 0.45) -> Tensor:
     """Soft-free rectangles, 1 inside, 0 outside, [N, 1, size, size]; all 0 for the rest of the batch."""
     centre = uniform(generator, (count, 2), 0, size)
     half = uniform(generator, (count, 2), smallest, largest) * size / 2

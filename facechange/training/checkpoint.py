@@ -19,17 +19,23 @@ from facechange.core import TrainingError
 def save_checkpoint(
     path: Path, networks: Mapping[str, nn.Module], optimisers: Mapping[str, torch.optim.Optimizer], progress: Mapping[str, Any]
 ) -> None:
-    """Write everything that a resumed run needs to go on exactly as an uninterrupted one."""
+    """Write everything that a resumed run needs to go on exactly as an uninterrupted one; raises `TrainingError`."""
     tensors: dict[str, Tensor] = {}
     for name, network in networks.items():
         tensors |= {f"{name}|{key}": value.detach().cpu().contiguous().clone() for key, value in network.state_dict().items()}
     for name, optimiser in optimisers.items():
         for index, state in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}|{index}|{key}": torch.as_tensor(value).cpu().contiguous().clone() for key, value in state.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"progress": json.dumps(dict(progress))})
-    os.replace(partial, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, partial, metadata={"progress": json.dumps(dict(progress))})
+        os.replace(partial, path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise TrainingError(
+            f"{path} could not be saved ({error}).", "Free some space and give the same command again: it goes on."
+        ) from None
 
 
 def load_checkpoint(
@@ -48,7 +54,9 @@ def load_checkpoint(
             optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     except (KeyError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise TrainingError(f"{path} does not fit this network ({reason}).", "Start in a new folder, or give the right preset and size.") from None
+        raise TrainingError(
+            f"{path} does not fit this network ({reason}).", "Start in a new folder, or give the right preset and size."
+        ) from None
     return progress
 
 
@@ -56,7 +64,8 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """All tensors, named `NETWORK|TENSOR`, and the progress; `TrainingError` where `path` is no checkpoint."""
     try:
         with safe_open(path, "pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, json.loads(file.metadata()["progress"])
+            names = file.keys()
+            return {name: file.get_tensor(name) for name in names}, json.loads(file.metadata()["progress"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise TrainingError(f"{path} is not a checkpoint ({reason}).", "Give the .safetensors file of a training run.") from None

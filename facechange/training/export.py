@@ -93,7 +93,10 @@ def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = N
         normalisation=NORMALISATION,
         template="FFHQ-style crop from five points (faces.geometry.ffhq_crop_matrix)",
         inputs={"target": f"[N, 3, {size}, {size}] float32 in [-1, 1]", "identity": "[N, 512] float32, length 1"},
-        outputs={"changed": f"[N, 3, {size}, {size}], nominally in [-1, 1]", "mask_MEASURE_LAYER": "[N, 1, h, h] in [0, 1]"},
+        outputs={
+            "changed": f"[N, 3, {size}, {size}], nominally in [-1, 1]",
+            "mask_MEASURE_LAYER": "[N, 1, h, h] in [0, 1], 1 where the target is kept",
+        },
         data=DATA,
         training=f"{progress['pictures']:,} pictures at this size, losses 1 to 6; identity judged by MobileFaceNet and the identity network.",
         limits=LIMITS,

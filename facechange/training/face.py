@@ -21,9 +21,9 @@ from facechange.training.checkpoint import load_checkpoint, load_part, read_chec
 from facechange.training.config import FaceConfig
 from facechange.training.face_batch import make_batch
 from facechange.training.face_step import FaceStep, build_networks
-from facechange.training.sheets import RunLog, draw_sheet
 from facechange.training.memory import keep_freed_memory
 from facechange.training.shards import load_faces
+from facechange.training.sheets import RunLog, draw_sheet
 
 SMOOTHING = 0.98
 EXPLOSION = 8.0  # the smoothed total may grow this many times over its best before the run is stopped

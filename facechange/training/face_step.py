@@ -20,6 +20,8 @@ from facechange.training.checkpoint import update_average
 from facechange.training.config import FaceConfig
 from facechange.training.face_batch import FaceBatch, crop_identity
 
+AVERAGE_SHARE = 0.1  # the moving average never looks back further than this share of the pictures seen
+
 
 @dataclass(frozen=True)
 class FaceNetworks:
@@ -71,15 +73,19 @@ class FaceStep:
         generator = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + step + 500_000)
         spoil = augment_for_discriminator(batch.target, generator)
         changed, terms = self._generator_terms(batch, spoil, generator)
-        weights = dict(self.config.weights)
-        weights["identity"] *= min(1.0, step * self.config.batch / max(self.config.identity_ramp_pictures, 1))
-        total = losses.total_loss(terms, weights)
+        total = losses.total_loss(terms, self.config.weights | {"identity": self._identity_weight(step)})
         self._descend("changer_optimiser", total)
-        decay = 0.5 ** (self.config.batch / self.config.average_pictures)
-        warm_up = (1 + step) / (10 + step)
-        update_average(self.networks.average, self.networks.changer, min(decay, warm_up))
+        half_life = min(self.config.average_pictures, AVERAGE_SHARE * step * self.config.batch + 1)
+        update_average(self.networks.average, self.networks.changer, 0.5 ** (self.config.batch / half_life))
         terms |= self._discriminator_terms(batch, changed.detach(), spoil, step)
         return {name: value.detach() for name, value in terms.items()} | {"total": total.detach()}
+
+    def _identity_weight(self, step: int) -> float:
+        """The weight of L_ICL, raised slowly in a run that starts from nothing: its gradient paints before D can object."""
+        weight, ramp = self.config.weights["identity"], self.config.identity_ramp_pictures
+        if self.config.start_from is not None or ramp <= 0:
+            return weight
+        return weight * min(1.0, step * self.config.batch / ramp)
 
     def _generator_terms(
         self, batch: FaceBatch, spoil: Callable[[Tensor], Tensor], generator: torch.Generator
@@ -113,9 +119,7 @@ class FaceStep:
             "tone": losses.tone_loss(changed, batch.target),
         }
 
-    def _discriminator_terms(
-        self, batch: FaceBatch, changed: Tensor, spoil: Callable[[Tensor], Tensor], step: int
-    ) -> dict[str, Tensor]:
+    def _discriminator_terms(self, batch: FaceBatch, changed: Tensor, spoil: Callable[[Tensor], Tensor], step: int) -> dict[str, Tensor]:
         config, discriminator = self.config, self.networks.discriminator
         discriminator.requires_grad_(True)
         with torch.autocast(self.device.type, torch.bfloat16):

@@ -24,6 +24,7 @@ from facechange.training.checkpoint import load_checkpoint, save_checkpoint, upd
 from facechange.training.memory import keep_freed_memory
 from facechange.training.shards import AlignedFaces, load_faces
 
+SPOILT_SHARE = 0.6  # of the student's crops; the rest are as clean as the teacher's
 PICTURE_SIZE = 160  # FFHQ crops held in memory; the ArcFace crop in them is about 128 pixels wide
 
 
@@ -83,7 +84,9 @@ def make_batch(faces: AlignedFaces, size: int, generator: torch.Generator) -> tu
     spoilt = augment.change_light(augment.grey_some(clean, generator, 0.2), generator, 0.35)
     spoilt = augment.add_noise(augment.lower_resolution(spoilt, generator, 0.3), generator, 0.08)
     hidden = augment.random_boxes(size, IDENTITY_SIZE, generator, 0.2, 0.1, 0.35)
-    return clean, spoilt * (1 - hidden) + augment.uniform(generator, (size, 3, 1, 1), -1, 1) * hidden
+    spoilt = spoilt * (1 - hidden) + augment.uniform(generator, (size, 3, 1, 1), -1, 1) * hidden
+    chosen = augment.uniform(generator, (size, 1, 1, 1), 0, 1) < SPOILT_SHARE
+    return clean, torch.where(chosen, spoilt, clean)
 
 
 def train_identity(config: IdentityConfig, report: Callable[[dict[str, float]], None] = lambda row: None) -> Path:

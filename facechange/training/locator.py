@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -13,14 +12,13 @@ from typing import Any
 
 import cv2
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from facechange.core import ModelCard, ModelError, TrainingError, hash_file
+from facechange.core import ModelCard, TrainingError, hash_file
 from facechange.faces.locate import STRIDES
 from facechange.model.locator import Locator, export_graph
+from facechange.training.checkpoint import load_checkpoint, load_part, read_checkpoint, save_checkpoint, update_average
 from facechange.training.locator_data import CompositeDataset, read_backgrounds, read_faces, store_face
 from facechange.training.locator_losses import locator_losses
 
@@ -82,7 +80,7 @@ def train_locator(config: LocatorConfig, report: Callable[[LocatorProgress], Non
     state = _make_state(device, config)
     _open_run(config)
     if checkpoint.exists():
-        _load_checkpoint(checkpoint, state)
+        _load(checkpoint, state)
     if _fraction(config, state) >= 1:
         return checkpoint
     batches = _load_batches(config, state.pictures)
@@ -98,11 +96,11 @@ def train_locator(config: LocatorConfig, report: Callable[[LocatorProgress], Non
             )
             if state.seconds - saved > config.checkpoint_seconds or progress.fraction >= 1:
                 saved = state.seconds
-                _save_checkpoint(checkpoint, state, progress)
+                _save(checkpoint, state, progress)
             if report:
                 report(progress)
     except KeyboardInterrupt:
-        _save_checkpoint(checkpoint, state, progress=None)
+        _save(checkpoint, state, progress=None)
         raise
     return checkpoint
 
@@ -179,79 +177,37 @@ def _step(config: LocatorConfig, state: _State, pictures: Tensor, labels: Tensor
         raise TrainingError("The locator's loss is no longer finite.", f"{kept} Lower the learning rate.")
     state.optimizer.step()
     decay = min(AVERAGE_DECAY, (steps + 1) / (steps + 10))
-    with torch.no_grad():
-        for mean, new in zip(state.average.state_dict().values(), state.network.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(new, 1 - decay)
-            else:
-                mean.copy_(new)
+    update_average(state.average, state.network, decay)
     state.pictures += len(pictures)
     for name, value in losses.items():
         state.losses[name] = 0.98 * state.losses.get(name, value.item()) + 0.02 * value.item()
 
 
-def _save_checkpoint(path: Path, state: _State, progress: LocatorProgress | None) -> None:
-    """Write the whole state beside `path`, then rename; log `progress`."""
-    tensors = {f"network.{name}": tensor for name, tensor in state.network.state_dict().items()}
-    tensors |= {f"average.{name}": tensor for name, tensor in state.average.state_dict().items()}
-    for number, values in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in values.items()}
-    facts = {"pictures": str(state.pictures), "seconds": repr(state.seconds), "losses": json.dumps(state.losses)}
-    partial = path.with_suffix(".partial")
-    try:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, facts)
-        os.replace(partial, path)
-        if progress:
-            with (path.parent / "log.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(asdict(progress)) + "\n")
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
-        raise TrainingError(f"{path} could not be saved ({error}).", "Free some space and start the run again: it continues.") from None
+def _save(path: Path, state: _State, progress: LocatorProgress | None) -> None:
+    """Write the whole state; log `progress`."""
+    facts = {"pictures": state.pictures, "seconds": state.seconds, "losses": state.losses}
+    save_checkpoint(path, {"network": state.network, "average": state.average}, {"optimizer": state.optimizer}, facts)
+    if progress:
+        with (path.parent / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps(asdict(progress)) + "\n")
 
 
-def _read_checkpoint(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, str]]:
-    """Tensors by part (network, average, optimizer) and the facts beside them; raises `ModelError`."""
-    parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
-    try:
-        with safe_open(path, "pt") as file:
-            facts = file.metadata() or {}
-            for key in file.keys():  # noqa: SIM118 (not a dict)
-                part, name = key.split(".", 1)
-                parts[part][name] = file.get_tensor(key)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise ModelError(f"{path} is not a readable checkpoint ({error}).", "Start the training in another folder.") from None
-    return parts, facts
-
-
-def _load_checkpoint(path: Path, state: _State) -> None:
-    parts, facts = _read_checkpoint(path)
-    moments: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in parts["optimizer"].items():
-        number, name = key.split(".", 1)
-        moments.setdefault(int(number), {})[name] = tensor
-    try:
-        state.network.load_state_dict(parts["network"])
-        state.average.load_state_dict(parts["average"])
-        state.optimizer.load_state_dict({"state": moments, "param_groups": state.optimizer.state_dict()["param_groups"]})
-        state.pictures, state.seconds, state.losses = int(facts["pictures"]), float(facts["seconds"]), json.loads(facts["losses"])
-    except (RuntimeError, KeyError, ValueError) as error:
-        raise ModelError(f"{path} does not fit this locator ({error}).", "Start the training in another folder.") from None
+def _load(path: Path, state: _State) -> None:
+    facts = load_checkpoint(path, {"network": state.network, "average": state.average}, {"optimizer": state.optimizer})
+    state.pictures, state.seconds, state.losses = facts["pictures"], facts["seconds"], facts["losses"]
 
 
 def load_locator(checkpoint: Path) -> Locator:
-    """The averaged network of a run, ready to use; raises `ModelError`."""
+    """The averaged network of a run, ready to use; raises `TrainingError`."""
     network = Locator().eval()
-    try:
-        network.load_state_dict(_read_checkpoint(checkpoint)[0]["average"])
-    except RuntimeError as error:
-        raise ModelError(f"{checkpoint} does not fit this locator ({error}).", "Train it again.") from None
+    load_part(checkpoint, "average", network)
     return network
 
 
 def export_locator(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = None) -> ModelCard:
     """Export the averaged network of a run to the graph `path` (.onnx) with its card (.json) beside it."""
     network = load_locator(checkpoint)
-    facts = _read_checkpoint(checkpoint)[1]
+    facts = read_checkpoint(checkpoint)[1]
     export_graph(network, path)
     card = ModelCard(
         name="facechange-locator",
@@ -270,7 +226,7 @@ def export_locator(checkpoint: Path, path: Path, metrics: dict[str, Any] | None 
         },
         data="Composites of 3,879 generated faces of people who do not exist (boxes and points labelled by YuNet, Apache-2.0) "
         "on photographs without a face; one background in ten is held out.",
-        training=f"{int(facts['pictures']):,} composites, {float(facts['seconds']) / 60:.0f} minutes.",
+        training=f"{facts['pictures']:,} composites, {facts['seconds'] / 60:.0f} minutes.",
         limits="Faces of 8 to 320 px in its input. The faces it learned from are mostly frontal, well lit and of white people: expect "
         "it to miss profiles and people unlike them more often.",
         metrics=metrics or {},

@@ -6,7 +6,6 @@ seen. No PyTorch here: the evaluation of the locator reads its faces and backgro
 
 from __future__ import annotations
 
-import json
 import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +15,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facechange.core import TrainingError
+from facechange.core import PictureError, TrainingError
 from facechange.faces.geometry import transform_points
+from facechange.faces.labelled import LabelledFaces
 from facechange.training.locator_scenes import degrade_picture, draw_background, draw_cover, draw_patch_mask
 
+DECODED_AHEAD = 64  # pictures
 STORED_PX = 384  # side that face pictures are kept at, as JPEG in memory
 HELD_OUT_EVERY = 10  # one background in ten is never trained on
 MOST_FACES = 8  # rows of the label array
@@ -37,22 +38,16 @@ class FacePicture:
 
 
 def read_faces(folder: Path, split: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Pictures [S, S, 3] uint8 RGB, boxes [4] and points [5, 2] of `split` ("train" or "val") in a folder of shards.
-
-    `SPLIT.jsonl` has a line a picture (`image`, `shard`, `box`, `landmarks5`). Raises `TrainingError` where it is unusable.
-    """
-    try:
-        with (folder / f"{split}.jsonl").open(encoding="utf-8") as file:
-            labels = {row["image"]: row for row in map(json.loads, file)}
-        shards = sorted({row["shard"] for row in labels.values()})
-        with ThreadPoolExecutor(2) as pool:
-            for shard in shards:
-                entries = ((name, data) for name, data in _read_tar(folder / shard) if name in labels)
-                for name, image in pool.map(lambda entry: (entry[0], _decode(*entry)), list(entries)):
-                    row = labels[name]
-                    yield image, np.array(row["box"], np.float64), np.array(row["landmarks5"], np.float64)
-    except (OSError, ValueError, KeyError) as error:
-        raise TrainingError(f"The faces in {folder} cannot be read ({error}).", f"It needs {split}.jsonl and its tar shards.") from None
+    """Pictures [S, S, 3] uint8 RGB, boxes [4] and points [5, 2] of `split` ("train" or "val"); raises `PictureError`."""
+    labelled = LabelledFaces(folder, split)
+    with ThreadPoolExecutor(2) as pool:
+        for start in range(0, len(labelled), DECODED_AHEAD):
+            numbers = range(start, min(start + DECODED_AHEAD, len(labelled)))
+            for number, image in zip(numbers, pool.map(labelled.read, numbers), strict=True):
+                face = labelled.faces[number]
+                if face.box is None:
+                    raise PictureError(f"{face.image} has no box.", "The locator learns from `box` and `landmarks5` of every picture.")
+                yield image, face.box, face.landmarks5
 
 
 def read_backgrounds(path: Path, held_out: bool) -> list[np.ndarray]:

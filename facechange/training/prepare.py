@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -18,6 +19,7 @@ import numpy as np
 from facechange.core import Face, FacechangeError, TrainingError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
+from facechange.faces.labelled import LabelledFace, LabelledFaces
 from facechange.pictures import read_picture
 from facechange.training.shards import read_lines
 
@@ -38,7 +40,7 @@ class Prepared:
 class _Source:
     name: str
     read: Callable[[], np.ndarray]  # uint8 [H, W, 3] RGB
-    lines: tuple[dict[str, Any], ...] | None  # known landmarks, or None: the locator has to look
+    label: LabelledFace | None  # known landmarks, or None: the locator has to look
 
 
 def prepare_shards(
@@ -58,7 +60,7 @@ def prepare_shards(
     output.mkdir(parents=True, exist_ok=True)
     done = {line["source"] for line in read_lines(output)}
     todo = [item for item in sources if item.name not in done]
-    if locate is None and any(item.lines is None for item in todo):
+    if locate is None and any(item.label is None for item in todo):
         raise TrainingError("Pictures without landmarks need the face locator.", "Install or train its weights first.")
     first = 1 + max((int(path.stem.split("-")[1]) for path in output.glob("aligned-*.jsonl")), default=-1)
     written, skipped = 0, {}
@@ -95,28 +97,17 @@ def _list_sources(source: Path) -> list[_Source]:
     pictures = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not pictures:
         raise TrainingError(f"{source} holds no pictures.", f"Known kinds: {', '.join(sorted(SUFFIXES))}.")
-    return [_Source(str(path.relative_to(source)), lambda path=path: read_picture(path).rgb8(), None) for path in pictures]
+    return [_Source(str(path.relative_to(source)), functools.partial(_read_pixels, path), None) for path in pictures]
+
+
+def _read_pixels(path: Path) -> np.ndarray:
+    return read_picture(path).rgb8()
 
 
 def _landmarked(index: Path) -> Iterator[_Source]:
-    """Sources of a landmark file: `image`, `shard`, `landmarks5` and optionally `landmarks68` a line."""
-    tars: dict[str, dict[str, tuple[int, int]]] = {}
-    for text in index.read_text(encoding="utf-8").splitlines():
-        line = json.loads(text)
-        shard = index.parent / line["shard"]
-        if line["shard"] not in tars:
-            with tarfile.open(shard) as tar:
-                tars[line["shard"]] = {member.name: (member.offset_data, member.size) for member in tar}
-
-        def read(path: Path = shard, place: tuple[int, int] = tars[line["shard"]][line["image"]]) -> np.ndarray:
-            with path.open("rb") as file:
-                file.seek(place[0])
-                bgr = cv2.imdecode(np.frombuffer(file.read(place[1]), np.uint8), cv2.IMREAD_COLOR)
-            if bgr is None:
-                raise TrainingError("It is corrupt.")
-            return np.ascontiguousarray(bgr[..., ::-1])
-
-        yield _Source(line["image"], read, (line,))
+    labelled = LabelledFaces(index.parent, index.stem)
+    for number, face in enumerate(labelled.faces):
+        yield _Source(face.image, functools.partial(labelled.read, number), face)
 
 
 def _align(
@@ -127,8 +118,9 @@ def _align(
         image = item.read()
     except FacechangeError as error:
         return [({"source": item.name, "skipped": error.message}, None)]
-    if item.lines is not None:
-        found = [(np.array(line["landmarks5"]), line.get("landmarks68")) for line in item.lines]
+    found: list[tuple[np.ndarray, np.ndarray | None]]
+    if item.label is not None:
+        found = [(item.label.landmarks5, item.label.landmarks68)]
     else:
         assert locate is not None
         found = [(face.points, None) for face in locate(image) if face.size_px >= smallest_face_px]
@@ -144,8 +136,8 @@ def _align(
             "size": size,
             "points": np.round(transform_points(points, matrix), 2).tolist(),
         }
-        if landmarks68:
-            line["landmarks68"] = np.round(transform_points(np.array(landmarks68), matrix), 2).tolist()
+        if landmarks68 is not None:
+            line["landmarks68"] = np.round(transform_points(landmarks68, matrix), 2).tolist()
         encoded = cv2.imencode(".webp", crop[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 95])[1].tobytes()
         entries.append((line, encoded))
     return entries

@@ -23,7 +23,9 @@ from facechange.core import TrainingError
 from facechange.faces.geometry import hull_mask
 
 # A rough outline of a face about its five points, used where 68 landmarks are not known (FFHQ crop of side 1).
-OUTLINE = np.array([[0.26, 0.42], [0.27, 0.6], [0.34, 0.76], [0.44, 0.84], [0.56, 0.84], [0.66, 0.76], [0.73, 0.6], [0.74, 0.42], [0.6, 0.36], [0.4, 0.36]])
+OUTLINE = np.array(
+    [[0.26, 0.42], [0.27, 0.6], [0.34, 0.76], [0.44, 0.84], [0.56, 0.84], [0.66, 0.76], [0.73, 0.6], [0.74, 0.42], [0.6, 0.36], [0.4, 0.36]]
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,9 @@ def load_faces(folder: Path, size: int) -> AlignedFaces:
         line = lines[index]
         bgr = cv2.imdecode(np.frombuffer(encoded[line["shard"], line["image"]], np.uint8), cv2.IMREAD_COLOR)
         if bgr is None:
-            raise TrainingError(f"{line['image']} in {line['shard']}.tar is corrupt.", "Delete that shard and its .jsonl and prepare again.")
+            raise TrainingError(
+                f"{line['image']} in {line['shard']}.tar is corrupt.", "Delete that shard and its .jsonl and prepare again."
+            )
         scale = size / line["size"]
         if bgr.shape[0] != size:
             bgr = cv2.resize(bgr, (size, size), interpolation=cv2.INTER_AREA)

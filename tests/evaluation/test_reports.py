@@ -132,8 +132,8 @@ def test_broken_folders_are_said(faces_folder: Path, tmp_path: Path) -> None:
         LabelledFaces(faces_folder, "train")
     labels = faces_folder / "val.jsonl"
     lines = labels.read_text().splitlines()
-    labels.write_text("\n".join(lines[:2]))
-    with pytest.raises(PictureError, match="lists 2 faces"):
+    labels.write_text("")
+    with pytest.raises(PictureError, match="lists no faces"):
         LabelledFaces(faces_folder)
     labels.write_text("\n".join(lines).replace("val-4.png", "val-9.png"))
     with pytest.raises(PictureError, match=r"val-9\.png is not in"):

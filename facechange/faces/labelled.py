@@ -1,4 +1,8 @@
-"""Pictures with landmarks to measure on: a folder of tar shards and a JSON line a picture."""
+"""Pictures with known landmarks, to learn from and to measure on: a folder of tar shards and a JSON line a picture.
+
+`SPLIT.jsonl` has a line a picture: `image` and `shard` (where it lies), `landmarks5`, and optionally `box` (x, y, w, h) and
+`landmarks68` (300-W order), all in pixels of the picture.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,12 @@ import json
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
-from facechange.core.errors import PictureError
+from facechange.core import PictureError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, identity_crop_matrix, transform_points
 
@@ -22,7 +27,8 @@ class LabelledFace:
     image: str  # the name inside its shard
     shard: str
     landmarks5: np.ndarray  # [5, 2] eyes, nose, mouth corners, the viewer's left first
-    landmarks68: np.ndarray  # [68, 2] in 300-W order
+    landmarks68: np.ndarray | None  # [68, 2] in 300-W order
+    box: np.ndarray | None  # [4]: x, y, width, height
 
 
 class LabelledFaces:
@@ -64,20 +70,29 @@ class LabelledFaces:
         """Five [5, 2] and 68 [68, 2] landmarks in pixels of `change_crop`."""
         face = self.faces[index]
         matrix = ffhq_crop_matrix(face.landmarks5, size_px)
+        if face.landmarks68 is None:
+            raise PictureError(f"{face.image} has no 68 landmarks.", "Measuring needs `landmarks68` for every picture.")
         return transform_points(face.landmarks5, matrix), transform_points(face.landmarks68, matrix)
 
 
 def _read_labels(path: Path) -> list[LabelledFace]:
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        faces = [LabelledFace(row["image"], row["shard"], np.array(row["landmarks5"]), np.array(row["landmarks68"])) for row in rows]
+        faces = [
+            LabelledFace(row["image"], row["shard"], np.array(row["landmarks5"]), _optional(row, "landmarks68"), _optional(row, "box"))
+            for row in rows
+        ]
     except FileNotFoundError:
         raise PictureError(f"{path} is missing.", "Give the folder that holds the shards and their SPLIT.jsonl.") from None
     except (OSError, ValueError, KeyError) as error:
         raise PictureError(f"{path} does not list labelled faces ({error}).", "See docs/map.md for the format.") from None
-    if len(faces) < 3:
-        raise PictureError(f"{path} lists {len(faces)} faces.", "Measuring needs at least three.")
+    if not faces:
+        raise PictureError(f"{path} lists no faces.", "It needs a JSON line a picture.")
     return faces
+
+
+def _optional(row: dict[str, Any], name: str) -> np.ndarray | None:
+    return np.array(row[name], np.float64) if row.get(name) is not None else None
 
 
 def _index_shard(path: Path) -> dict[str, tuple[int, int]]:
