@@ -1,4 +1,4 @@
-"""Export a face changer to ONNX, the form in which it is shipped and run."""
+"""Export networks to ONNX, the form in which they are shipped and run."""
 
 from __future__ import annotations
 
@@ -42,21 +42,29 @@ def export_changer(model: FaceChanger, path: Path, *, half: bool = False) -> Non
     It computes in float32. With `half` the parameters lie in the file as float16, half as large, so that the graph equals the
     model with its parameters rounded to 11 bits.
     """
-    example = (torch.zeros(2, 3, model.size_px, model.size_px), torch.zeros(2, IDENTITY_CHANNELS))
+    inputs = {"target": torch.zeros(2, 3, model.size_px, model.size_px), "identity": torch.zeros(2, IDENTITY_CHANNELS)}
     names = output_names(model)
+    export_graph(_Outputs(model), path, inputs, {name: {0: "pictures"} for name in (*inputs, *names)}, half=half)
+
+
+def export_graph(network: nn.Module, path: Path, inputs: dict[str, Tensor], free_axes: dict[str, dict[int, str]], *, half: bool) -> None:
+    """Write `network` as an ONNX graph, whole or not at all.
+
+    `inputs` are examples by name, in the order of the arguments; `free_axes` names the axes of any length of every input,
+    then of every output, in order. With `half`, as `halve_weights`.
+    """
     unfinished = path.with_name(path.name + ".unfinished")
-    was_training = model.training
-    device = next(model.parameters()).device
+    was_training, device = network.training, next(network.parameters()).device
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # of the exporter's age: its graphs are plain and run everywhere
             torch.onnx.export(
-                _Outputs(model.cpu()).eval(),
-                example,
+                network.cpu().eval(),
+                tuple(inputs.values()),
                 str(unfinished),
-                input_names=["target", "identity"],
-                output_names=names,
-                dynamic_axes={name: {0: "pictures"} for name in ("target", "identity", *names)},
+                input_names=list(inputs),
+                output_names=[name for name in free_axes if name not in inputs],
+                dynamic_axes=free_axes,
                 opset_version=OPSET,
                 dynamo=False,
                 do_constant_folding=False,  # runtimes fold when loading; folded squares of kernels would only swell the file
@@ -68,7 +76,7 @@ def export_changer(model: FaceChanger, path: Path, *, half: bool = False) -> Non
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
-        model.to(device).train(was_training)
+        network.to(device).train(was_training)
 
 
 def halve_weights(model: onnx.ModelProto) -> None:

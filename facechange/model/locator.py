@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facechange.faces.locate import CHANNELS, STRIDES
+from facechange.model.export import export_graph
 
 WIDTHS = (16, 32, 64, 96, 128)  # channels at strides 2, 4, 8, 16, 32
 PYRAMID_WIDTH = 48
@@ -63,20 +64,9 @@ def _claim_layer() -> nn.Conv2d:
     return layer
 
 
-def export_graph(locator: Locator, path: Path) -> None:
+def export_locator_graph(locator: Locator, path: Path) -> None:
     """Write `locator` as an ONNX graph: `picture` [N, 3, H, W] to `stride_8`, `stride_16`, `stride_32`, any N, H, W."""
-    names = [f"stride_{stride}" for stride in STRIDES]
     axes = {"picture": {0: "n", 2: "height", 3: "width"}} | {
-        name: {0: "n", 2: f"height_{stride}", 3: f"width_{stride}"} for name, stride in zip(names, STRIDES, strict=True)
+        f"stride_{stride}": {0: "n", 2: f"height_{stride}", 3: f"width_{stride}"} for stride in STRIDES
     }
-    picture = torch.zeros(1, 3, 64, 64)
-    torch.onnx.export(
-        locator.eval().cpu(),
-        (picture,),
-        str(path),
-        input_names=["picture"],
-        output_names=names,
-        dynamic_axes=axes,
-        opset_version=17,
-        dynamo=False,
-    )
+    export_graph(locator, path, {"picture": torch.zeros(1, 3, 64, 64)}, axes, half=False)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 
 from facechange.core import ModelCard, ModelError, hash_file
-from facechange.model.export import OPSET, SMALLEST_HALVED, export_changer, halve_weights, output_names
+from facechange.model.export import SMALLEST_HALVED, export_changer, export_graph, output_names
 from facechange.model.identity import IDENTITY_SIZE, count_parameters
 from facechange.runtime import load_graph
 from facechange.training.checkpoint import read_checkpoint
@@ -36,21 +34,7 @@ def export_identity(checkpoint: Path, path: Path, metrics: dict[str, Any] | None
     """Write the identity network of a run as `path` (.onnx) with its card (.json); raises `TrainingError`, `ModelError`."""
     network = round_weights(load_identity_network(checkpoint).eval())
     crop = torch.rand(2, 3, IDENTITY_SIZE, IDENTITY_SIZE) * 2 - 1
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network,
-            (crop,),
-            str(path),
-            input_names=["crop"],
-            output_names=["identity"],
-            dynamic_axes={"crop": {0: "faces"}, "identity": {0: "faces"}},
-            opset_version=OPSET,
-            dynamo=False,
-        )
-        graph = onnx.load(str(path))
-        halve_weights(graph)
-        onnx.save(graph, str(path))
+    export_graph(network, path, {"crop": crop}, {"crop": {0: "faces"}, "identity": {0: "faces"}}, half=True)
     seen = read_checkpoint(checkpoint)[1]["pictures"]
     card = ModelCard(
         name="facechange-identity",

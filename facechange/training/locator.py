@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from facechange.core import ModelCard, TrainingError, hash_file
 from facechange.faces.locate import STRIDES
-from facechange.model.locator import Locator, export_graph
+from facechange.model.locator import Locator, export_locator_graph
 from facechange.training.checkpoint import load_checkpoint, load_part, read_checkpoint, save_checkpoint, update_average
 from facechange.training.locator_data import CompositeDataset, read_backgrounds, read_faces, store_face
 from facechange.training.locator_losses import locator_losses
@@ -208,7 +208,7 @@ def export_locator(checkpoint: Path, path: Path, metrics: dict[str, Any] | None 
     """Export the averaged network of a run to the graph `path` (.onnx) with its card (.json) beside it."""
     network = load_locator(checkpoint)
     facts = read_checkpoint(checkpoint)[1]
-    export_graph(network, path)
+    export_locator_graph(network, path)
     card = ModelCard(
         name="facechange-locator",
         role="locator",

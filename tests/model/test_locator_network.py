@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 import torch
 
-from facechange.model.locator import Locator, export_graph
+from facechange.model.locator import Locator, export_locator_graph
 
 
 def test_maps_have_the_strides_and_every_parameter_a_gradient() -> None:
@@ -34,7 +34,7 @@ def test_exported_graph_equals_pytorch_at_any_size(tmp_path: Path, number: int, 
     network = Locator().train()
     for _ in range(3):  # normalisation statistics other than the first ones
         network(torch.randn(4, 3, 64, 64))
-    export_graph(network, tmp_path / "locator.onnx")
+    export_locator_graph(network, tmp_path / "locator.onnx")
     picture = torch.randn(number, 3, height, width)
     session = onnxruntime.InferenceSession(str(tmp_path / "locator.onnx"))
     assert [output.name for output in session.get_outputs()] == ["stride_8", "stride_16", "stride_32"]
