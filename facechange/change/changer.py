@@ -20,7 +20,7 @@ from facechange.runtime import Graph, load_graph, to_tensor, to_unit_range
 
 STRENGTH_RANGE = (0.0, 1.3)
 MINIMUM_FACE_PX = 16  # below this there is nothing to align by
-SAME_PERSON_COSINE = 0.35  # for `like:`, where the identity network's card measures none
+LEAST_COSINE = 0.5  # for `like:`, where the identity network's card does not say how alike different people look to it
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
@@ -128,7 +128,8 @@ class Changer:
         wanted = self.identify(reference)
         cosines = [float(self._identify_face(picture.rgb8(), face) @ wanted) for face in faces]
         best = int(np.argmax(cosines))
-        if cosines[best] < self._identity.card.metrics.get("same_person_cosine", SAME_PERSON_COSINE):
+        measured = self._identity.card.metrics.get("cosine_different_faces_p99", {"mean": LEAST_COSINE})
+        if cosines[best] < measured["mean"]:
             raise FaceError(f"No face is like the one in {reference.name}.", "Choose it by number, or use another picture of the person.")
         return faces[best]
 
