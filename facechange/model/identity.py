@@ -56,9 +56,14 @@ class IdentityNetwork(nn.Module):
         pooled = self.pool(functional.relu(features)).flatten(1)
         return functional.normalize(self.head(pooled).float(), dim=1)
 
-    def forward(self, crop: Tensor) -> Tensor:
+    def view(self, crop: Tensor) -> Tensor:
+        """Unit vectors [N, 512] of the crops as they are: half the cost, for losses."""
         assert crop.shape[1:] == (3, IDENTITY_SIZE, IDENTITY_SIZE), crop.shape
         return self.embed(self.features(crop))
+
+    def forward(self, crop: Tensor) -> Tensor:
+        """`f_id`: the mean over the crop and its mirror image, because who somebody is does not depend on the side."""
+        return functional.normalize(self.view(crop) + self.view(crop.flip(-1)), dim=1)
 
 
 def count_parameters(network: nn.Module) -> int:

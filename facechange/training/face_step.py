@@ -94,15 +94,16 @@ class FaceStep:
         networks.discriminator.requires_grad_(False)
         with torch.autocast(self.device.type, torch.bfloat16):
             with torch.no_grad():
-                source_vectors = self._identities(batch.source_crop)
-                target_vectors = self._identities(crop_identity(batch.target, batch.target_points))
+                identity = networks.identity(batch.source_crop)
+                source_vectors = self._judge_identity(batch.source_crop)
+                target_vectors = self._judge_identity(crop_identity(batch.target, batch.target_points))
                 target_features = self._judge(spoil(batch.target))[1]
-            changed, masks = self._change(batch.target, source_vectors[0], with_masks=True)
+            changed, masks = self._change(batch.target, identity, with_masks=True)
             changed = changed.float()
             logits, changed_features = self._judge(spoil(changed))
             matrices = augment.jitter_matrices(augment.identity_matrices(batch.target_points), 112, generator, 4, 0.05, 0.02)
             view = augment.grey_some(crop_identity(changed, batch.target_points, matrices), generator, 0.3)
-            changed_vectors = self._identities(view)
+            changed_vectors = self._judge_identity(view)
         identity_terms = [
             losses.identity_contrastive_loss(*vectors) for vectors in zip(changed_vectors, source_vectors, target_vectors, strict=True)
         ]
@@ -133,9 +134,9 @@ class FaceStep:
         self._descend("discriminator_optimiser", total)
         return terms
 
-    def _identities(self, crop: Tensor) -> tuple[Tensor, Tensor]:
-        """`f_id` [N, 512] of the identity network and the recogniser's vector [N, 128]."""
-        return self.networks.identity(crop), self.networks.recogniser(crop)
+    def _judge_identity(self, crop: Tensor) -> tuple[Tensor, Tensor]:
+        """z of L_ICL by both teachers: the identity network's [N, 512] and the recogniser's [N, 128]."""
+        return self.networks.identity.view(crop), self.networks.recogniser(crop)
 
     def _descend(self, optimiser: str, loss: Tensor) -> None:
         self.optimisers[optimiser].zero_grad(set_to_none=True)
