@@ -73,7 +73,8 @@ def identity_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     constants = {"middle": middle, "axes": np.array([2, 3]), "colours": COLOURS}
     path = tmp_path_factory.mktemp("graphs") / "identity.onnx"
-    return save_graph(path, nodes, {"crop": ["n", 3, 112, 112]}, ["identity"], constants, metrics={"cosine_different_faces_p99": {"mean": 0.9}})
+    metrics = {"cosine_different_faces_p99": {"mean": 0.9}}
+    return save_graph(path, nodes, {"crop": ["n", 3, 112, 112]}, ["identity"], constants, metrics=metrics)
 
 
 @pytest.fixture(scope="session")

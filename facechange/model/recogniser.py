@@ -22,6 +22,9 @@ STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128
 class MobileFaceNet(nn.Module):
     """Aligned crop [N, 3, 112, 112] in [-1, 1] (ArcFace template) to a unit vector [N, 128]; frozen, batch norms folded."""
 
+    scale: Tensor
+    shift: Tensor
+
     def __init__(self, tensors: dict[str, Tensor]) -> None:
         super().__init__()
         fold = _folder(tensors)

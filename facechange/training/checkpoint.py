@@ -88,7 +88,8 @@ def part_of(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Move `average` towards `network`: an exponential moving average of weights; buffers are copied."""
-    mine, theirs = list(average.parameters()), list(network.parameters())
+    mine: list[Tensor] = list(average.parameters())
+    theirs: list[Tensor] = list(network.parameters())
     torch._foreach_lerp_(mine, theirs, 1 - decay)
     for buffer, other in zip(average.buffers(), network.buffers(), strict=True):
         buffer.copy_(other)

@@ -82,7 +82,7 @@ def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = N
             "mask_MEASURE_LAYER": "[N, 1, h, h] in [0, 1], 1 where the target is kept",
         },
         data=DATA,
-        training=f"{progress['pictures']:,} pictures at this size, losses 1 to 6; identity judged by MobileFaceNet and the identity network.",
+        training=f"{progress['pictures']:,} pictures at this size, losses 1 to 6, identity judged by two recognisers.",
         limits=LIMITS,
         metrics=metrics or {},
     )

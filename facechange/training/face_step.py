@@ -19,6 +19,7 @@ from facechange.training import augment, losses
 from facechange.training.checkpoint import update_average
 from facechange.training.config import FaceConfig
 from facechange.training.face_batch import FaceBatch, crop_identity
+from facechange.training.memory import place
 
 AVERAGE_SHARE = 0.1  # the moving average never looks back further than this share of the pictures seen
 
@@ -40,14 +41,14 @@ class FaceNetworks:
 
 def build_networks(config: FaceConfig, identity: IdentityNetwork, recogniser: MobileFaceNet) -> FaceNetworks:
     """Fresh networks of the preset on the run's device, channels-last."""
-    place = {"device": config.resolve_device(), "memory_format": torch.channels_last}
-    changer = FaceChanger(config.preset, config.size).to(**place)
+    device = config.resolve_device()
+    changer = place(FaceChanger(config.preset, config.size), device)
     return FaceNetworks(
         changer,
         copy.deepcopy(changer).eval().requires_grad_(False),
-        Discriminator(find_preset(config.preset).discriminator_channels(config.size)).to(**place),
-        identity.to(**place).eval().requires_grad_(False),
-        recogniser.to(**place).eval().requires_grad_(False),
+        place(Discriminator(find_preset(config.preset).discriminator_channels(config.size)), device),
+        place(identity, device).eval().requires_grad_(False),
+        place(recogniser, device).eval().requires_grad_(False),
     )
 
 

@@ -21,7 +21,7 @@ from facechange.model.identity import IDENTITY_DIMENSIONS, IDENTITY_SIZE, Identi
 from facechange.model.recogniser import MobileFaceNet, load_recogniser
 from facechange.training import augment
 from facechange.training.checkpoint import load_checkpoint, save_checkpoint, update_average
-from facechange.training.memory import keep_freed_memory
+from facechange.training.memory import keep_freed_memory, place
 from facechange.training.shards import AlignedFaces, load_faces
 
 SPOILT_SHARE = 0.6  # of the student's crops; the rest are as clean as the teacher's
@@ -95,8 +95,8 @@ def train_identity(config: IdentityConfig, report: Callable[[dict[str, float]], 
     keep_freed_memory()
     torch.manual_seed(config.seed)
     faces, val = load_faces(config.train, PICTURE_SIZE).to(device), load_faces(config.val, PICTURE_SIZE).to(device)
-    teacher = load_recogniser(config.teacher).to(device, memory_format=torch.channels_last)
-    student = _Student().to(device, memory_format=torch.channels_last)
+    teacher = place(load_recogniser(config.teacher), device)
+    student = place(_Student(), device)
     average = copy.deepcopy(student).eval().requires_grad_(False)
     optimiser = torch.optim.AdamW(student.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     networks, optimisers, seen = {"student": student, "average": average}, {"optimiser": optimiser}, 0

@@ -21,6 +21,7 @@ from facechange.model.locator import Locator, export_locator_graph
 from facechange.training.checkpoint import load_checkpoint, load_part, read_checkpoint, save_checkpoint, update_average
 from facechange.training.locator_data import CompositeDataset, read_backgrounds, read_faces, store_face
 from facechange.training.locator_losses import locator_losses
+from facechange.training.memory import place
 
 BOX_WEIGHT, POINT_WEIGHT = 2.0, 10.0
 WARM_UP_STEPS = 200
@@ -106,7 +107,7 @@ def train_locator(config: LocatorConfig, report: Callable[[LocatorProgress], Non
 
 
 def _make_state(device: torch.device, config: LocatorConfig) -> _State:
-    network = Locator().to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    network = place(Locator(), device).train()
     average = Locator().to(device).eval().requires_grad_(False)
     average.load_state_dict(network.state_dict())
     return _State(network, average, torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=1e-2))

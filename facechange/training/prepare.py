@@ -63,7 +63,8 @@ def prepare_shards(
     if locate is None and any(item.label is None for item in todo):
         raise TrainingError("Pictures without landmarks need the face locator.", "Install or train its weights first.")
     first = 1 + max((int(path.stem.split("-")[1]) for path in output.glob("aligned-*.jsonl")), default=-1)
-    written, skipped = 0, {}
+    written = 0
+    skipped: dict[str, str] = {}
     for number, start in enumerate(range(0, len(todo), PICTURES_A_SHARD), first):
         batch = todo[start : start + PICTURES_A_SHARD]
         with ThreadPoolExecutor() as pool:

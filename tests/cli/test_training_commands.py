@@ -1,0 +1,86 @@
+"""`data prepare`, `train`, `export` and `--dry-run` through the command line, on a handful of drawn faces."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner, Result
+
+from facechange.cli.app import app
+from facechange.core import FacechangeError, hash_file, load_card
+from facechange.runtime import load_graph
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture
+def faces_folder(tmp_path: Path) -> Path:
+    """Landmarks and a tar of four pictures."""
+    import tarfile
+
+    points = np.array([[60, 72], [100, 72], [80, 92], [64, 108], [96, 108]])
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    lines = []
+    with tarfile.open(folder / "a.tar", "w") as tar:
+        for number in range(4):
+            image = np.random.default_rng(number).integers(0, 255, (160, 160, 3), dtype=np.uint8)
+            path = folder / f"{number}.png"
+            cv2.imwrite(str(path), image)
+            tar.add(path, path.name)
+            lines.append(json.dumps({"image": path.name, "shard": "a.tar", "size": 160, "landmarks5": points.tolist()}))
+    (folder / "train.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+def test_data_prepare_says_what_it_did_and_continues(faces_folder: Path, tmp_path: Path) -> None:
+    words = ("data", "prepare", faces_folder, "-o", tmp_path / "shards", "--size", 64)
+    first = run(*words)
+    assert first.exit_code == 0 and "4 faces written" in first.stdout
+    assert "0 faces written" in (again := run(*words)).stdout and "4 pictures were done before" in again.stdout
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
+    given = ("--train", tmp_path, "--run", tmp_path / "run", "--identity", tmp_path, "--recogniser", tmp_path)
+    result = run("train", "face", *given, "--preset", "tiny", "--size", 64, "--dry-run")
+    assert result.exit_code == 0
+    for word in ("parameters", "GFLOP a picture", "MiB a picture", "pictures a second"):
+        assert word in result.stdout
+    assert not (tmp_path / "run").exists()
+
+
+def test_unknown_losses_presets_and_empty_data_are_refused(tmp_path: Path) -> None:
+    given = ("--train", tmp_path, "--run", tmp_path / "run", "--identity", tmp_path, "--recogniser", tmp_path)
+    for words in (("--weight", "beauty=3"), ("--weight", "gan=much"), ("--preset", "huge", "--dry-run"), ()):
+        result = run("train", "face", *given, *words)
+        assert isinstance(result.exception, FacechangeError), words
+
+
+def test_an_untrained_run_exports_to_a_graph_that_equals_pytorch(tmp_path: Path) -> None:
+    from facechange.model.face_changer import FaceChanger
+    from facechange.training.checkpoint import save_checkpoint
+
+    torch.manual_seed(0)
+    changer = FaceChanger("tiny", 64)
+    save_checkpoint(tmp_path / "face.safetensors", {"average": changer}, {}, {"pictures": 0, "preset": "tiny", "size": 64})
+    (tmp_path / "report.json").write_text(json.dumps({"metrics": {"psnr_self_crop": {"mean": 1.0}}}), encoding="utf-8")
+    output = tmp_path / "model.onnx"
+    result = run("export", "face", tmp_path / "face.safetensors", "-o", output, "--metrics", tmp_path / "report.json")
+    assert result.exit_code == 0, result.exception
+    card = load_card(output.with_suffix(".json"))
+    assert (card.role, card.size_px, card.sha256) == ("change", 64, hash_file(output))
+    assert card.metrics == {"psnr_self_crop": {"mean": 1.0}}
+    assert {"changed", "mask_4_1", "mask_64_2"} <= set(load_graph(output).output_names)
+
+
+def test_what_is_no_checkpoint_or_no_onnx_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "junk.safetensors").write_bytes(b"junk")
+    for words in ((tmp_path / "junk.safetensors", "-o", tmp_path / "a.onnx"), (tmp_path / "junk.safetensors", "-o", tmp_path / "a.bin")):
+        result = run("export", "identity", *words)
+        assert isinstance(result.exception, FacechangeError)
+    assert not list(tmp_path.glob("a.*"))
