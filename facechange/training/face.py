@@ -51,7 +51,7 @@ def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = 
     torch.manual_seed(config.seed)
     faces = load_faces(config.train, max(config.size, SMALLEST_KEPT)).to(device)
     networks = build_networks(config, load_identity_network(config.identity), load_recogniser(config.recogniser))
-    run = FaceStep(config, networks)
+    run = FaceStep(config, networks, networks.know_identities(faces))
     checkpoint = config.run / "face.safetensors"
     progress = {"pictures": 0, "total": math.nan, "best_total": math.inf}
     if checkpoint.exists():
@@ -79,7 +79,7 @@ def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = 
                 log.add(int(progress["pictures"]), terms | {"pictures_per_second": speed})
                 reason = _reason_to_stop(config, progress, now - started)
                 if reason or progress["pictures"] % config.sheet_pictures < config.batch:
-                    draw_sheet(config.run, networks, batch, int(progress["pictures"]))
+                    draw_sheet(config.run, run, batch, int(progress["pictures"]))
                     log.draw_curves()
                     report({"pictures": progress["pictures"], "pictures_per_second": speed} | log.recent())
                 if reason or now - saved > config.checkpoint_seconds:

@@ -18,11 +18,12 @@ LARGEST_UNSHRUNK = 192  # pictures above this are halved before the 112² crop i
 
 @dataclass(frozen=True)
 class FaceBatch:
-    """Pairs in network form; pictures are float32 [N, 3, R, R] in [-1, 1], crops [N, 3, 112, 112]."""
+    """Pairs in network form; pictures are float32 [N, 3, R, R] in [-1, 1]."""
 
     source: Tensor
-    source_crop: Tensor  # the identity network's view of X_s
+    source_index: Tensor  # [N] int64: which of the faces
     target: Tensor
+    target_index: Tensor
     target_points: Tensor  # [N, 5, 2] in pixels of `target`
     background: Tensor  # M_bg [N, 1, R, R]: 1 outside the face hull and on whatever covers the face
     same_object: Tensor  # [N]: 1 where source and target show one person
@@ -37,7 +38,6 @@ def make_batch(faces: AlignedFaces, config: FaceConfig, step: int) -> FaceBatch:
     same = torch.arange(config.batch, device=device) < round(config.same_object_share * config.batch)
     source_index = torch.where(same, target_index, other_index)
     source = augment.to_float(faces.pictures[source_index])
-    source_crop = crop_identity(source, faces.points[source_index])
 
     stacked = torch.cat([faces.pictures[target_index], faces.background[target_index]], 1)
     stacked, points, _ = augment.flip_some(stacked, faces.points[target_index], generator)
@@ -52,8 +52,9 @@ def make_batch(faces: AlignedFaces, config: FaceConfig, step: int) -> FaceBatch:
     layout = torch.channels_last
     return FaceBatch(
         resize(source, config.size).contiguous(memory_format=layout),
-        source_crop.contiguous(memory_format=layout),
+        source_index,
         target.contiguous(memory_format=layout),
+        target_index,
         points,
         background,
         same.float(),

@@ -20,8 +20,17 @@ from facechange.training.checkpoint import update_average
 from facechange.training.config import FaceConfig
 from facechange.training.face_batch import FaceBatch, crop_identity
 from facechange.training.memory import place
+from facechange.training.shards import AlignedFaces
 
 AVERAGE_SHARE = 0.1  # the moving average never looks back further than this share of the pictures seen
+
+
+@dataclass(frozen=True)
+class KnownIdentities:
+    """What the judges say of every training face, read once: half of a small step's time would go into saying it again."""
+
+    source: Tensor  # [N, 512] f_id
+    judged: tuple[Tensor, Tensor]  # z of L_ICL, [N, 512] and [N, 128]
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,22 @@ class FaceNetworks:
     discriminator: Discriminator
     identity: IdentityNetwork
     recogniser: MobileFaceNet
+
+    def judge_identity(self, crop: Tensor) -> tuple[Tensor, Tensor]:
+        """z of L_ICL by both teachers, the identity network's [N, 512] and the recogniser's [N, 128], of crops [N, 3, 112, 112]."""
+        return self.identity.view(crop), self.recogniser(crop)
+
+    @torch.no_grad()
+    def know_identities(self, faces: AlignedFaces) -> KnownIdentities:
+        """The identities of all `faces`, on their device."""
+        rows = []
+        for index in torch.arange(len(faces), device=faces.pictures.device).split(64):
+            crop = crop_identity(augment.to_float(faces.pictures[index]), faces.points[index])
+            with torch.autocast(crop.device.type, torch.bfloat16):
+                crop = crop.contiguous(memory_format=torch.channels_last)
+                rows.append((self.identity(crop), *self.judge_identity(crop)))
+        source, *judged = (torch.cat(parts) for parts in zip(*rows, strict=True))
+        return KnownIdentities(source, (judged[0], judged[1]))
 
     def trained(self) -> dict[str, nn.Module]:
         """The networks that a checkpoint holds."""
@@ -55,8 +80,8 @@ def build_networks(config: FaceConfig, identity: IdentityNetwork, recogniser: Mo
 class FaceStep:
     """Networks and optimisers, advanced a batch at a time."""
 
-    def __init__(self, config: FaceConfig, networks: FaceNetworks) -> None:
-        self.config, self.networks = config, networks
+    def __init__(self, config: FaceConfig, networks: FaceNetworks, known: KnownIdentities) -> None:
+        self.config, self.networks, self.known = config, networks, known
         self.device = config.resolve_device()
 
         def adam(network: nn.Module) -> torch.optim.Adam:
@@ -95,18 +120,16 @@ class FaceStep:
         networks.discriminator.requires_grad_(False)
         with torch.autocast(self.device.type, torch.bfloat16):
             with torch.no_grad():
-                identity = networks.identity(batch.source_crop)
-                source_vectors = self._judge_identity(batch.source_crop)
-                target_vectors = self._judge_identity(crop_identity(batch.target, batch.target_points))
                 target_features = self._judge(spoil(batch.target))[1]
-            changed, masks = self._change(batch.target, identity, with_masks=True)
+            changed, masks = self._change(batch.target, self.known.source[batch.source_index], with_masks=True)
             changed = changed.float()
             logits, changed_features = self._judge(spoil(changed))
             matrices = augment.jitter_matrices(augment.identity_matrices(batch.target_points), 112, generator, 4, 0.05, 0.02)
             view = augment.grey_some(crop_identity(changed, batch.target_points, matrices), generator, 0.3)
-            changed_vectors = self._judge_identity(view)
+            judged = networks.judge_identity(view)
         identity_terms = [
-            losses.identity_contrastive_loss(*vectors) for vectors in zip(changed_vectors, source_vectors, target_vectors, strict=True)
+            losses.identity_contrastive_loss(vectors, known[batch.source_index], known[batch.target_index])
+            for vectors, known in zip(judged, self.known.judged, strict=True)
         ]
         return changed, {
             "mask": losses.mask_loss(masks),
@@ -134,10 +157,6 @@ class FaceStep:
             total = total + terms["gradient_penalty"] * config.gradient_penalty / 2 * config.gradient_penalty_interval
         self._descend("discriminator_optimiser", total)
         return terms
-
-    def _judge_identity(self, crop: Tensor) -> tuple[Tensor, Tensor]:
-        """z of L_ICL by both teachers: the identity network's [N, 512] and the recogniser's [N, 128]."""
-        return self.networks.identity.view(crop), self.networks.recogniser(crop)
 
     def _descend(self, optimiser: str, loss: Tensor) -> None:
         self.optimisers[optimiser].zero_grad(set_to_none=True)

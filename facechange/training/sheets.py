@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from facechange.training.face_batch import FaceBatch
-from facechange.training.face_step import FaceNetworks
+from facechange.training.face_step import FaceStep
 
 SHEET_ROWS = 8
 RECENT = 50
@@ -74,11 +74,11 @@ def _block_means(values: np.ndarray, width: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def draw_sheet(folder: Path, networks: FaceNetworks, batch: FaceBatch, pictures: int) -> None:
+def draw_sheet(folder: Path, run: FaceStep, batch: FaceBatch, pictures: int) -> None:
     """Write `sheet-PICTURES.png`: a row a pair with source, target, the average model's result, its masks coarse to fine."""
     rows = slice(-SHEET_ROWS, None)  # the last of a batch are different-object pairs
     source, target = batch.source[rows], batch.target[rows]
-    changed, masks = networks.average(target, networks.identity(batch.source_crop[rows]), with_masks=True)
+    changed, masks = run.networks.average(target, run.known.source[batch.source_index[rows]], with_masks=True)
     size = target.shape[-1]
     shown = [source, target, changed, *(_enlarge(mask, size) for mask in masks[1::2])]
     sheet = torch.cat([torch.cat(list(picture.float().clamp(-1, 1)), 1) for picture in shown], 2)

@@ -55,10 +55,10 @@ def test_a_larger_model_starts_from_a_smaller_one(config: FaceConfig, tmp_path: 
 def test_a_batch_is_a_function_of_seed_and_step(config: FaceConfig) -> None:
     faces = load_faces(config.train, 128)
     one, same, other = (make_batch(faces, config, step) for step in (3, 3, 4))
-    assert torch.equal(one.target, same.target) and torch.equal(one.source_crop, same.source_crop)
+    assert torch.equal(one.target, same.target) and torch.equal(one.source, same.source)
     assert not torch.equal(one.target, other.target)
     assert one.same_object.sum() == 1
-    assert one.target.shape == (4, 3, 64, 64) and one.source_crop.shape == (4, 3, 112, 112)
+    assert one.target.shape == (4, 3, 64, 64) and one.source.shape == one.target.shape
     assert one.target.abs().max() <= 1 and set(one.background.unique().tolist()) <= {i / 4 for i in range(5)}
 
 
