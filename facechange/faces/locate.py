@@ -2,7 +2,7 @@
 
 The graph is fully convolutional and free of anchors: every cell of the maps at strides 8, 16 and 32 claims at most one
 face. It knows faces of 8 to 320 px, so a picture is looked at twice: shrunk to find the large ones, and at (nearly) full
-size to find the small ones.
+size to find the small ones. What is claimed then gets a closer look.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from facechange.core import Face, FaceError
+from facechange.faces.closer_look import look_closer
 
 STRIDES = (8, 16, 32)
 UNITS_PX = {8: 20.0, 16: 60.0, 32: 180.0}  # the face size that each map sees as 1
@@ -22,6 +23,8 @@ COARSE_PX = 320  # longer side of the first look; faces down to 3 % of the pictu
 FINE_PX = 1600  # longer side of the second look; faces down to 0.6 % of the picture
 MARGIN = 0.05  # of the longer side, around the first look, so that a face may fill the frame
 MAXIMUM_CLAIMS = 2000  # a look, before overlapping ones are dropped
+CLAIM_SCORE = 0.35  # what the first look has to give for a closer one
+LEAST_SCORE = 0.8  # what counts as a face
 
 
 class Graph(Protocol):
@@ -36,10 +39,11 @@ class FaceLocator:
     """Finds faces with an exported locator graph.
 
     `graph` maps `picture` [1, 3, H, W] float32 in [-1, 1] RGB, H and W multiples of 32, to `stride_8`, `stride_16` and
-    `stride_32`, each [1, 15, H / stride, W / stride]. `threshold` (0..1) is the lowest score that counts as a face.
+    `stride_32`, each [1, 15, H / stride, W / stride]. `threshold` (0..1) is the lowest score, the mean of two looks, that
+    counts as a face.
     """
 
-    def __init__(self, graph: Graph, threshold: float = 0.5) -> None:
+    def __init__(self, graph: Graph, threshold: float = LEAST_SCORE) -> None:
         self.graph = graph
         self.threshold = threshold
 
@@ -61,13 +65,14 @@ class FaceLocator:
         for i in kept:
             x, y, width, height = map(float, boxes[i])
             faces.append(Face((x, y, width, height), points[i].astype(np.float32), float(scores[i])))
-        return sorted(faces, key=lambda face: -face.size_px)
+        closer = look_closer(image, faces, lambda crops: self.graph.run({"picture": crops}), decode_maps)
+        return sorted((face for face in closer if face.score >= self.threshold), key=lambda face: -face.size_px)
 
     def _look(self, image: np.ndarray, shape: tuple[int, ...], framed: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Claims (scores, boxes, points) in pixels of the picture of `shape` that `image` is a smaller copy of."""
         margin = round(MARGIN * max(image.shape[:2])) if framed else 0
         maps = self.graph.run({"picture": to_input(image, margin)})
-        scores, boxes, points = decode_maps(maps, self.threshold)
+        scores, boxes, points = decode_maps(maps, min(CLAIM_SCORE, self.threshold))
         scale = np.array([shape[1] / image.shape[1], shape[0] / image.shape[0]])
         points = (points - margin + 0.5) * scale - 0.5  # pixel centres
         boxes = np.concatenate([(boxes[:, :2] - margin + 0.5) * scale - 0.5, boxes[:, 2:] * scale], axis=1)

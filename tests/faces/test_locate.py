@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from facechange.core import FaceError
+from facechange.core import Face, FaceError
+from facechange.faces.closer_look import look_closer
 from facechange.faces.locate import FINE_PX, STRIDES, UNITS_PX, FaceLocator, decode_maps, shrink, suppress_overlaps, to_input
 
 
@@ -28,8 +29,12 @@ class WhiteSquareGraph:
         picture = inputs["picture"]
         self.shapes.append(picture.shape)
         assert picture.dtype == np.float32 and picture.min() >= -1 and picture.max() <= 1
-        maps = empty_maps(*picture.shape[2:])
-        rows, columns = np.nonzero(picture[0, 0] > 0.5)
+        each = [self.claim(pixels) for pixels in picture[:, 0]]
+        return {name: np.concatenate([maps[name] for maps in each]) for name in each[0]}
+
+    def claim(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        maps = empty_maps(*pixels.shape)
+        rows, columns = np.nonzero(pixels > 0.5)
         if rows.size:
             low, high = np.array([columns.min(), rows.min()]), np.array([columns.max() + 1, rows.max() + 1])
             size, middle = high - low, (low + high - 1) / 2
@@ -42,7 +47,7 @@ class WhiteSquareGraph:
         return maps
 
 
-@pytest.mark.parametrize(("height", "width", "square"), [(2400, 3200, 120), (480, 640, 200), (90, 70, 60), (900, 300, 40)])
+@pytest.mark.parametrize(("height", "width", "square"), [(2400, 3200, 120), (480, 640, 200), (90, 70, 40), (900, 300, 40)])
 def test_a_face_comes_back_in_pixels_of_the_picture(height: int, width: int, square: int) -> None:
     image = np.zeros((height, width, 3), np.uint8)
     left, top = width // 2 - square // 3, height // 3
@@ -54,7 +59,7 @@ def test_a_face_comes_back_in_pixels_of_the_picture(height: int, width: int, squ
     finest = min(faces, key=lambda face: abs(face.box[2] - shown_width))
     np.testing.assert_allclose(finest.box, (left - 0.5, top - 0.5, shown_width, shown_height), atol=tolerance)
     np.testing.assert_allclose(finest.points, np.tile([left + (shown_width - 1) / 2, top + (shown_height - 1) / 2], (5, 1)), atol=tolerance)
-    assert finest.score == pytest.approx(1 / (1 + np.exp(-5)))
+    assert finest.score == pytest.approx(1 / (1 + np.exp(-5)))  # seen again, as surely
 
 
 def test_two_looks_at_a_large_picture_one_at_a_small_one() -> None:
@@ -82,17 +87,40 @@ def test_overlapping_claims_leave_the_best() -> None:
     assert suppress_overlaps(np.zeros((0, 4)), np.zeros(0)) == []
 
 
-def test_the_largest_face_comes_first() -> None:
-    maps = empty_maps(64, 64)
-    maps["stride_8"][0, 0, 1, 1], maps["stride_16"][0, 0, 3, 3] = 4.0, 1.0
+class Fixed:
+    """Claims a face of 20 px near a corner and one of 60 px in the middle, whatever it is shown."""
 
-    class Fixed:
-        def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-            return maps
+    def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+        maps = empty_maps(64, 64)
+        maps["stride_8"][0, 0, 1, 1], maps["stride_16"][0, 0, 3, 3] = 4.0, 1.0
+        return {name: cells.repeat(len(inputs["picture"]), 0) for name, cells in maps.items()}
 
-    faces = FaceLocator(Fixed()).locate(np.zeros((50, 50, 3), np.uint8))
+
+def test_the_largest_face_comes_first_and_claims_not_seen_again_fall() -> None:
+    image = np.zeros((50, 50, 3), np.uint8)
+    faces = FaceLocator(Fixed(), threshold=0.3).locate(image)
     assert [face.size_px for face in faces] == pytest.approx([60, 20])
-    assert FaceLocator(Fixed(), threshold=0.99).locate(np.zeros((50, 50, 3), np.uint8)) == []
+    sure = 1 / (1 + np.exp(-4))
+    assert faces[1].score == pytest.approx(sure / 2)  # no closer look shows a face in its middle
+    assert FaceLocator(Fixed(), threshold=0.6).locate(image) == []
+
+
+def test_a_closer_look_is_upright_and_mirrored() -> None:
+    """The points come back through the turn, and the mirrored look's change sides."""
+    upright = np.array([[80.0, 80], [112, 80], [96, 96], [84, 112], [108, 112]])  # in the look
+
+    def decode(maps: Mapping[str, np.ndarray], threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        mirrored = maps["which"][0] == 1
+        points = (np.array([191, 0]) + upright * (-1, 1))[[1, 0, 2, 4, 3]] + (2, 0) if mirrored else upright + (2, 0)
+        return np.array([0.9 if mirrored else 0.7]), np.array([[48.0, 48, 96, 96]]), points[None]
+
+    rolled = np.array([[100.0, 100], [100, 132], [84, 116], [68, 104], [68, 128]])  # a quarter turn clockwise
+    claim = Face((60.0, 92.0, 48.0, 48.0), rolled, 0.5)
+    image = np.zeros((300, 300, 3), np.uint8)
+    (seen,) = look_closer(image, [claim], lambda crops: {"which": np.arange(len(crops))}, decode)
+    assert seen.score == pytest.approx((0.5 + 0.8) / 2)
+    expected = np.array([84, 116]) + (upright[:, ::-1] - 95.5) * (-1, 1) / 2  # the two looks' errors of 2 px cancel out
+    np.testing.assert_allclose(seen.points, expected, atol=1e-3)
 
 
 def test_input_is_padded_with_grey_to_multiples_of_32() -> None:
