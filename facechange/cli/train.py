@@ -38,7 +38,7 @@ def face(
     minutes: Minutes = float("inf"),
     loss_below: Annotated[float, typer.Option(help="Stop once the smoothed total loss is below this.")] = float("-inf"),
     batch: Batch = 16,
-    learning_rate: Rate = 1e-3,
+    learning_rate: Rate = 5e-3,
     weight: Annotated[list[str] | None, typer.Option(help="Weight of a loss, as identity=5; may be repeated.")] = None,
     seed: Seed = 0,
     device: Device = "auto",

@@ -39,7 +39,7 @@ class FaceConfig:
     minutes: float = float("inf")
     loss_below: float = float("-inf")  # stop once the smoothed total is under it (para. 94)
     batch: int = 16
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-3  # weights are equalised: a step moves them by about this share
     adam_betas: tuple[float, float] = (0.0, 0.99)
     same_object_share: float = 0.25
     identity_ramp_pictures: int = 4_000

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,7 +19,7 @@ from facechange.model.identity import IdentityNetwork
 from facechange.model.presets import find_preset
 from facechange.model.recogniser import load_recogniser
 from facechange.training.checkpoint import load_checkpoint, load_part, read_checkpoint, save_checkpoint
-from facechange.training.config import FaceConfig
+from facechange.training.config import LOSS_WEIGHTS, FaceConfig
 from facechange.training.face_batch import make_batch
 from facechange.training.face_step import FaceStep, build_networks
 from facechange.training.memory import keep_freed_memory
@@ -53,16 +54,17 @@ def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = 
     networks = build_networks(config, load_identity_network(config.identity), load_recogniser(config.recogniser))
     run = FaceStep(config, networks, networks.know_identities(faces))
     checkpoint = config.run / "face.safetensors"
-    progress = {"pictures": 0, "total": math.nan, "best_total": math.inf}
+    progress: dict[str, Any] = {"pictures": 0, "total": math.nan, "best_total": math.inf, "earlier": []}
     if checkpoint.exists():
         progress |= load_checkpoint(checkpoint, networks.trained(), run.optimisers)
     elif config.start_from is not None:
-        _start_from(config.start_from, run)
+        progress["earlier"] = _start_from(config.start_from, run)
     config.run.mkdir(parents=True, exist_ok=True)
     config.save(config.run / "config.json")
 
     def save() -> None:
-        save_checkpoint(checkpoint, networks.trained(), run.optimisers, progress | {"preset": config.preset, "size": config.size})
+        told = {"preset": config.preset, "size": config.size, "weights": config.weights, "learning_rate": config.learning_rate}
+        save_checkpoint(checkpoint, networks.trained(), run.optimisers, progress | told)
 
     started = saved = time.monotonic()
     first = progress["pictures"]
@@ -92,7 +94,7 @@ def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = 
             raise
 
 
-def _watch(total: float, progress: dict[str, float], step: int, checkpoint: Path) -> None:
+def _watch(total: float, progress: dict[str, Any], step: int, checkpoint: Path) -> None:
     """The stability guard: keep the smoothed total and stop a run that is lost."""
     if not math.isfinite(total):
         raise TrainingError(
@@ -109,7 +111,7 @@ def _watch(total: float, progress: dict[str, float], step: int, checkpoint: Path
             )
 
 
-def _reason_to_stop(config: FaceConfig, progress: dict[str, float], seconds: float) -> str:
+def _reason_to_stop(config: FaceConfig, progress: dict[str, Any], seconds: float) -> str:
     if progress["pictures"] >= config.pictures:
         return "pictures"
     if seconds > config.minutes * 60:
@@ -132,8 +134,11 @@ def load_face_changer(path: Path, part: str = "average") -> FaceChanger:
     return changer
 
 
-def _start_from(path: Path, run: FaceStep) -> None:
-    """Carry over the weights of a checkpoint of this or a lower measure; a grown model first gives the same pictures."""
+def _start_from(path: Path, run: FaceStep) -> list[str]:
+    """Carry over the weights of a checkpoint of this or a lower measure; a grown model first gives the same pictures.
+
+    Returns the stages behind it, each described in words.
+    """
     networks, config = run.networks, run.config
     for name, network in (("changer", networks.changer), ("average", networks.average)):
         torch.manual_seed(config.seed)  # the new layers of both start alike
@@ -141,4 +146,14 @@ def _start_from(path: Path, run: FaceStep) -> None:
     preset, size = find_preset(config.preset), int(read_checkpoint(path)[1]["size"])
     smaller = Discriminator(preset.discriminator_channels(size))
     load_part(path, "discriminator", smaller)
+    progress = read_checkpoint(path)[1]
     networks.discriminator.load_state_dict(grow_discriminator(smaller, preset.discriminator_channels(config.size)).state_dict())
+    return describe_stages(progress)
+
+
+def describe_stages(progress: dict[str, Any]) -> list[str]:
+    """Every stage of a run from the progress in its checkpoint, the last one last: size, pictures, learning rate, weights."""
+    weights = {name: value for name, value in progress.get("weights", {}).items() if value != LOSS_WEIGHTS[name]}
+    told = f", learning rate {progress['learning_rate']:g}" if "learning_rate" in progress else ""
+    told += "".join(f", {name} {value:g}" for name, value in weights.items())
+    return [*progress.get("earlier", []), f"{progress['pictures']:,} pictures at {progress['size']}{told}"]

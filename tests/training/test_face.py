@@ -46,7 +46,8 @@ def test_every_trained_weight_moves_and_the_run_shows_itself(config: FaceConfig)
 def test_a_larger_model_starts_from_a_smaller_one(config: FaceConfig, tmp_path: Path) -> None:
     small = train_face(replace(config, pictures=4))
     grown = replace(config, run=tmp_path / "grown", size=128, start_from=small.checkpoint, pictures=1, learning_rate=1e-9)
-    weights = read_checkpoint(train_face(grown).checkpoint)[0]
+    weights, progress = read_checkpoint(train_face(grown).checkpoint)
+    assert face.describe_stages(progress) == ["4 pictures at 64, learning rate 0.005", "4 pictures at 128, learning rate 1e-09"]
     carried = read_checkpoint(small.checkpoint)[0]
     name = next(name for name in carried if name.startswith("changer|generator.first_block.second.weight"))
     assert torch.allclose(weights[name], carried[name], atol=1e-6)
