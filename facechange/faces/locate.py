@@ -24,7 +24,8 @@ FINE_PX = 1600  # longer side of the second look; faces down to 0.6 % of the pic
 MARGIN = 0.05  # of the longer side, around the first look, so that a face may fill the frame
 MAXIMUM_CLAIMS = 2000  # a look, before overlapping ones are dropped
 CLAIM_SCORE = 0.35  # what the first look has to give for a closer one
-LEAST_SCORE = 0.8  # what counts as a face
+LEAST_SCORE = 0.77  # what counts as a face
+LARGE_SHARE, LARGE_RELIEF = 0.25, 0.2  # of the longer side; so large a claim may score less, because hardly anything else looks so
 
 
 class Graph(Protocol):
@@ -39,8 +40,8 @@ class FaceLocator:
     """Finds faces with an exported locator graph.
 
     `graph` maps `picture` [1, 3, H, W] float32 in [-1, 1] RGB, H and W multiples of 32, to `stride_8`, `stride_16` and
-    `stride_32`, each [1, 15, H / stride, W / stride]. `threshold` (0..1) is the lowest score, the mean of two looks, that
-    counts as a face.
+    `stride_32`, each [1, 15, H / stride, W / stride]. `threshold` (0..1) is the lowest score, the mean of two looks, of a
+    face that is small in its picture.
     """
 
     def __init__(self, graph: Graph, threshold: float = LEAST_SCORE) -> None:
@@ -66,7 +67,8 @@ class FaceLocator:
             x, y, width, height = map(float, boxes[i])
             faces.append(Face((x, y, width, height), points[i].astype(np.float32), float(scores[i])))
         closer = look_closer(image, faces, lambda crops: self.graph.run({"picture": crops}), decode_maps)
-        return sorted((face for face in closer if face.score >= self.threshold), key=lambda face: -face.size_px)
+        sure = [face for face in closer if face.score >= self.threshold - LARGE_RELIEF * (face.size_px >= LARGE_SHARE * longer)]
+        return sorted(sure, key=lambda face: -face.size_px)
 
     def _look(self, image: np.ndarray, shape: tuple[int, ...], framed: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Claims (scores, boxes, points) in pixels of the picture of `shape` that `image` is a smaller copy of."""

@@ -22,6 +22,7 @@ from facechange.training.face_batch import FaceBatch, crop_identity
 from facechange.training.memory import place
 from facechange.training.shards import AlignedFaces
 
+GREY_SHARE = 0.5  # of the results are judged without colour: what a judge can't see, its gradient does not paint
 AVERAGE_SHARE = 0.1  # the moving average never looks back further than this share of the pictures seen
 
 
@@ -125,7 +126,7 @@ class FaceStep:
             changed = changed.float()
             logits, changed_features = self._judge(spoil(changed))
             matrices = augment.jitter_matrices(augment.identity_matrices(batch.target_points), 112, generator, 4, 0.05, 0.02)
-            view = augment.grey_some(crop_identity(changed, batch.target_points, matrices), generator, 0.3)
+            view = augment.grey_some(crop_identity(changed, batch.target_points, matrices), generator, 0.5)
             judged = networks.judge_identity(view)
         identity_terms = [
             losses.identity_contrastive_loss(vectors, known[batch.source_index], known[batch.target_index])

@@ -98,11 +98,11 @@ class Fixed:
 
 def test_the_largest_face_comes_first_and_claims_not_seen_again_fall() -> None:
     image = np.zeros((50, 50, 3), np.uint8)
-    faces = FaceLocator(Fixed(), threshold=0.3).locate(image)
+    faces = FaceLocator(Fixed(), threshold=0.5).locate(image)
     assert [face.size_px for face in faces] == pytest.approx([60, 20])
     sure = 1 / (1 + np.exp(-4))
     assert faces[1].score == pytest.approx(sure / 2)  # no closer look shows a face in its middle
-    assert FaceLocator(Fixed(), threshold=0.6).locate(image) == []
+    assert FaceLocator(Fixed(), threshold=0.7).locate(image) == []  # large claims may score 0.2 less
 
 
 def test_a_closer_look_is_upright_and_mirrored() -> None:
