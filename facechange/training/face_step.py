@@ -126,7 +126,7 @@ class FaceStep:
             changed = changed.float()
             logits, changed_features = self._judge(spoil(changed))
             matrices = augment.jitter_matrices(augment.identity_matrices(batch.target_points), 112, generator, 4, 0.05, 0.02)
-            view = augment.grey_some(crop_identity(changed, batch.target_points, matrices), generator, 0.5)
+            view = augment.grey_some(crop_identity(changed, batch.target_points, matrices), generator, GREY_SHARE)
             judged = networks.judge_identity(view)
         identity_terms = [
             losses.identity_contrastive_loss(vectors, known[batch.source_index], known[batch.target_index])
