@@ -68,7 +68,7 @@ def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = 
 
     started = saved = time.monotonic()
     first = progress["pictures"]
-    with RunLog(config.run) as log:
+    with RunLog(config.run, first) as log:
         try:
             while True:
                 step = int(progress["pictures"]) // config.batch

@@ -20,11 +20,16 @@ RECENT = 50
 
 
 class RunLog:
-    """`log.jsonl`, TensorBoard events and `curves.png` in a run's folder."""
+    """`log.jsonl`, TensorBoard events and `curves.png` in a run's folder; what a killed run saw after `pictures` is dropped."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pictures: int) -> None:
         self.folder = folder
         self.rows: list[dict[str, float]] = []
+        path = folder / "log.jsonl"
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if line.endswith("}\n") and json.loads(line)["pictures"] <= pictures]
+            path.write_text("".join(kept), encoding="utf-8")
 
     def __enter__(self) -> RunLog:
         from torch.utils.tensorboard import SummaryWriter
@@ -60,7 +65,8 @@ class RunLog:
         rows = [json.loads(line) for line in (self.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
         names = [name for name in rows[-1] if name not in ("pictures", "pictures_per_second")]
         figure = Figure(figsize=(15, 9), layout="constrained")
-        for axes, name in zip(figure.subplots(3, 4).flat, names, strict=False):
+        for number, name in enumerate(names):
+            axes = figure.add_subplot(3, 4, number + 1)
             points = np.array([(row["pictures"], row[name]) for row in rows if name in row])
             width = max(1, len(points) // 60)
             axes.plot(points[: len(points) // width * width, 0].reshape(-1, width).mean(1), _block_means(points[:, 1], width))

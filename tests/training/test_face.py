@@ -1,5 +1,6 @@
 """The training loop: it learns, resumes to the very same numbers, and stops when it should."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def test_a_resumed_run_is_the_uninterrupted_run(config: FaceConfig, tmp_path: Pa
 
 def test_every_trained_weight_moves_and_the_run_shows_itself(config: FaceConfig) -> None:
     train_face(replace(config, pictures=4))
+    with (config.run / "log.jsonl").open("a") as log:
+        log.write('{"pictures": 8, "total": 99}\n{"pictu')  # a killed run got farther than its checkpoint
     before = read_checkpoint(config.run / "face.safetensors")[0]
     train_face(config)
     after = read_checkpoint(config.run / "face.safetensors")[0]
@@ -41,6 +44,7 @@ def test_every_trained_weight_moves_and_the_run_shows_itself(config: FaceConfig)
     assert not still
     assert {"config.json", "log.jsonl", "curves.png", "sheet-00000016.png", "tensorboard"} <= {path.name for path in config.run.iterdir()}
     assert load_config(config.run / "config.json") == config
+    assert [json.loads(line)["pictures"] for line in (config.run / "log.jsonl").read_text().splitlines()] == [4, 8, 12, 16]
 
 
 def test_a_larger_model_starts_from_a_smaller_one(config: FaceConfig, tmp_path: Path) -> None:
