@@ -75,6 +75,7 @@ def face(
         for line in describe_plan(config):
             typer.echo(line)
         return
+    typer.echo("Reading the faces and their identities ...")
     with _interruptible(run):
         ended = train_face(config, _print_row)
     typer.echo(f"{ended.checkpoint}: stopped by {ended.reason} after {ended.pictures:,} pictures.")

@@ -27,6 +27,7 @@ from facechange.training.shards import load_faces
 from facechange.training.sheets import RunLog, draw_sheet
 
 SMOOTHING = 0.98
+REPORT_SECONDS = 20
 EXPLOSION = 8.0  # the smoothed total may grow this many times over its best before the run is stopped
 SETTLED_STEPS = 200  # steps before the guard and the target range count
 SMALLEST_KEPT = 128  # pictures are held at this size at least, because the identity crop is cut from them
@@ -63,10 +64,10 @@ def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = 
     config.save(config.run / "config.json")
 
     def save() -> None:
-        told = {"preset": config.preset, "size": config.size, "weights": config.weights, "learning_rate": config.learning_rate}
-        save_checkpoint(checkpoint, networks.trained(), run.optimisers, progress | told)
+        facts = {"preset": config.preset, "size": config.size, "weights": config.weights, "learning_rate": config.learning_rate}
+        save_checkpoint(checkpoint, networks.trained(), run.optimisers, progress | facts)
 
-    started = saved = time.monotonic()
+    started = saved = told = time.monotonic()
     first = progress["pictures"]
     with RunLog(config.run, first) as log:
         try:
@@ -80,10 +81,12 @@ def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = 
                 speed = (progress["pictures"] - first) / (now - started)
                 log.add(int(progress["pictures"]), terms | {"pictures_per_second": speed})
                 reason = _reason_to_stop(config, progress, now - started)
+                if reason or now - told > REPORT_SECONDS:
+                    report({"pictures": progress["pictures"], "pictures_per_second": speed} | log.recent())
+                    told = now
                 if reason or progress["pictures"] % config.sheet_pictures < config.batch:
                     draw_sheet(config.run, run, batch, int(progress["pictures"]))
                     log.draw_curves()
-                    report({"pictures": progress["pictures"], "pictures_per_second": speed} | log.recent())
                 if reason or now - saved > config.checkpoint_seconds:
                     save()
                     saved = now
