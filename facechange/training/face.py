@@ -22,6 +22,7 @@ from facechange.training.checkpoint import load_checkpoint, load_part, read_chec
 from facechange.training.config import LOSS_WEIGHTS, FaceConfig
 from facechange.training.face_batch import make_batch
 from facechange.training.face_step import FaceStep, build_networks
+from facechange.training.interrupt import PatientInterrupt
 from facechange.training.memory import keep_freed_memory
 from facechange.training.shards import load_faces
 from facechange.training.sheets import RunLog, draw_sheet
@@ -46,7 +47,7 @@ def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = 
     """Train the face-change model, or go on with the run in `config.run` exactly where it stopped.
 
     Raises `TrainingError` where the data or a checkpoint do not fit, and, naming the last good checkpoint, where the loss
-    is not finite or explodes.
+    is not finite or explodes; `KeyboardInterrupt` once the step at hand is saved.
     """
     device = config.resolve_device()
     keep_freed_memory()
@@ -69,32 +70,30 @@ def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = 
 
     started = saved = told = time.monotonic()
     first = progress["pictures"]
-    with RunLog(config.run, first) as log:
-        try:
-            while True:
-                step = int(progress["pictures"]) // config.batch
-                batch = make_batch(faces, config, step)
-                terms = {name: float(value) for name, value in run.advance(batch, step).items()}
-                _watch(terms["total"], progress, step, checkpoint)
-                progress["pictures"] += config.batch
-                now = time.monotonic()
-                speed = (progress["pictures"] - first) / (now - started)
-                log.add(int(progress["pictures"]), terms | {"pictures_per_second": speed})
-                reason = _reason_to_stop(config, progress, now - started)
-                if reason or now - told > REPORT_SECONDS:
-                    report({"pictures": progress["pictures"], "pictures_per_second": speed} | log.recent())
-                    told = now
-                if reason or progress["pictures"] % config.sheet_pictures < config.batch:
-                    draw_sheet(config.run, run, batch, int(progress["pictures"]))
-                    log.draw_curves()
-                if reason or now - saved > config.checkpoint_seconds:
-                    save()
-                    saved = now
-                if reason:
-                    return FaceRun(checkpoint, int(progress["pictures"]), reason)
-        except KeyboardInterrupt:
-            save()
-            raise
+    with RunLog(config.run, first) as log, PatientInterrupt() as interrupt:
+        while True:
+            step = int(progress["pictures"]) // config.batch
+            batch = make_batch(faces, config, step)
+            terms = {name: float(value) for name, value in run.advance(batch, step).items()}
+            _watch(terms["total"], progress, step, checkpoint)
+            progress["pictures"] += config.batch
+            now = time.monotonic()
+            speed = (progress["pictures"] - first) / (now - started)
+            log.add(int(progress["pictures"]), terms | {"pictures_per_second": speed})
+            reason = "interrupt" if interrupt.asked else _reason_to_stop(config, progress, now - started)
+            if reason or now - told > REPORT_SECONDS:
+                report({"pictures": progress["pictures"], "pictures_per_second": speed} | log.recent())
+                told = now
+            if reason or progress["pictures"] % config.sheet_pictures < config.batch:
+                draw_sheet(config.run, run, batch, int(progress["pictures"]))
+                log.draw_curves()
+            if reason or now - saved > config.checkpoint_seconds:
+                save()
+                saved = now
+            if interrupt.asked:
+                raise KeyboardInterrupt
+            if reason:
+                return FaceRun(checkpoint, int(progress["pictures"]), reason)
 
 
 def _watch(total: float, progress: dict[str, Any], step: int, checkpoint: Path) -> None:
@@ -105,7 +104,7 @@ def _watch(total: float, progress: dict[str, Any], step: int, checkpoint: Path) 
             f"The last good checkpoint is {checkpoint}; go on from it with a lower learning rate.",
         )
     progress["total"] = total if math.isnan(progress["total"]) else SMOOTHING * progress["total"] + (1 - SMOOTHING) * total
-    if step % 1_000_000 >= SETTLED_STEPS:
+    if step >= SETTLED_STEPS:
         progress["best_total"] = min(progress["best_total"], progress["total"])
         if progress["total"] > EXPLOSION * progress["best_total"]:
             raise TrainingError(

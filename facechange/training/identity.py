@@ -21,6 +21,7 @@ from facechange.model.identity import IDENTITY_DIMENSIONS, IDENTITY_SIZE, Identi
 from facechange.model.recogniser import MobileFaceNet, load_recogniser
 from facechange.training import augment
 from facechange.training.checkpoint import load_checkpoint, save_checkpoint, update_average
+from facechange.training.interrupt import PatientInterrupt
 from facechange.training.memory import keep_freed_memory, place
 from facechange.training.shards import AlignedFaces, load_faces
 
@@ -107,33 +108,38 @@ def train_identity(config: IdentityConfig, report: Callable[[dict[str, float]], 
     (config.run / "config.json").write_text(json.dumps(asdict(config), default=str, indent=2), encoding="utf-8")
     started = saved = time.monotonic()
     first, running = seen, 0.0
-    for clean, spoilt in _batches(config, faces, seen):
-        with torch.autocast(device.type, torch.bfloat16):
-            with torch.no_grad():
-                teacher_features = teacher.features(clean)
-                teacher_identity = teacher.embed(teacher_features)
-            outputs = student(spoilt)
-        loss = distillation_loss(outputs, teacher_identity, teacher_features)
-        if not torch.isfinite(loss):
-            raise TrainingError(f"The loss is not finite after {seen:,} pictures.", f"The last good checkpoint is {checkpoint}.")
-        for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * _rate(seen, config.pictures)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(student.parameters(), 5.0)
-        optimiser.step()
-        seen += config.batch
-        update_average(average, student, min(0.998, (1 + seen / config.batch) / (10 + seen / config.batch)))
-        running = loss.item() if running == 0 else 0.98 * running + 0.02 * loss.item()
-        now = time.monotonic()
-        ended = seen >= config.pictures or now - started > config.minutes * 60
-        if ended or now - saved > 120:
-            save_checkpoint(checkpoint, networks, optimisers, {"pictures": seen})
-            saved = now
-            spearman = cosine_rank_correlation(average.identity, teacher, val)
-            report({"pictures": seen, "loss": running, "val_spearman": spearman, "pictures_per_second": (seen - first) / (now - started)})
-        if ended:
-            break
+    with PatientInterrupt() as interrupt:
+        for clean, spoilt in _batches(config, faces, seen):
+            with torch.autocast(device.type, torch.bfloat16):
+                with torch.no_grad():
+                    teacher_features = teacher.features(clean)
+                    teacher_identity = teacher.embed(teacher_features)
+                outputs = student(spoilt)
+            loss = distillation_loss(outputs, teacher_identity, teacher_features)
+            if not torch.isfinite(loss):
+                raise TrainingError(f"The loss is not finite after {seen:,} pictures.", f"The last good checkpoint is {checkpoint}.")
+            for group in optimiser.param_groups:
+                group["lr"] = config.learning_rate * _rate(seen, config.pictures)
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(student.parameters(), 5.0)
+            optimiser.step()
+            seen += config.batch
+            update_average(average, student, min(0.998, (1 + seen / config.batch) / (10 + seen / config.batch)))
+            running = loss.item() if running == 0 else 0.98 * running + 0.02 * loss.item()
+            now = time.monotonic()
+            ended = interrupt.asked or seen >= config.pictures or now - started > config.minutes * 60
+            if ended or now - saved > 120:
+                save_checkpoint(checkpoint, networks, optimisers, {"pictures": seen})
+                saved = now
+                spearman = cosine_rank_correlation(average.identity, teacher, val)
+                report(
+                    {"pictures": seen, "loss": running, "val_spearman": spearman, "pictures_per_second": (seen - first) / (now - started)}
+                )
+            if interrupt.asked:
+                raise KeyboardInterrupt
+            if ended:
+                break
     return checkpoint
 
 

@@ -19,6 +19,7 @@ from facechange.core import ModelCard, TrainingError, hash_file
 from facechange.faces.locate import STRIDES
 from facechange.model.locator import Locator, export_locator_graph
 from facechange.training.checkpoint import load_checkpoint, load_part, read_checkpoint, save_checkpoint, update_average
+from facechange.training.interrupt import PatientInterrupt
 from facechange.training.locator_data import CompositeDataset, read_backgrounds, read_faces, store_face
 from facechange.training.locator_losses import locator_losses
 from facechange.training.memory import place
@@ -87,22 +88,25 @@ def train_locator(config: LocatorConfig, report: Callable[[LocatorProgress], Non
     batches = _load_batches(config, state.pictures)
     before, saved = state.seconds, state.seconds
     started, first_picture = time.monotonic(), state.pictures
-    try:
-        while _fraction(config, state) < 1:
-            _step(config, state, *(tensor.to(device, non_blocking=True) for tensor in next(batches)))
-            elapsed = time.monotonic() - started
-            state.seconds = before + elapsed
-            progress = LocatorProgress(
-                state.pictures, state.seconds, _fraction(config, state), (state.pictures - first_picture) / elapsed, dict(state.losses)
-            )
-            if state.seconds - saved > config.checkpoint_seconds or progress.fraction >= 1:
-                saved = state.seconds
-                _save(checkpoint, state, progress)
-            if report:
-                report(progress)
-    except KeyboardInterrupt:
-        _save(checkpoint, state, progress=None)
-        raise
+    with PatientInterrupt() as interrupt:
+        try:
+            while _fraction(config, state) < 1:
+                _step(config, state, *(tensor.to(device, non_blocking=True) for tensor in next(batches)))
+                elapsed = time.monotonic() - started
+                state.seconds = before + elapsed
+                progress = LocatorProgress(
+                    state.pictures, state.seconds, _fraction(config, state), (state.pictures - first_picture) / elapsed, dict(state.losses)
+                )
+                if state.seconds - saved > config.checkpoint_seconds or progress.fraction >= 1:
+                    saved = state.seconds
+                    _save(checkpoint, state, progress)
+                if report:
+                    report(progress)
+                if interrupt.asked:
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            _save(checkpoint, state, progress=None)
+            raise
     return checkpoint
 
 
