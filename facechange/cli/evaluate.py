@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facechange.cli.console import waiting
+from facechange.cli.console import counting, waiting
 
 if TYPE_CHECKING:
     import numpy as np
 
     from facechange.evaluation import Report
-    from facechange.evaluation.identity_report import Progress
 
 app = typer.Typer(help="Measure the networks on labelled faces.", no_args_is_help=True)
 
@@ -54,7 +51,7 @@ def change_command(
         if grid is not None and number < grid_pairs:
             shown.append((crops[0], crops[1], crops[2]))
 
-    with _progress("Changing faces") as progress:
+    with counting("Changing faces") as progress:
         report = evaluation.evaluate_change(
             evaluation.change_with(graph),
             evaluation.identify_with(identity_graph),
@@ -88,7 +85,7 @@ def identity_command(
     evaluation.check_folders(json)
     graph = load_graph(model)
     labelled, judge = evaluation.LabelledFaces(faces, split), evaluation.Recogniser(teacher, normalisation)
-    with _progress("Reading faces") as progress:
+    with counting("Reading faces") as progress:
         report = evaluation.evaluate_identity(evaluation.identify_with(graph), labelled, judge, seed, progress)
     _show(report, f"{graph.card.name} {graph.card.version}", json)
 
@@ -112,19 +109,6 @@ def locator_command(
     with waiting("Looking for faces"):
         report = evaluation.evaluate_locator(FaceLocator(graph).locate, faces, backgrounds, split, seed)
     _show(report, f"{graph.card.name} {graph.card.version}", json)
-
-
-@contextmanager
-def _progress(words: str) -> Iterator[Progress]:
-    """A bar on stderr, on a terminal only."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn(words), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(words, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _show(report: Report, subject: str, json: Path | None) -> None:

@@ -110,8 +110,8 @@ def test_a_closer_look_is_upright_and_mirrored() -> None:
     upright = np.array([[80.0, 80], [112, 80], [96, 96], [84, 112], [108, 112]])  # in the look
 
     def decode(maps: Mapping[str, np.ndarray], threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        mirrored = maps["which"][0] == 1
-        points = (np.array([191, 0]) + upright * (-1, 1))[[1, 0, 2, 4, 3]] + (2, 0) if mirrored else upright + (2, 0)
+        mirrored, shift = maps["which"][0] == 1, np.array([2, 0])
+        points = (np.array([191, 0]) + upright * (-1, 1))[[1, 0, 2, 4, 3]] + shift if mirrored else upright + shift
         return np.array([0.9 if mirrored else 0.7]), np.array([[48.0, 48, 96, 96]]), points[None]
 
     rolled = np.array([[100.0, 100], [100, 132], [84, 116], [68, 104], [68, 128]])  # a quarter turn clockwise

@@ -15,13 +15,18 @@ from facechange.training.checkpoint import read_checkpoint
 from facechange.training.config import FaceConfig
 from facechange.training.face import train_face
 
-PROGRAM = "import sys; from pathlib import Path; from facechange.training.config import load_config; from facechange.training.face import train_face"
+PROGRAM = """
+import sys
+from pathlib import Path
+from facechange.training.config import load_config
+from facechange.training.face import train_face
+train_face(load_config(Path(sys.argv[1])))
+"""
 
 
 def start(config: FaceConfig, tmp_path: Path) -> subprocess.Popen[bytes]:
     config.save(tmp_path / "asked.json")
-    program = f"{PROGRAM}; train_face(load_config(Path(sys.argv[1])))"
-    return subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "asked.json")], stderr=subprocess.DEVNULL)
+    return subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path / "asked.json")], stderr=subprocess.DEVNULL)
 
 
 def wait_for(path: Path, process: subprocess.Popen[bytes], seconds: float = 120) -> None:
