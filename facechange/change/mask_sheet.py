@@ -43,7 +43,7 @@ def draw_mask_sheet(source: np.ndarray, target: np.ndarray, result: np.ndarray, 
     left = (width - masks_width) // 2 + _GAP_PX
     write("control masks, coarse to fine: white keeps the target's pixel", left, masks_top, 16)
     for measure, layers in columns.items():
-        write(f"{measure} × {measure}", left, masks_top + _LABEL_PX, 14)
+        write(f"{measure} x {measure}", left, masks_top + _LABEL_PX, 14)
         for row, mask in enumerate(layers):
             top = masks_top + 2 * _LABEL_PX + row * (_TILE_PX + _GAP_PX)
             place(np.rint(np.clip(mask, 0, 1) * 255).astype(np.uint8), left, top, _TILE_PX)
