@@ -29,8 +29,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop
 def face(
     train: Shards,
     run: Run,
-    identity: Annotated[Path, typer.Option(help="Checkpoint of the identity network.")],
     recogniser: Recogniser,
+    identity: Annotated[
+        Path | None, typer.Option(help="Identity network (checkpoint or .onnx) instead of the one that ships.", show_default=False)
+    ] = None,
     preset: Annotated[str, typer.Option(help="Channel table: tiny, small, mid or wide.")] = "small",
     size: Annotated[int, typer.Option(help="Side of the crop: 64, 128, 256, 512 or 1024.")] = 128,
     start_from: Annotated[Path | None, typer.Option(help="Checkpoint of this or a lower size whose weights carry over.")] = None,
@@ -49,6 +51,7 @@ def face(
     from facechange.cli.extras import need_training
 
     need_training()
+    from facechange.runtime import embedded_path
     from facechange.training.config import LOSS_WEIGHTS, FaceConfig
     from facechange.training.face import train_face
     from facechange.training.plan import describe_plan
@@ -56,7 +59,7 @@ def face(
     config = FaceConfig(
         train=train,
         run=run,
-        identity=identity,
+        identity=identity or embedded_path("identity"),
         recogniser=recogniser,
         preset=preset,
         size=size,

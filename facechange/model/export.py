@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from facechange.core import ModelError
 from facechange.model.face_changer import FaceChanger
 from facechange.model.presets import IDENTITY_CHANNELS
 
@@ -67,6 +69,7 @@ def export_graph(network: nn.Module, path: Path, inputs: dict[str, Tensor], free
                 dynamic_axes=free_axes,
                 opset_version=OPSET,
                 dynamo=False,
+                training=torch.onnx.TrainingMode.PRESERVE,  # eval as set above, but nothing fused: weights keep their names
                 do_constant_folding=False,  # runtimes fold when loading; folded squares of kernels would only swell the file
             )
         if half:
@@ -91,3 +94,12 @@ def halve_weights(model: onnx.ModelProto) -> None:
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The parameters and buffers of a graph that `export_graph` wrote, by their names in the network; raises `ModelError`."""
+    try:
+        stored = onnx.load(str(path)).graph.initializer
+    except (OSError, DecodeError) as error:
+        raise ModelError(f"{path} is not a readable graph ({error}).", "Give a graph written by facechange export.") from None
+    return {weight.name.removesuffix("_half"): torch.from_numpy(numpy_helper.to_array(weight).astype(np.float32)) for weight in stored}

@@ -30,7 +30,7 @@ class FaceConfig:
 
     train: Path  # aligned shards of at least `size`
     run: Path  # folder of checkpoints, sheets and curves
-    identity: Path  # checkpoint of the identity network
+    identity: Path  # the identity network: a checkpoint, or an exported graph (.onnx)
     recogniser: Path  # MobileFaceNet, safetensors: the second teacher of L_ICL
     preset: str = "small"
     size: int = 128

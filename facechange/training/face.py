@@ -13,6 +13,7 @@ import torch
 
 from facechange.core import TrainingError
 from facechange.model.discriminator import Discriminator
+from facechange.model.export import read_weights
 from facechange.model.face_changer import FaceChanger
 from facechange.model.growing import grow_changer, grow_discriminator
 from facechange.model.identity import IdentityNetwork
@@ -122,9 +123,16 @@ def _reason_to_stop(config: FaceConfig, progress: dict[str, Any], seconds: float
 
 
 def load_identity_network(path: Path) -> IdentityNetwork:
-    """The averaged network of an identity run; raises `TrainingError`."""
+    """The averaged network of an identity run, or that of an exported graph (.onnx); raises `TrainingError`, `ModelError`."""
     network = IdentityNetwork()
-    load_part(path, "average|identity.", network)
+    if path.suffix != ".onnx":
+        load_part(path, "average|identity.", network)
+        return network
+    weights = {name: value for name, value in read_weights(path).items() if name in network.state_dict()}
+    missing = [name for name, _ in network.named_parameters() if name not in weights]
+    if missing:
+        raise TrainingError(f"{path} holds another network: {missing[0]} is not in it.", "Give an exported identity network.")
+    network.load_state_dict(weights, strict=False)  # batch norms do not export how many batches they saw
     return network
 
 

@@ -84,3 +84,23 @@ def test_what_is_no_checkpoint_or_no_onnx_name_is_refused(tmp_path: Path) -> Non
         result = run("export", "identity", *words)
         assert isinstance(result.exception, FacechangeError)
     assert not list(tmp_path.glob("a.*"))
+
+
+def test_an_exported_identity_network_trains_on(tmp_path: Path) -> None:
+    from facechange.model.identity import IdentityNetwork
+    from facechange.training.checkpoint import save_checkpoint
+    from facechange.training.face import load_identity_network
+
+    torch.manual_seed(0)
+    network = IdentityNetwork().train()
+    network(torch.randn(4, 3, 112, 112))  # gives the batch norms statistics of their own
+    for parameter in network.parameters():
+        parameter.data += 0.01 * torch.randn_like(parameter)  # as training would: the exporter stores equal tensors once
+    save_checkpoint(tmp_path / "identity.safetensors", {"average": torch.nn.ModuleDict({"identity": network})}, {}, {"pictures": 4})
+    result = run("export", "identity", tmp_path / "identity.safetensors", "-o", tmp_path / "identity.onnx")
+    assert result.exit_code == 0, result.exception
+    crop = torch.rand(2, 3, 112, 112) * 2 - 1
+    before, after = (load_identity_network(tmp_path / name).eval()(crop) for name in ("identity.safetensors", "identity.onnx"))
+    assert torch.allclose(before, after, atol=2e-3)
+    with pytest.raises(FacechangeError):
+        load_identity_network(tmp_path / "identity.json")
