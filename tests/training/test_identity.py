@@ -71,3 +71,14 @@ def test_rank_correlation_of_a_network_with_itself_is_one(shards: Path) -> None:
     network = IdentityNetwork().eval()
     faces = load_faces(shards, 160)
     assert cosine_rank_correlation(network, network, faces) == pytest.approx(1)
+
+
+def test_the_network_that_ships_can_be_trained_with() -> None:
+    from facechange.runtime import embedded_path, load_graph
+    from facechange.training.face import load_identity_network
+
+    crop = torch.rand(2, 3, 112, 112) * 2 - 1
+    shipped = load_graph("identity", 1).run({"crop": crop.numpy()}, ["identity"])["identity"]
+    with torch.no_grad():
+        ours = load_identity_network(embedded_path("identity")).eval()(crop)
+    assert abs(ours.numpy() - shipped).max() < 1e-3
