@@ -56,12 +56,6 @@ def invert(matrix: np.ndarray) -> np.ndarray:
     return cv2.invertAffineTransform(matrix)
 
 
-def compose(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The matrix that applies `first`, then `second`."""
-    square = np.vstack([first, [0, 0, 1]])
-    return second @ square
-
-
 def scale_of(matrix: np.ndarray) -> float:
     """How many crop pixels one picture pixel becomes."""
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
