@@ -95,7 +95,7 @@ def identity(
     batch: Batch = 64,
     learning_rate: Rate = 2e-3,
     seed: Seed = 0,
-    device: Device = "cpu",
+    device: Device = "auto",
 ) -> None:
     """Distil the identity network from a recogniser."""
     from facechange.cli.extras import need_training

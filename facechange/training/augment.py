@@ -107,7 +107,7 @@ def lower_resolution(pictures: Tensor, generator: torch.Generator, share: float,
 
 
 def random_boxes(count: int, size: int, generator: torch.Generator, share: float, smallest: float = 0.15, largest: float = 0.45) -> Tensor:
-    """Soft-free rectangles, 1 inside, 0 outside, [N, 1, size, size]; all 0 for the rest of the batch."""
+    """Sharp rectangles, 1 inside, 0 outside, [N, 1, size, size]; all 0 for the rest of the batch."""
     centre = uniform(generator, (count, 2), 0, size)
     half = uniform(generator, (count, 2), smallest, largest) * size / 2
     index = torch.arange(size, device=generator.device)

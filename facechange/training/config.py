@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from facechange.core import TrainingError
 
 # Formula 6, then the additions; the mask's weight is for means (prototype runs: 0.1 to 0.5).
@@ -62,14 +60,6 @@ class FaceConfig:
             raise TrainingError(f"There is no loss named {', '.join(sorted(unknown))}.", f"Losses are {', '.join(LOSS_WEIGHTS)}.")
         if self.batch < 2 or not 0 <= self.same_object_share <= 1:
             raise TrainingError("A batch has at least 2 pictures and a share lies in 0..1.", "Correct the numbers.")
-
-    def resolve_device(self) -> torch.device:
-        """The device asked for, or the first accelerator there is."""
-        if self.device != "auto":
-            return torch.device(self.device)
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
     def save(self, path: Path) -> None:
         """Write the resolved table as JSON."""

@@ -22,7 +22,7 @@ LARGEST_DIFFERENCE = 1e-3  # between ONNX Runtime and PyTorch, on outputs of siz
 NORMALISATION = "RGB, x / 127.5 - 1"
 DATA = (
     "3,879 generated pictures of people who do not exist (outputs of published generative models, mostly StyleGAN2), "
-    "about three in four of them of white people; landmarks by YuNet (Apache-2.0) and PFLD."
+    "about three in four of the smaller ones of white people; landmarks by YuNet (Apache-2.0) and PFLD."
 )
 LIMITS = (
     "Mostly frontal, well lit adults without glasses, hats or hands before the face: expect it to be worse on profiles, on "

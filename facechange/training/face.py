@@ -24,7 +24,7 @@ from facechange.training.config import LOSS_WEIGHTS, FaceConfig
 from facechange.training.face_batch import make_batch
 from facechange.training.face_step import FaceStep, build_networks
 from facechange.training.interrupt import PatientInterrupt
-from facechange.training.memory import keep_freed_memory
+from facechange.training.memory import keep_freed_memory, resolve_device
 from facechange.training.shards import load_faces
 from facechange.training.sheets import RunLog, draw_sheet
 
@@ -50,7 +50,7 @@ def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = 
     Raises `TrainingError` where the data or a checkpoint do not fit, and, naming the last good checkpoint, where the loss
     is not finite or explodes; `KeyboardInterrupt` once the step at hand is saved.
     """
-    device = config.resolve_device()
+    device = resolve_device(config.device)
     keep_freed_memory()
     torch.manual_seed(config.seed)
     faces = load_faces(config.train, max(config.size, SMALLEST_KEPT)).to(device)

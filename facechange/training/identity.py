@@ -22,7 +22,7 @@ from facechange.model.recogniser import MobileFaceNet, load_recogniser
 from facechange.training import augment
 from facechange.training.checkpoint import load_checkpoint, save_checkpoint, update_average
 from facechange.training.interrupt import PatientInterrupt
-from facechange.training.memory import keep_freed_memory, place
+from facechange.training.memory import keep_freed_memory, place, resolve_device
 from facechange.training.shards import AlignedFaces, load_faces
 
 SPOILT_SHARE = 0.6  # of the student's crops; the rest are as clean as the teacher's
@@ -43,7 +43,7 @@ class IdentityConfig:
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     seed: int = 0
-    device: str = "cpu"
+    device: str = "auto"
 
 
 class _Student(nn.Module):
@@ -92,7 +92,7 @@ def make_batch(faces: AlignedFaces, size: int, generator: torch.Generator) -> tu
 
 def train_identity(config: IdentityConfig, report: Callable[[dict[str, float]], None] = lambda row: None) -> Path:
     """Train or go on training in `config.run`; returns the checkpoint, whose `average` is the network to export."""
-    device = torch.device(config.device)
+    device = resolve_device(config.device)
     keep_freed_memory()
     torch.manual_seed(config.seed)
     faces, val = load_faces(config.train, PICTURE_SIZE).to(device), load_faces(config.val, PICTURE_SIZE).to(device)

@@ -22,7 +22,7 @@ from facechange.training.checkpoint import load_checkpoint, load_part, read_chec
 from facechange.training.interrupt import PatientInterrupt
 from facechange.training.locator_data import CompositeDataset, read_backgrounds, read_faces, store_face
 from facechange.training.locator_losses import locator_losses
-from facechange.training.memory import place
+from facechange.training.memory import place, resolve_device
 
 BOX_WEIGHT, POINT_WEIGHT = 2.0, 10.0
 WARM_UP_STEPS = 200
@@ -78,7 +78,7 @@ def train_locator(config: LocatorConfig, report: Callable[[LocatorProgress], Non
     """
     checkpoint = config.run / "checkpoint.safetensors"
     torch.manual_seed(config.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = resolve_device("auto")
     state = _make_state(device, config)
     _open_run(config)
     if checkpoint.exists():

@@ -15,7 +15,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 def keep_freed_memory() -> None:
     """Let glibc keep large buffers between steps instead of handing them to the kernel and faulting them in again.
 
-    A quarter of a step's time at 128² on two cores; does nothing elsewhere than on Linux with glibc.
+    A quarter of the generator's time at 128² on two cores; does nothing elsewhere than on Linux with glibc.
     """
     if sys.platform != "linux":
         return
@@ -30,3 +30,12 @@ def keep_freed_memory() -> None:
 def place(network: Network, device: torch.device) -> Network:
     """`network` on `device` with channels last in memory, which convolutions in bfloat16 are fastest with."""
     return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of that name; for "auto" the first accelerator there is."""
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

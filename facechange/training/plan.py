@@ -8,8 +8,9 @@ import torch
 
 from facechange.model.costs import count_changer_costs, count_discriminator_costs
 from facechange.training.config import FaceConfig
+from facechange.training.memory import resolve_device
 
-IDENTITY_FLOPS = 2 * 3.5e9  # both judges of identity, forward on three crops and backward on one
+IDENTITY_FLOPS = 2 * 1.8e9  # both judges of identity on one crop, forward and back to its pixels
 BYTES_A_VALUE = 2  # activations are bfloat16
 
 
@@ -20,7 +21,7 @@ def describe_plan(config: FaceConfig) -> list[str]:
     step_flops = changer.step_flops + 3 * discriminator.step_flops + discriminator.forward_flops + IDENTITY_FLOPS
     memory = BYTES_A_VALUE * (changer.saved_values + 2 * discriminator.saved_values)
     states = 4 * (4 * changer.parameters + 3 * discriminator.parameters)  # weights, average, two Adam moments, float32
-    device = config.resolve_device()
+    device = resolve_device(config.device)
     speed = _measure_flops(device) * 0.35 / step_flops  # a step reaches about a third of a large product's rate
     return [
         f"preset {config.preset}, {config.size} x {config.size}, on {device}",
