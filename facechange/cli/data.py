@@ -22,6 +22,7 @@ def prepare(
     source: Annotated[Path, typer.Argument(help="A folder of pictures, or a .jsonl of landmarks with its tar shards beside it.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the aligned shards.")],
     size: Annotated[int, typer.Option(min=64, max=2048, help="Side of the aligned crops in pixels.")] = 256,
+    largest_enlargement: Annotated[float, typer.Option(min=0.1, help="Leave out faces that a crop would enlarge more.")] = float("inf"),
     smallest_face: Annotated[int, typer.Option(min=16, help="Leave out faces smaller than this many pixels.")] = 64,
 ) -> None:
     """Align every face as in FFHQ and pack the crops; a rerun continues where the last one ended."""
@@ -37,7 +38,7 @@ def prepare(
 
         locate = FaceLocator(load_graph("locator")).locate
     with counting("Aligning faces") as report:
-        prepared = prepare_shards(source, output, size, locate, smallest_face, report)
+        prepared = prepare_shards(source, output, size, locate, smallest_face, largest_enlargement, report)
     for name, reason in prepared.skipped.items():
         typer.echo(f"Skipped {name}: {reason}", err=True)
     before = f", {prepared.done_before:,} pictures were done before" if prepared.done_before else ""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facechange.cli.ablations import ablations
+from facechange.cli.training_run import interruptible, parse_numbers, print_row
+
 if TYPE_CHECKING:
     from facechange.training.locator import LocatorProgress
 
 app = typer.Typer(help="Train a network; the same command goes on with a run that stopped.", no_args_is_help=True)
+app.command("ablations")(ablations)
 
 Shards = Annotated[Path, typer.Option("--train", help="Aligned shards made by: facechange data prepare")]
 Run = Annotated[Path, typer.Option("-o", "--run", help="Folder of the run; give it again to go on.")]
@@ -42,6 +44,8 @@ def face(
     batch: Batch = 16,
     learning_rate: Rate = 5e-3,
     weight: Annotated[list[str] | None, typer.Option(help="Weight of a loss, as identity=5; may be repeated.")] = None,
+    spoil: Annotated[list[str] | None, typer.Option(help="Share of pictures spoilt in a way, as hat=0.1; may be repeated.")] = None,
+    backgrounds: Annotated[Path | None, typer.Option(help="Tar of photographs without a face, to cut occluders from.")] = None,
     seed: Seed = 0,
     device: Device = "auto",
     compile_networks: Annotated[bool, typer.Option("--compile", help="Compile the networks (worth it on a GPU).")] = False,
@@ -55,6 +59,7 @@ def face(
     from facechange.training.config import LOSS_WEIGHTS, FaceConfig
     from facechange.training.face import train_face
     from facechange.training.plan import describe_plan
+    from facechange.training.spoiling import SPOILING_SHARES
 
     config = FaceConfig(
         train=train,
@@ -69,7 +74,9 @@ def face(
         loss_below=loss_below,
         batch=batch,
         learning_rate=learning_rate,
-        weights=LOSS_WEIGHTS | _parse_weights(weight or []),
+        weights=LOSS_WEIGHTS | parse_numbers(weight or []),
+        spoiling=SPOILING_SHARES | parse_numbers(spoil or []),
+        backgrounds=backgrounds,
         seed=seed,
         device=device,
         compile=compile_networks,
@@ -79,8 +86,8 @@ def face(
             typer.echo(line)
         return
     typer.echo("Reading the faces and their identities ...")
-    with _interruptible(run):
-        ended = train_face(config, _print_row)
+    with interruptible(run):
+        ended = train_face(config, print_row)
     typer.echo(f"{ended.checkpoint}: stopped by {ended.reason} after {ended.pictures:,} pictures.")
 
 
@@ -104,8 +111,8 @@ def identity(
     from facechange.training.identity import IdentityConfig, train_identity
 
     config = IdentityConfig(train, val, recogniser, run, pictures, minutes, batch, learning_rate, seed=seed, device=device)
-    with _interruptible(run):
-        typer.echo(f"{train_identity(config, _print_row)}: the identity network.")
+    with interruptible(run):
+        typer.echo(f"{train_identity(config, print_row)}: the identity network.")
 
 
 @app.command("locator")
@@ -123,37 +130,10 @@ def locator(
     from facechange.training.locator import LocatorConfig, train_locator
 
     config = LocatorConfig(faces=faces, backgrounds=backgrounds, run=run, minutes=minutes, seed=seed)
-    with _interruptible(run):
+    with interruptible(run):
         typer.echo(f"{train_locator(config, _print_locator)}: the face locator.")
-
-
-def _print_row(row: dict[str, float]) -> None:
-    typer.echo("  ".join(f"{name} {value:,.0f}" if name == "pictures" else f"{name} {value:.4g}" for name, value in row.items()))
 
 
 def _print_locator(progress: LocatorProgress) -> None:
     if progress.pictures % 1600 == 0:
-        _print_row({"pictures": progress.pictures, "pictures_per_second": progress.pictures_per_second} | progress.losses)
-
-
-def _parse_weights(texts: list[str]) -> dict[str, float]:
-    from facechange.core import TrainingError
-
-    weights = {}
-    for text in texts:
-        name, _, value = text.partition("=")
-        try:
-            weights[name] = float(value)
-        except ValueError:
-            raise TrainingError(f"{text!r} is not a weight.", "Write it as identity=5.") from None
-    return weights
-
-
-@contextmanager
-def _interruptible(run: Path) -> Iterator[None]:
-    """Ctrl-C ends a run in one sentence; the loop has saved its state by then."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo(f"Stopped; the same command goes on from the checkpoint in {run}.", err=True)
-        raise typer.Exit(130) from None
+        print_row({"pictures": progress.pictures, "pictures_per_second": progress.pictures_per_second} | progress.losses)

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facechange.faces.locate import CHANNELS, STRIDES
-from facechange.model.export import export_graph
 
 WIDTHS = (16, 32, 64, 96, 128)  # channels at strides 2, 4, 8, 16, 32
 PYRAMID_WIDTH = 48
@@ -66,6 +65,8 @@ def _claim_layer() -> nn.Conv2d:
 
 def export_locator_graph(locator: Locator, path: Path) -> None:
     """Write `locator` as an ONNX graph: `picture` [N, 3, H, W] to `stride_8`, `stride_16`, `stride_32`, any N, H, W."""
+    from facechange.model.export import export_graph
+
     axes = {"picture": {0: "n", 2: "height", 3: "width"}} | {
         f"stride_{stride}": {0: "n", 2: f"height_{stride}", 3: f"width_{stride}"} for stride in STRIDES
     }

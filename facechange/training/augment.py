@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -12,6 +14,12 @@ from facechange.faces.geometry import ARCFACE_POINTS_112
 def to_float(pictures: Tensor) -> Tensor:
     """uint8 in 0..255 to float32 in [-1, 1]."""
     return pictures.float().div_(127.5).sub_(1)
+
+
+@cache
+def constant(values: tuple[float, ...] | tuple[tuple[float, ...], ...], device: torch.device) -> Tensor:
+    """A table of numbers, copied to the device once: an accelerator is waited for at every copy."""
+    return torch.tensor(values, device=device)
 
 
 def uniform(generator: torch.Generator, shape: tuple[int, ...], low: float, high: float) -> Tensor:
@@ -33,7 +41,7 @@ def flip_some(pictures: Tensor, points: Tensor, generator: torch.Generator) -> t
 
 def identity_matrices(points: Tensor, size: int = 112) -> Tensor:
     """Batch of `geometry.identity_crop_matrix`: points [N, 5, 2] to matrices [N, 2, 3]."""
-    template = torch.as_tensor(ARCFACE_POINTS_112, dtype=torch.float32, device=points.device) * (size / 112)
+    template = constant(tuple(map(tuple, ARCFACE_POINTS_112.tolist())), points.device) * (size / 112)
     source, destination = torch.view_as_complex(points.float().contiguous()), torch.view_as_complex(template.contiguous())
     source_mean, destination_mean = source.mean(1, keepdim=True), destination.mean()
     centred = source - source_mean
@@ -59,12 +67,13 @@ def warp(pictures: Tensor, matrices: Tensor, size: int) -> Tensor:
     """Bilinear warp by matrices [N, 2, 3] (picture to crop, pixel centres) to [N, C, size, size]; differentiable in `pictures`."""
     height, width = pictures.shape[-2:]
     # affine_grid wants crop-to-picture in coordinates where -1 and 1 are the outer edges of the outer pixels.
-    linear = torch.linalg.inv(matrices[:, :, :2])
+    (a, b), (c, d) = (row.unbind(1) for row in matrices[:, :, :2].unbind(1))
+    linear = torch.stack([d, -b, -c, a], 1).view(-1, 2, 2) / (a * d - b * c).view(-1, 1, 1)
     shift = -linear @ matrices[:, :, 2:]
     half = (size - 1) / 2
     shift = shift + linear.sum(2, keepdim=True) * half
-    to_unit = torch.tensor([2 / width, 2 / height], device=pictures.device).view(1, 2, 1)
-    centre = torch.tensor([(width - 1) / 2, (height - 1) / 2], device=pictures.device).view(1, 2, 1)
+    to_unit = constant((2 / width, 2 / height), pictures.device).view(1, 2, 1)
+    centre = constant(((width - 1) / 2, (height - 1) / 2), pictures.device).view(1, 2, 1)
     theta = torch.cat([linear * (size / 2) * to_unit, (shift - centre) * to_unit], 2)
     grid = functional.affine_grid(theta, [len(pictures), pictures.shape[1], size, size], align_corners=False)
     return functional.grid_sample(pictures, grid.to(pictures.dtype), padding_mode="border", align_corners=False)
@@ -72,7 +81,7 @@ def warp(pictures: Tensor, matrices: Tensor, size: int) -> Tensor:
 
 def grey_some(pictures: Tensor, generator: torch.Generator, share: float) -> Tensor:
     """Take the colour out of a share of the batch (Rec. 601 luma)."""
-    weights = torch.tensor([0.299, 0.587, 0.114], device=pictures.device).view(1, 3, 1, 1)
+    weights = constant((0.299, 0.587, 0.114), pictures.device).view(1, 3, 1, 1)
     grey = (pictures * weights).sum(1, keepdim=True).expand_as(pictures)
     return torch.where((uniform(generator, (len(pictures),), 0, 1) < share).view(-1, 1, 1, 1), grey, pictures)
 
@@ -95,15 +104,6 @@ def add_noise(pictures: Tensor, generator: torch.Generator, largest_sigma: float
     sigma = uniform(generator, (len(pictures), 1, 1, 1), 0, largest_sigma)
     noise = torch.randn(pictures.shape, generator=generator, device=pictures.device)
     return (pictures + noise * sigma).clamp(-1, 1)
-
-
-def lower_resolution(pictures: Tensor, generator: torch.Generator, share: float, smallest: float = 0.3) -> Tensor:
-    """Shrink and enlarge the whole batch by one random factor, for a share of its pictures."""
-    size = pictures.shape[-1]
-    factor = float(uniform(generator, (1,), smallest, 0.9))
-    small = functional.interpolate(pictures, size=max(8, int(size * factor)), mode="bilinear", antialias=True)
-    soft = functional.interpolate(small, size=size, mode="bilinear")
-    return torch.where((uniform(generator, (len(pictures),), 0, 1) < share).view(-1, 1, 1, 1), soft, pictures)
 
 
 def random_boxes(count: int, size: int, generator: torch.Generator, share: float, smallest: float = 0.15, largest: float = 0.45) -> Tensor:

@@ -52,12 +52,21 @@ def load_checkpoint(
                 index, field = key.split("|")
                 state.setdefault(int(index), {})[field] = value
             optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+            _lay_out_moments(optimiser)
     except (KeyError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise TrainingError(
             f"{path} does not fit this network ({reason}).", "Start in a new folder, or give the right preset and size."
         ) from None
     return progress
+
+
+def _lay_out_moments(optimiser: torch.optim.Optimizer) -> None:
+    """Lay every moment out in memory as its parameter is: fused optimisers walk through both as through one row of numbers."""
+    for parameter, state in optimiser.state.items():
+        for name, value in state.items():
+            if value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter).copy_(value)
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

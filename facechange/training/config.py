@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from facechange.core import TrainingError
+from facechange.training.spoiling import SPOILING_SHARES
 
 # Formula 6, then the additions; the mask's weight is for means (prototype runs: 0.1 to 0.5).
 LOSS_WEIGHTS = {
@@ -20,6 +21,8 @@ LOSS_WEIGHTS = {
     "background": 10.0,
     "tone": 2.0,
 }
+
+JUDGES = ("identity", "recogniser")  # the run's identity network, and MobileFaceNet
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,11 @@ class FaceConfig:
     average_pictures: int = 5_000  # half-life of the generator's moving average
     gradient_penalty: float = 1.0
     gradient_penalty_interval: int = 16
-    spoilt_target_share: float = 0.3
-    covered_target_share: float = 0.15
+    backgrounds: Path | None = None  # tar of photographs without a face that occluders are cut from; else from faces
+    spoiling: dict[str, float] = field(default_factory=lambda: dict(SPOILING_SHARES))
+    judges: tuple[str, ...] = JUDGES  # the teachers of L_ICL
+    judge_contrast: bool = True  # the second term of L_ICL (formula 5)
+    learn_masks: bool = True  # else every M is 1/2: attribute features are simply added
     weights: dict[str, float] = field(default_factory=lambda: dict(LOSS_WEIGHTS))
     feature_layers_outside_face: int = 2  # m of formula 4
     checkpoint_seconds: float = 120
@@ -58,7 +64,13 @@ class FaceConfig:
         unknown = set(self.weights) - set(LOSS_WEIGHTS)
         if unknown:
             raise TrainingError(f"There is no loss named {', '.join(sorted(unknown))}.", f"Losses are {', '.join(LOSS_WEIGHTS)}.")
-        if self.batch < 2 or not 0 <= self.same_object_share <= 1:
+        unknown = set(self.spoiling) - set(SPOILING_SHARES)
+        if unknown:
+            raise TrainingError(f"Nothing spoils pictures by {', '.join(sorted(unknown))}.", f"Choose from {', '.join(SPOILING_SHARES)}.")
+        if not self.judges or set(self.judges) - set(JUDGES):
+            raise TrainingError("There is no such judge of identity.", f"Name one or more of {', '.join(JUDGES)}.")
+        shares = [self.same_object_share, *self.spoiling.values()]
+        if self.batch < 2 or not all(0 <= share <= 1 for share in shares):
             raise TrainingError("A batch has at least 2 pictures and a share lies in 0..1.", "Correct the numbers.")
 
     def save(self, path: Path) -> None:
@@ -67,9 +79,16 @@ class FaceConfig:
 
 
 def load_config(path: Path) -> FaceConfig:
-    """Read a table that `save` wrote."""
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    for name in ("train", "run", "identity", "recogniser", "start_from"):
-        values[name] = Path(values[name]) if values[name] is not None else None
-    values["adam_betas"] = tuple(values["adam_betas"])
-    return FaceConfig(**{entry.name: values[entry.name] for entry in fields(FaceConfig)})
+    """Read a table that `save` wrote, also one that lacks what was added since; raises `TrainingError`."""
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        kinds = get_type_hints(FaceConfig)
+        known = {name: value for name, value in values.items() if name in kinds}
+        for name, value in known.items():
+            if kinds[name] in (Path, Path | None) and value is not None:
+                known[name] = Path(value)
+            elif isinstance(value, list):
+                known[name] = tuple(value)
+        return FaceConfig(**known)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise TrainingError(f"{path} is not the table of a run ({error}).", "Give the config.json of a face-change run.") from None

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from facechange.core import TrainingError
 from facechange.model.discriminator import Discriminator
-from facechange.model.export import read_weights
 from facechange.model.face_changer import FaceChanger
 from facechange.model.growing import grow_changer, grow_discriminator
 from facechange.model.identity import IdentityNetwork
+from facechange.model.injection import fix_masks
 from facechange.model.presets import find_preset
 from facechange.model.recogniser import load_recogniser
 from facechange.training.checkpoint import load_checkpoint, load_part, read_checkpoint, save_checkpoint
@@ -24,12 +26,17 @@ from facechange.training.config import LOSS_WEIGHTS, FaceConfig
 from facechange.training.face_batch import make_batch
 from facechange.training.face_step import FaceStep, build_networks
 from facechange.training.interrupt import PatientInterrupt
-from facechange.training.memory import keep_freed_memory, resolve_device
-from facechange.training.shards import load_faces
-from facechange.training.sheets import RunLog, draw_sheet
+from facechange.training.memory import prepare_device
+from facechange.training.run_log import RunLog
+from facechange.training.shards import AlignedFaces, load_faces
+from facechange.training.sheets import draw_sheet
+from facechange.training.textures import load_textures
 
+CHECKPOINT = "face.safetensors"
 SMOOTHING = 0.98
+LOG_STEPS = 20  # numbers are read from the device so often at most, because each reading waits for it
 REPORT_SECONDS = 20
+SHEET_SECONDS = 60
 EXPLOSION = 8.0  # the smoothed total may grow this many times over its best before the run is stopped
 SETTLED_STEPS = 200  # steps before the guard and the target range count
 SMALLEST_KEPT = 128  # pictures are held at this size at least, because the identity crop is cut from them
@@ -47,69 +54,92 @@ class FaceRun:
 def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = lambda row: None) -> FaceRun:
     """Train the face-change model, or go on with the run in `config.run` exactly where it stopped.
 
-    Raises `TrainingError` where the data or a checkpoint do not fit, and, naming the last good checkpoint, where the loss
-    is not finite or explodes; `KeyboardInterrupt` once the step at hand is saved.
+    `config.minutes` counts from this call, reading the faces and compiling included. Raises `TrainingError` where the data
+    or a checkpoint do not fit, and, naming the last good checkpoint, where the loss is not finite or explodes;
+    `KeyboardInterrupt` once the step at hand is saved.
     """
-    device = resolve_device(config.device)
-    keep_freed_memory()
+    called = time.monotonic()
+    device = prepare_device(config.device)
     torch.manual_seed(config.seed)
     faces = load_faces(config.train, max(config.size, SMALLEST_KEPT)).to(device)
-    networks = build_networks(config, load_identity_network(config.identity), load_recogniser(config.recogniser))
-    run = FaceStep(config, networks, networks.know_identities(faces))
-    checkpoint = config.run / "face.safetensors"
-    progress: dict[str, Any] = {"pictures": 0, "total": math.nan, "best_total": math.inf, "earlier": []}
-    if checkpoint.exists():
-        progress |= load_checkpoint(checkpoint, networks.trained(), run.optimisers)
-    elif config.start_from is not None:
-        progress["earlier"] = _start_from(config.start_from, run)
-    config.run.mkdir(parents=True, exist_ok=True)
-    config.save(config.run / "config.json")
-
-    def save() -> None:
-        facts = {"preset": config.preset, "size": config.size, "weights": config.weights, "learning_rate": config.learning_rate}
-        save_checkpoint(checkpoint, networks.trained(), run.optimisers, progress | facts)
-
-    started = saved = told = time.monotonic()
-    first = progress["pictures"]
+    textures = None if config.backgrounds is None else load_textures(config.backgrounds, config.size).to(device)
+    run, progress = _open_run(config, faces)
+    checkpoint, first, before = config.run / CHECKPOINT, int(progress["pictures"]), float(progress["seconds"])
+    if first >= config.pictures:
+        return FaceRun(checkpoint, first, "pictures")
+    started = saved = told = drawn = time.monotonic()
+    unread: list[dict[str, Tensor]] = []
     with RunLog(config.run, first) as log, PatientInterrupt() as interrupt:
         while True:
             step = int(progress["pictures"]) // config.batch
-            batch = make_batch(faces, config, step)
-            terms = {name: float(value) for name, value in run.advance(batch, step).items()}
-            _watch(terms["total"], progress, step, checkpoint)
+            batch = make_batch(faces, config, step, textures)
+            unread.append(run.advance(batch, step))
             progress["pictures"] += config.batch
             now = time.monotonic()
-            speed = (progress["pictures"] - first) / (now - started)
-            log.add(int(progress["pictures"]), terms | {"pictures_per_second": speed})
-            reason = "interrupt" if interrupt.asked else _reason_to_stop(config, progress, now - started)
-            if reason or now - told > REPORT_SECONDS:
-                report({"pictures": progress["pictures"], "pictures_per_second": speed} | log.recent())
-                told = now
-            if reason or progress["pictures"] % config.sheet_pictures < config.batch:
+            progress["seconds"] = before + now - started
+            reason = "interrupt" if interrupt.asked else _reason_to_stop(config, progress, now - called)
+            due = bool(reason) or now - saved > config.checkpoint_seconds
+            if due or len(unread) == LOG_STEPS or now - told > REPORT_SECONDS:
+                speed = (progress["pictures"] - first) / (now - started)
+                log.add(_read_terms(unread, progress, config.batch, checkpoint) | {"pictures_per_second": speed})
+                unread.clear()
+                reason = reason or _reason_to_stop(config, progress, now - called)
+                due = due or bool(reason)
+                if reason or now - told > REPORT_SECONDS:
+                    report(log.rows[-1])
+                    told = now
+            if due:
+                save_checkpoint(checkpoint, run.networks.trained(), run.optimisers, progress)
+                saved = now
+            if reason or (progress["pictures"] % config.sheet_pictures < config.batch and now - drawn > SHEET_SECONDS):
                 draw_sheet(config.run, run, batch, int(progress["pictures"]))
                 log.draw_curves()
-            if reason or now - saved > config.checkpoint_seconds:
-                save()
-                saved = now
-            if interrupt.asked:
+                drawn = now
+            if reason == "interrupt":
                 raise KeyboardInterrupt
             if reason:
                 return FaceRun(checkpoint, int(progress["pictures"]), reason)
 
 
-def _watch(total: float, progress: dict[str, Any], step: int, checkpoint: Path) -> None:
+def _open_run(config: FaceConfig, faces: AlignedFaces) -> tuple[FaceStep, dict[str, Any]]:
+    """Networks, optimisers and progress of a new run, of one that goes on, or of one that starts from another's weights."""
+    networks = build_networks(config, load_identity_network(config.identity), load_recogniser(config.recogniser))
+    run = FaceStep(config, networks, networks.know_identities(faces, config.judges))
+    progress: dict[str, Any] = {"pictures": 0, "seconds": 0.0, "total": math.nan, "best_total": math.inf, "earlier": []}
+    if (config.run / CHECKPOINT).exists():
+        progress |= load_checkpoint(config.run / CHECKPOINT, networks.trained(), run.optimisers)
+    elif config.start_from is not None:
+        progress["earlier"] = _start_from(config.start_from, run)
+    progress |= {name: getattr(config, name) for name in ("preset", "size", "weights", "learning_rate")}
+    config.run.mkdir(parents=True, exist_ok=True)
+    config.save(config.run / "config.json")
+    return run, progress
+
+
+def _read_terms(unread: Sequence[dict[str, Tensor]], progress: dict[str, Any], batch: int, checkpoint: Path) -> dict[str, float]:
+    """Fetch the terms of some steps from the device at once, watch every total, and give their means as a row of the log."""
+    values = iter(torch.stack([value.float() for terms in unread for value in terms.values()]).tolist())
+    rows = [dict(zip(terms, values, strict=False)) for terms in unread]
+    seen = int(progress["pictures"])
+    for number, row in enumerate(rows, 1 - len(rows)):
+        _watch(row["total"], progress, seen + number * batch, batch, checkpoint)
+    names = sorted({name for row in rows for name in row})
+    return {"pictures": seen} | {name: fmean(row[name] for row in rows if name in row) for name in names}
+
+
+def _watch(total: float, progress: dict[str, Any], pictures: int, batch: int, checkpoint: Path) -> None:
     """The stability guard: keep the smoothed total and stop a run that is lost."""
     if not math.isfinite(total):
         raise TrainingError(
-            f"The loss is not finite after {progress['pictures']:,} pictures.",
+            f"The loss is not finite after {pictures:,} pictures.",
             f"The last good checkpoint is {checkpoint}; go on from it with a lower learning rate.",
         )
     progress["total"] = total if math.isnan(progress["total"]) else SMOOTHING * progress["total"] + (1 - SMOOTHING) * total
-    if step >= SETTLED_STEPS:
+    if pictures > SETTLED_STEPS * batch:
         progress["best_total"] = min(progress["best_total"], progress["total"])
         if progress["total"] > EXPLOSION * progress["best_total"]:
             raise TrainingError(
-                f"The loss exploded to {progress['total']:.1f} after {progress['pictures']:,} pictures.",
+                f"The loss exploded to {progress['total']:.1f} after {pictures:,} pictures.",
                 f"The last good checkpoint is {checkpoint}; go on from it with a lower learning rate.",
             )
 
@@ -128,6 +158,8 @@ def load_identity_network(path: Path) -> IdentityNetwork:
     if path.suffix != ".onnx":
         load_part(path, "average|identity.", network)
         return network
+    from facechange.model.export import read_weights  # needs onnx, which training itself does not
+
     weights = {name: value for name, value in read_weights(path).items() if name in network.state_dict()}
     missing = [name for name, _ in network.named_parameters() if name not in weights]
     if missing:
@@ -153,6 +185,8 @@ def _start_from(path: Path, run: FaceStep) -> list[str]:
     for name, network in (("changer", networks.changer), ("average", networks.average)):
         torch.manual_seed(config.seed)  # the new layers of both start alike
         network.load_state_dict(grow_changer(load_face_changer(path, name), config.size).state_dict())
+        if not config.learn_masks:
+            fix_masks(network)
     preset, size = find_preset(config.preset), int(read_checkpoint(path)[1]["size"])
     smaller = Discriminator(preset.discriminator_channels(size))
     load_part(path, "discriminator", smaller)

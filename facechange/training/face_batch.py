@@ -1,4 +1,4 @@
-"""One training batch: pairs of source and target, the target spoilt the way real photographs are."""
+"""One training batch: pairs of source and target, spoilt the way real photographs are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from torch.nn import functional
 
 from facechange.training import augment
 from facechange.training.config import FaceConfig
+from facechange.training.scenes import Scenes
 from facechange.training.shards import AlignedFaces
+from facechange.training.spoiling import spoil_scenes
 
 IDENTITY_SIZE = 112
 LARGEST_UNSHRUNK = 192  # pictures above this are halved before the 112² crop is sampled, so that it does not alias
@@ -29,36 +31,27 @@ class FaceBatch:
     same_object: Tensor  # [N]: 1 where source and target show one person
 
 
-def make_batch(faces: AlignedFaces, config: FaceConfig, step: int) -> FaceBatch:
-    """Batch number `step`: a function of the seed and the step alone, so a resumed run sees the same sequence."""
-    device = faces.pictures.device
-    generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)
-    target_index = torch.randint(len(faces), (config.batch,), generator=generator, device=device)
-    other_index = torch.randint(len(faces), (config.batch,), generator=generator, device=device)
-    same = torch.arange(config.batch, device=device) < round(config.same_object_share * config.batch)
-    source_index = torch.where(same, target_index, other_index)
-    source = augment.to_float(faces.pictures[source_index])
+def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Tensor | None = None) -> FaceBatch:
+    """Batch number `step`: a function of the seed and the step alone, so a resumed run sees the same sequence.
 
-    stacked = torch.cat([faces.pictures[target_index], faces.background[target_index]], 1)
-    stacked, points, _ = augment.flip_some(stacked, faces.points[target_index], generator)
-    target = resize(augment.to_float(stacked[:, :3]), config.size)
-    background = resize(stacked[:, 3:].float(), config.size)
+    Sources are spoilt as targets are, and apart from them: they are the discriminator's real pictures, and where it never
+    saw a hat it would pay the generator for taking hats off. Occluders are cut from `textures`, or from the faces.
+    """
+    device, count = faces.pictures.device, config.batch
+    generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)
+    target_index = torch.randint(len(faces), (count,), generator=generator, device=device)
+    other_index = torch.randint(len(faces), (count,), generator=generator, device=device)
+    same = torch.arange(count, device=device) < round(config.same_object_share * count)
+    source_index = torch.where(same, target_index, other_index)
+    index = torch.cat([target_index, source_index])
+
+    stacked = torch.cat([faces.pictures[index], faces.background[index]], 1)
+    stacked, points, _ = augment.flip_some(stacked, faces.points[index], generator)
     points = (points + 0.5) * (config.size / faces.size) - 0.5
-    target, background = _cover(target, background, config.covered_target_share, generator)
-    spoilt = augment.add_noise(augment.change_light(augment.grey_some(target, generator, 0.2), generator, 0.3), generator, 0.03)
-    spoilt = augment.lower_resolution(spoilt, generator, 0.3, 0.4)
-    chosen = augment.uniform(generator, (config.batch, 1, 1, 1), 0, 1) < config.spoilt_target_share
-    target = torch.where(chosen, spoilt, target)
-    layout = torch.channels_last
-    return FaceBatch(
-        resize(source, config.size).contiguous(memory_format=layout),
-        source_index,
-        target.contiguous(memory_format=layout),
-        target_index,
-        points,
-        background,
-        same.float(),
-    )
+    scenes = Scenes(resize(augment.to_float(stacked[:, :3]), config.size), points, resize(stacked[:, 3:].float(), config.size))
+    scenes = spoil_scenes(scenes, config.spoiling, generator, faces.pictures if textures is None else textures)
+    target, source = scenes.pictures.contiguous(memory_format=torch.channels_last).split(count)
+    return FaceBatch(source, source_index, target, target_index, scenes.points[:count], scenes.background[:count], same.float())
 
 
 def crop_identity(pictures: Tensor, points: Tensor, matrices: Tensor | None = None) -> Tensor:
@@ -75,13 +68,3 @@ def resize(pictures: Tensor, size: int) -> Tensor:
     """Averaged down to `size`, a whole fraction of the side."""
     factor = pictures.shape[-1] // size
     return functional.avg_pool2d(pictures, factor) if factor > 1 else pictures
-
-
-def _cover(target: Tensor, background: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Cover a share of the faces by a patch of another picture of the batch, upside down, or by one colour; it counts as background."""
-    count, _, size, _ = target.shape
-    hidden = augment.random_boxes(count, size, generator, share, 0.2, 0.5)
-    colour = augment.uniform(generator, (count, 3, 1, 1), -1, 1).expand_as(target)
-    plain = augment.uniform(generator, (count, 1, 1, 1), 0, 1) < 0.5
-    patch = torch.where(plain, colour, target.roll(1, 0).flip(-2))
-    return target * (1 - hidden) + patch * hidden, torch.maximum(background, hidden)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch.nn import functional
 from facechange.model.discriminator import Discriminator
 from facechange.model.face_changer import FaceChanger
 from facechange.model.identity import IdentityNetwork
+from facechange.model.injection import fix_masks
 from facechange.model.presets import find_preset
 from facechange.model.recogniser import MobileFaceNet
 from facechange.training import augment, losses
@@ -22,8 +24,10 @@ from facechange.training.face_batch import FaceBatch, crop_identity
 from facechange.training.memory import place, resolve_device
 from facechange.training.shards import AlignedFaces
 
-GREY_SHARE = 0.5  # of the results are judged without colour: what a judge can't see, its gradient does not paint
+GREY_SHARE = 0.5  # of the results are judged without colour
 AVERAGE_SHARE = 0.1  # the moving average never looks back further than this share of the pictures seen
+
+Judge = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class KnownIdentities:
     """What the judges say of every training face, read once: saying it again would take a fifth of a step at 64²."""
 
     source: Tensor  # [N, 512] f_id
-    judged: tuple[Tensor, Tensor]  # z of L_ICL, [N, 512] and [N, 128]
+    judged: dict[str, Tensor]  # z of L_ICL by each judge, [N, 512] or [N, 128]
 
 
 @dataclass(frozen=True)
@@ -44,21 +48,25 @@ class FaceNetworks:
     identity: IdentityNetwork
     recogniser: MobileFaceNet
 
-    def judge_identity(self, crop: Tensor) -> tuple[Tensor, Tensor]:
-        """z of L_ICL by both teachers, the identity network's [N, 512] and the recogniser's [N, 128], of crops [N, 3, 112, 112]."""
-        return self.identity.view(crop), self.recogniser(crop)
+    def judges(self, names: Sequence[str]) -> dict[str, Judge]:
+        """z of L_ICL by each teacher: crops [N, 3, 112, 112] to unit vectors."""
+        every: dict[str, Judge] = {"identity": self.identity.view, "recogniser": self.recogniser}
+        return {name: every[name] for name in names}
 
     @torch.no_grad()
-    def know_identities(self, faces: AlignedFaces) -> KnownIdentities:
-        """The identities of all `faces`, on their device."""
-        rows = []
+    def know_identities(self, faces: AlignedFaces, names: Sequence[str]) -> KnownIdentities:
+        """The identities of all `faces`, on their device, for the judges named."""
+        judges = self.judges(names)
+        source: list[Tensor] = []
+        judged: dict[str, list[Tensor]] = {name: [] for name in judges}
         for index in torch.arange(len(faces), device=faces.pictures.device).split(64):
             crop = crop_identity(augment.to_float(faces.pictures[index]), faces.points[index])
             with torch.autocast(crop.device.type, torch.bfloat16):
                 crop = crop.contiguous(memory_format=torch.channels_last)
-                rows.append((self.identity(crop), *self.judge_identity(crop)))
-        source, *judged = (torch.cat(parts) for parts in zip(*rows, strict=True))
-        return KnownIdentities(source, (judged[0], judged[1]))
+                source.append(self.identity(crop))
+                for name, judge in judges.items():
+                    judged[name].append(judge(crop))
+        return KnownIdentities(torch.cat(source), {name: torch.cat(parts) for name, parts in judged.items()})
 
     def trained(self) -> dict[str, nn.Module]:
         """The networks that a checkpoint holds."""
@@ -69,6 +77,8 @@ def build_networks(config: FaceConfig, identity: IdentityNetwork, recogniser: Mo
     """Fresh networks of the preset on the run's device, channels-last."""
     device = resolve_device(config.device)
     changer = place(FaceChanger(config.preset, config.size), device)
+    if not config.learn_masks:
+        fix_masks(changer)
     return FaceNetworks(
         changer,
         copy.deepcopy(changer).eval().requires_grad_(False),
@@ -86,14 +96,17 @@ class FaceStep:
         self.device = resolve_device(config.device)
 
         def adam(network: nn.Module) -> torch.optim.Adam:
-            return torch.optim.Adam(network.parameters(), config.learning_rate, config.adam_betas, foreach=True)
+            return torch.optim.Adam(network.parameters(), config.learning_rate, config.adam_betas, fused=True)
+
+        def compiled(function: Any) -> Any:
+            return torch.compile(function, fullgraph=True) if config.compile else function
 
         self.optimisers: dict[str, torch.optim.Optimizer] = {
             "changer_optimiser": adam(networks.changer),
             "discriminator_optimiser": adam(networks.discriminator),
         }
-        self._change = torch.compile(networks.changer) if config.compile else networks.changer
-        self._judge = torch.compile(networks.discriminator) if config.compile else networks.discriminator
+        self._change, self._discriminate = compiled(networks.changer), compiled(networks.discriminator)
+        self._judges = {name: compiled(judge) for name, judge in networks.judges(config.judges).items()}
 
     def advance(self, batch: FaceBatch, step: int) -> dict[str, Tensor]:
         """Train both sides on `batch`; gives every loss term, unweighted, `total` and `discriminator`."""
@@ -121,16 +134,15 @@ class FaceStep:
         networks.discriminator.requires_grad_(False)
         with torch.autocast(self.device.type, torch.bfloat16):
             with torch.no_grad():
-                target_features = self._judge(spoil(batch.target))[1]
+                target_features = self._discriminate(spoil(batch.target))[1]
             changed, masks = self._change(batch.target, self.known.source[batch.source_index], with_masks=True)
             changed = changed.float()
-            logits, changed_features = self._judge(spoil(changed))
-            matrices = augment.jitter_matrices(augment.identity_matrices(batch.target_points), 112, generator, 4, 0.05, 0.02)
-            view = augment.grey_some(crop_identity(changed, batch.target_points, matrices), generator, GREY_SHARE)
-            judged = networks.judge_identity(view)
+            logits, changed_features = self._discriminate(spoil(changed))
+            view = view_identity(changed, batch.target_points, generator)
+            judged = {name: judge(view) for name, judge in self._judges.items()}
         identity_terms = [
-            losses.identity_contrastive_loss(vectors, known[batch.source_index], known[batch.target_index])
-            for vectors, known in zip(judged, self.known.judged, strict=True)
+            losses.identity_contrastive_loss(vectors, known[batch.source_index], known[batch.target_index], contrast=config.judge_contrast)
+            for vectors, known in ((judged[name], self.known.judged[name]) for name in judged)
         ]
         return changed, {
             "mask": losses.mask_loss(masks),
@@ -149,7 +161,7 @@ class FaceStep:
         config, discriminator = self.config, self.networks.discriminator
         discriminator.requires_grad_(True)
         with torch.autocast(self.device.type, torch.bfloat16):
-            real_logits, fake_logits = self._judge(spoil(batch.source))[0], self._judge(spoil(changed))[0]
+            real_logits, fake_logits = self._discriminate(spoil(batch.source))[0], self._discriminate(spoil(changed))[0]
         terms = {"discriminator": losses.discriminator_loss(real_logits, fake_logits)}
         total = terms["discriminator"]
         if step % config.gradient_penalty_interval == 0:
@@ -163,6 +175,18 @@ class FaceStep:
         self.optimisers[optimiser].zero_grad(set_to_none=True)
         loss.backward()
         self.optimisers[optimiser].step()
+
+
+def view_identity(changed: Tensor, points: Tensor, generator: torch.Generator) -> Tensor:
+    """What the judges of identity see of a result: crops turned, moved, mirrored, with other contrast, half of them grey.
+
+    A judge that always sees the same view gets fooled, and what it can't see its gradient does not paint.
+    """
+    matrices = augment.jitter_matrices(augment.identity_matrices(points), 112, generator, 4, 0.05, 0.02)
+    view = augment.grey_some(crop_identity(changed, points, matrices), generator, GREY_SHARE)
+    view = view * augment.uniform(generator, (len(view), 1, 1, 1), 0.8, 1.2)
+    mirrored = augment.uniform(generator, (len(view), 1, 1, 1), 0, 1) < 0.5
+    return torch.where(mirrored, view.flip(-1), view).contiguous(memory_format=torch.channels_last)
 
 
 def augment_for_discriminator(like: Tensor, generator: torch.Generator) -> Callable[[Tensor], Tensor]:

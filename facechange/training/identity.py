@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -19,13 +20,14 @@ from torch.nn import functional
 from facechange.core import TrainingError
 from facechange.model.identity import IDENTITY_DIMENSIONS, IDENTITY_SIZE, IdentityNetwork
 from facechange.model.recogniser import MobileFaceNet, load_recogniser
-from facechange.training import augment
+from facechange.training import augment, camera
 from facechange.training.checkpoint import load_checkpoint, save_checkpoint, update_average
 from facechange.training.interrupt import PatientInterrupt
-from facechange.training.memory import keep_freed_memory, place, resolve_device
+from facechange.training.memory import place, prepare_device
 from facechange.training.shards import AlignedFaces, load_faces
 
 SPOILT_SHARE = 0.6  # of the student's crops; the rest are as clean as the teacher's
+CHECKPOINT_SECONDS = 120
 PICTURE_SIZE = 160  # FFHQ crops held in memory; the ArcFace crop in them is about 128 pixels wide
 
 
@@ -83,7 +85,9 @@ def make_batch(faces: AlignedFaces, size: int, generator: torch.Generator) -> tu
     share = torch.where(kind < 0.35, blend, augment.half_plane(size, IDENTITY_SIZE, generator))
     clean = torch.where(kind < 0.65, crops[0] * share + crops[1] * (1 - share), crops[0])
     spoilt = augment.change_light(augment.grey_some(clean, generator, 0.2), generator, 0.35)
-    spoilt = augment.add_noise(augment.lower_resolution(spoilt, generator, 0.3), generator, 0.08)
+    for chance, change in ((0.3, camera.lower_detail), (0.2, camera.compress)):
+        spoilt = torch.where(augment.uniform(generator, (size, 1, 1, 1), 0, 1) < chance, change(spoilt, generator), spoilt)
+    spoilt = augment.add_noise(spoilt, generator, 0.08)
     hidden = augment.random_boxes(size, IDENTITY_SIZE, generator, 0.2, 0.1, 0.35)
     spoilt = spoilt * (1 - hidden) + augment.uniform(generator, (size, 3, 1, 1), -1, 1) * hidden
     chosen = augment.uniform(generator, (size, 1, 1, 1), 0, 1) < SPOILT_SHARE
@@ -92,8 +96,7 @@ def make_batch(faces: AlignedFaces, size: int, generator: torch.Generator) -> tu
 
 def train_identity(config: IdentityConfig, report: Callable[[dict[str, float]], None] = lambda row: None) -> Path:
     """Train or go on training in `config.run`; returns the checkpoint, whose `average` is the network to export."""
-    device = resolve_device(config.device)
-    keep_freed_memory()
+    device = prepare_device(config.device)
     torch.manual_seed(config.seed)
     faces, val = load_faces(config.train, PICTURE_SIZE).to(device), load_faces(config.val, PICTURE_SIZE).to(device)
     teacher = place(load_recogniser(config.teacher), device)
@@ -107,7 +110,7 @@ def train_identity(config: IdentityConfig, report: Callable[[dict[str, float]], 
     config.run.mkdir(parents=True, exist_ok=True)
     (config.run / "config.json").write_text(json.dumps(asdict(config), default=str, indent=2), encoding="utf-8")
     started = saved = time.monotonic()
-    first, running = seen, 0.0
+    first, running = seen, None
     with PatientInterrupt() as interrupt:
         for clean, spoilt in _batches(config, faces, seen):
             with torch.autocast(device.type, torch.bfloat16):
@@ -116,8 +119,6 @@ def train_identity(config: IdentityConfig, report: Callable[[dict[str, float]], 
                     teacher_identity = teacher.embed(teacher_features)
                 outputs = student(spoilt)
             loss = distillation_loss(outputs, teacher_identity, teacher_features)
-            if not torch.isfinite(loss):
-                raise TrainingError(f"The loss is not finite after {seen:,} pictures.", f"The last good checkpoint is {checkpoint}.")
             for group in optimiser.param_groups:
                 group["lr"] = config.learning_rate * _rate(seen, config.pictures)
             optimiser.zero_grad()
@@ -126,15 +127,19 @@ def train_identity(config: IdentityConfig, report: Callable[[dict[str, float]], 
             optimiser.step()
             seen += config.batch
             update_average(average, student, min(0.998, (1 + seen / config.batch) / (10 + seen / config.batch)))
-            running = loss.item() if running == 0 else 0.98 * running + 0.02 * loss.item()
+            running = loss.detach() if running is None else torch.lerp(running, loss.detach(), 0.02)
             now = time.monotonic()
             ended = interrupt.asked or seen >= config.pictures or now - started > config.minutes * 60
-            if ended or now - saved > 120:
+            if ended or now - saved > CHECKPOINT_SECONDS:
+                if not math.isfinite(
+                    smoothed := float(running)
+                ):  # the one number read from the device, so seldom that it waits for no step
+                    raise TrainingError(f"The loss is not finite after {seen:,} pictures.", f"The last good checkpoint is {checkpoint}.")
                 save_checkpoint(checkpoint, networks, optimisers, {"pictures": seen})
                 saved = now
                 spearman = cosine_rank_correlation(average.identity, teacher, val)
                 report(
-                    {"pictures": seen, "loss": running, "val_spearman": spearman, "pictures_per_second": (seen - first) / (now - started)}
+                    {"pictures": seen, "loss": smoothed, "val_spearman": spearman, "pictures_per_second": (seen - first) / (now - started)}
                 )
             if interrupt.asked:
                 raise KeyboardInterrupt
@@ -146,7 +151,7 @@ def train_identity(config: IdentityConfig, report: Callable[[dict[str, float]], 
 def _rate(seen: int, total: int) -> float:
     """Warm up over the first 2 %, then a half cosine to zero."""
     progress = min(seen / total, 1.0)
-    return min(progress / 0.02 + 0.02, 1.0) * 0.5 * float(1 + torch.cos(torch.tensor(torch.pi * progress)))
+    return min(progress / 0.02 + 0.02, 1.0) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def _batches(config: IdentityConfig, faces: AlignedFaces, seen: int) -> Iterator[tuple[Tensor, Tensor]]:

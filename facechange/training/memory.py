@@ -1,4 +1,4 @@
-"""Where networks and buffers lie in memory while training."""
+"""The device that a run trains on, and where its networks and buffers lie in memory."""
 
 import ctypes
 import sys
@@ -27,6 +27,17 @@ def keep_freed_memory() -> None:
     mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def prepare_device(name: str) -> torch.device:
+    """The device of that name (`resolve_device`), set up to train fast: TensorFloat-32, tuned convolutions, kept buffers."""
+    device = resolve_device(name)
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.allow_tf32 = True
+        torch.backends.cudnn.benchmark = True
+    keep_freed_memory()
+    return device
+
+
 def place(network: Network, device: torch.device) -> Network:
     """`network` on `device` with channels last in memory, which convolutions in bfloat16 are fastest with."""
     return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -39,3 +50,11 @@ def resolve_device(name: str) -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def describe_device(name: str) -> str:
+    """The device of that name in words, for reports."""
+    device = resolve_device(name)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads" if device.type == "cpu" else device.type

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+import math
 import os
 import tarfile
 from collections.abc import Callable, Iterator
@@ -49,12 +50,14 @@ def prepare_shards(
     size: int,
     locate: Callable[[np.ndarray], list[Face]] | None = None,
     smallest_face_px: int = 64,
+    largest_enlargement: float = math.inf,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Prepared:
     """Write the faces of `source` as aligned crops of `size` under `output`; a rerun continues where the last one ended.
 
     `source` is a folder of pictures (then `locate` finds the faces) or a `.jsonl` of landmarks with its tar shards beside it,
-    or a folder with such files. Corrupt pictures and pictures without a face are skipped and reported.
+    or a folder with such files. Corrupt pictures, pictures without a face, and faces that a crop would show more than
+    `largest_enlargement` times as large are skipped and reported.
     """
     sources = _list_sources(source)
     output.mkdir(parents=True, exist_ok=True)
@@ -69,7 +72,7 @@ def prepare_shards(
         batch = todo[start : start + PICTURES_A_SHARD]
         with ThreadPoolExecutor() as pool:
             results = []
-            for result in pool.map(lambda item: _align(item, size, locate, smallest_face_px), batch):
+            for result in pool.map(lambda item: _align(item, size, locate, smallest_face_px, largest_enlargement), batch):
                 results.append(result)
                 report(start + len(results), len(todo))
         entries = [entry for result in results for entry in result]
@@ -112,7 +115,7 @@ def _landmarked(index: Path) -> Iterator[_Source]:
 
 
 def _align(
-    item: _Source, size: int, locate: Callable[[np.ndarray], list[Face]] | None, smallest_face_px: int
+    item: _Source, size: int, locate: Callable[[np.ndarray], list[Face]] | None, smallest_face_px: int, largest_enlargement: float
 ) -> list[tuple[dict[str, Any], bytes | None]]:
     """The lines of one source, each with its encoded crop, or one `skipped` line."""
     try:
@@ -130,6 +133,9 @@ def _align(
     entries: list[tuple[dict[str, Any], bytes | None]] = []
     for number, (points, landmarks68) in enumerate(found):
         matrix = ffhq_crop_matrix(points, size)
+        if np.hypot(*matrix[:, 0]) > largest_enlargement:
+            entries.append(({"source": item.name, "skipped": f"the face is too small for crops of {size} pixels"}, None))
+            continue
         crop = warp_crop(image, matrix, size)
         line: dict[str, Any] = {
             "image": f"{Path(item.name).with_suffix('').as_posix().replace('/', '__')}-{number}.webp",

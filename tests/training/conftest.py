@@ -52,6 +52,24 @@ def shards(landmarked_faces: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
+def labelled_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `val.jsonl`: six cartoons with 68 landmarks about their outline."""
+    folder, rng = tmp_path_factory.mktemp("labelled"), np.random.default_rng(1)
+    angles = np.linspace(0, 2 * np.pi, 68, endpoint=False)
+    outline = np.stack([0.5 + 0.3 * np.cos(angles), 0.5 + 0.4 * np.sin(angles)], 1) * 160
+    lines = []
+    with tarfile.open(folder / "val-00.tar", "w") as tar:
+        for number in range(6):
+            path = folder / f"val-{number}.png"
+            cv2.imwrite(str(path), draw_face(rng, 160))
+            tar.add(path, path.name)
+            labels = {"landmarks5": (POINTS * 160).tolist(), "landmarks68": outline.tolist()}
+            lines.append({"image": path.name, "shard": "val-00.tar", "size": 160} | labels)
+    (folder / "val.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def recogniser_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MobileFaceNet tensors of random values: the right names and shapes, no knowledge."""
     generator = torch.Generator().manual_seed(0)

@@ -51,7 +51,6 @@ def test_spoilt_pictures_stay_in_range() -> None:
         augment.change_light(pictures, generator, 0.8),
         augment.add_noise(pictures, generator, 0.5),
         augment.grey_some(pictures, generator, 0.5),
-        augment.lower_resolution(pictures, generator, 0.5),
     ):
         assert spoilt.shape == pictures.shape
         assert spoilt.abs().max() <= 1 + 1e-5

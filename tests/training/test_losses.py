@@ -58,6 +58,7 @@ def test_identity_contrastive_loss_in_the_plane() -> None:
     source, target = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
     half = torch.tensor([[math.sqrt(0.5), math.sqrt(0.5)]])
     assert losses.identity_contrastive_loss(half, source, target).item() == pytest.approx(1 - math.sqrt(0.5) + 0.5)
+    assert losses.identity_contrastive_loss(half, source, target, contrast=False).item() == pytest.approx(1 - math.sqrt(0.5))
     assert losses.identity_contrastive_loss(source, source, target).item() == pytest.approx(0)
 
 

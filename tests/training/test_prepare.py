@@ -55,3 +55,9 @@ def test_shards_too_small_or_absent_are_refused(shards: Path, tmp_path: Path) ->
         load_faces(shards, 256)
     with pytest.raises(TrainingError, match="no aligned shards"):
         load_faces(tmp_path, 64)
+
+
+def test_faces_too_small_for_the_crop_are_left_out_when_asked(landmarked_faces: Path, tmp_path: Path) -> None:
+    prepared = prepare.prepare_shards(landmarked_faces, tmp_path, 256, largest_enlargement=1.1)
+    assert prepared.written == 0 and set(prepared.skipped.values()) >= {"the face is too small for crops of 256 pixels"}
+    assert prepare.prepare_shards(landmarked_faces, tmp_path / "other", 160, largest_enlargement=1.1).written == 7

@@ -1,0 +1,145 @@
+"""`facechange train ablations`: what each idea of the patent is worth, in a table and a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facechange.cli.console import counting
+from facechange.cli.training_run import interruptible, parse_numbers, print_row
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from facechange.evaluation import LabelledFaces, Recogniser, Report
+    from facechange.evaluation.change_meter import Case
+    from facechange.evaluation.landmarker import Landmarker
+    from facechange.training.ablations import TrainedVariant
+    from facechange.training.config import FaceConfig
+
+GRID_PAIRS = 8
+
+
+def ablations(
+    train: Annotated[Path, typer.Option("--train", help="Aligned shards made by: facechange data prepare")],
+    run: Annotated[Path, typer.Option("-o", "--run", help="Folder of the runs and the result; give it again to go on.")],
+    recogniser: Annotated[Path, typer.Option(help="The teacher: MobileFaceNet weights (.safetensors).")],
+    faces: Annotated[Path, typer.Option(help="Labelled faces to measure on: a folder with SPLIT.jsonl and its tar shards.")],
+    judge: Annotated[Path, typer.Option(help="ONNX face recogniser that measures.")],
+    landmarks: Annotated[Path | None, typer.Option(help="ONNX network of 68 landmarks, to measure pose and expression.")] = None,
+    split: Annotated[str, typer.Option(help="Which faces: those of SPLIT.jsonl.")] = "val",
+    pairs: Annotated[int, typer.Option(min=1, help="How many pairs are measured.")] = 240,
+    identity: Annotated[Path | None, typer.Option(help="Identity network (.onnx) instead of the one that ships.")] = None,
+    backgrounds: Annotated[Path | None, typer.Option(help="Tar of photographs without a face, for occluders.")] = None,
+    preset: Annotated[str, typer.Option(help="Channel table: tiny, small, mid or wide.")] = "small",
+    size: Annotated[int, typer.Option(help="Side of the crop: 64, 128, 256, 512 or 1024.")] = 128,
+    pictures: Annotated[int, typer.Option(min=1, help="Pictures that each run sees.")] = 200_000,
+    batch: Annotated[int, typer.Option(min=2, help="Pictures a step.")] = 16,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of Adam.")] = 5e-3,
+    weight: Annotated[list[str] | None, typer.Option(help="Weight of a loss in every run, as identity=5; may be repeated.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides every random choice of every run.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    compile_networks: Annotated[bool, typer.Option("--compile", help="Compile the networks (worth it on a GPU).")] = False,
+) -> None:
+    """Train the whole model and five without one idea each, on equal pictures; write ablations.md, .json and .png."""
+    from facechange.cli.extras import need_training
+
+    need_training()
+    from facechange import evaluation
+    from facechange.evaluation.landmarker import Landmarker
+    from facechange.runtime import embedded_path
+    from facechange.training.ablations import VARIANTS, train_variant
+    from facechange.training.config import LOSS_WEIGHTS, FaceConfig
+
+    identity = identity or embedded_path("identity")
+    config = FaceConfig(
+        train=train,
+        run=run,
+        identity=identity,
+        recogniser=recogniser,
+        preset=preset,
+        size=size,
+        pictures=pictures,
+        batch=batch,
+        learning_rate=learning_rate,
+        weights=LOSS_WEIGHTS | parse_numbers(weight or []),
+        backgrounds=backgrounds,
+        seed=seed,
+        device=device,
+        compile=compile_networks,
+    )
+    labelled, judging = evaluation.LabelledFaces(faces, split), evaluation.Recogniser(judge)
+    finding = None if landmarks is None else Landmarker(landmarks)
+    trained: list[TrainedVariant] = []
+    reports: list[Report] = []
+    shown: list[list[Case]] = []
+    for variant in VARIANTS:
+        typer.echo(f"{variant.name}: {variant.title}")
+        with interruptible(run):
+            trained.append(train_variant(config, variant, print_row))
+        report, cases = _measure(trained[-1].graph, identity, labelled, judging, finding, pairs)
+        reports.append(report)
+        shown.append(cases)
+    evaluation.write_sheet(_draw_grid(shown), run / "ablations.png")
+    _write_table(config, trained, reports)
+    typer.echo(f"{run / 'ablations.md'}: the table; the grid is beside it.")
+
+
+def _measure(
+    path: Path, identity: Path, faces: LabelledFaces, judge: Recogniser, landmarker: Landmarker | None, pairs: int
+) -> tuple[Report, list[Case]]:
+    """Measure the exported graph at `path`, and keep the first pairs to be looked at."""
+    from facechange import evaluation
+    from facechange.runtime import load_graph
+
+    graph = load_graph(path)
+    cases: list[Case] = []
+
+    def keep(case: Case) -> None:
+        if case.number < GRID_PAIRS:
+            cases.append(case)
+
+    change, identify = evaluation.change_with(graph), evaluation.identify_with(load_graph(identity))
+    with counting("Changing faces") as progress:
+        size = graph.card.size_px
+        report = evaluation.evaluate_change(change, identify, size, faces, judge, pairs, 0, progress, keep, landmarker=landmarker)
+    return report, cases
+
+
+def _draw_grid(shown: Sequence[Sequence[Case]]) -> np.ndarray:
+    """A row a pair: source, target, and the result of every variant in order."""
+    import numpy as np
+
+    rows = [np.hstack([pair[0].source, pair[0].target, *(case.changed for case in pair)]) for pair in zip(*shown, strict=True)]
+    return np.vstack(rows)
+
+
+def _write_table(config: FaceConfig, trained: Sequence[TrainedVariant], reports: Sequence[Report]) -> None:
+    """Write `ablations.json` and `ablations.md` into the run's folder."""
+    import json
+    from dataclasses import asdict
+
+    from facechange.training.memory import describe_device
+
+    protocol = {"preset": config.preset, "size_px": config.size, "batch": config.batch, "learning_rate": config.learning_rate}
+    protocol |= {"seed": config.seed, "device": describe_device(config.device)} | reports[0].protocol
+    rows = {
+        done.variant.name: {"title": done.variant.title, "pictures": done.pictures, "minutes": round(done.seconds / 60, 1)}
+        | {"metrics": {name: asdict(value) for name, value in report.metrics.items()}}
+        for done, report in zip(trained, reports, strict=True)
+    }
+    (config.run / "ablations.json").write_text(json.dumps({"protocol": protocol, "variants": rows}, indent=2) + "\n", encoding="utf-8")
+
+    names = [done.variant.title for done in trained]
+    lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for name, value in reports[0].metrics.items():
+        cells = [f"{of.mean:.3f} ({of.low:.3f} to {of.high:.3f})" for of in (report.metrics[name] for report in reports)]
+        lines.append(f"| {name}, {value.unit} | " + " | ".join(cells) + " |")
+    lines.append("| pictures seen | " + " | ".join(f"{done.pictures:,}" for done in trained) + " |")
+    lines.append("| minutes of training | " + " | ".join(f"{done.seconds / 60:.1f}" for done in trained) + " |")
+    lines += ["", "Each value with its 95 % interval. " + ", ".join(f"{name} {value}" for name, value in protocol.items()) + "."]
+    lines += ["Pictures of the grid, from the left: source, target, " + ", ".join(names) + "."]
+    (config.run / "ablations.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,59 @@
+"""The series of ablations: what each variant changes, and the whole command at toy size."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from facechange.cli.train import app
+from facechange.core import TrainingError
+from facechange.runtime import embedded_path, load_graph
+from facechange.training.ablations import VARIANTS, train_variant, vary
+from facechange.training.config import FaceConfig
+from facechange.training.face import load_face_changer
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> FaceConfig:
+    return FaceConfig(tmp_path, tmp_path / "run", tmp_path, tmp_path, "tiny", 64, pictures=8, batch=4, device="cpu")
+
+
+def test_each_variant_takes_one_idea_out_and_keeps_seed_and_pictures(config: FaceConfig) -> None:
+    tables = {variant.name: vary(config, variant) for variant in VARIANTS}
+    whole = tables["whole"]
+    assert len({table.run for table in tables.values()}) == len(tables) == 6
+    assert {(table.seed, table.pictures, table.batch) for table in tables.values()} == {(0, 8, 4)}
+    assert [tables["no-mask-loss"].weights["mask"], tables["no-feature-matching"].weights["feature_matching"]] == [0, 0]
+    assert whole.learn_masks and not tables["no-masks"].learn_masks
+    assert whole.judge_contrast and not tables["no-contrast"].judge_contrast
+    assert (whole.judges, tables["one-teacher"].judges) == (("identity", "recogniser"), ("recogniser",))
+
+
+def test_unequal_lengths_are_refused(config: FaceConfig) -> None:
+    with pytest.raises(TrainingError, match="equally many pictures"):
+        train_variant(replace(config, minutes=3), VARIANTS[0], print)
+
+
+@pytest.mark.slow
+def test_the_command_trains_measures_and_goes_on(shards: Path, labelled_faces: Path, recogniser_path: Path, tmp_path: Path) -> None:
+    run, judge = tmp_path / "run", embedded_path("identity")
+    arguments = ["ablations", "--train", shards, "--recogniser", recogniser_path, "--faces", labelled_faces, "--judge", judge]
+    arguments += ["-o", run, "--pairs", 6, "--preset", "tiny", "--size", 64, "--pictures", 8, "--batch", 4, "--device", "cpu"]
+    for _ in range(2):  # the second time everything is trained already
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        assert result.exit_code == 0, result.output
+    report = json.loads((run / "ablations.json").read_text())
+    assert list(report["variants"]) == [variant.name for variant in VARIANTS]
+    assert {row["pictures"] for row in report["variants"].values()} == {8}
+    table = (run / "ablations.md").read_text()
+    assert "| without L_FM |" in table and "psnr_self_crop, dB" in table
+    assert cv2.imread(str(run / "ablations.png")).shape == (6 * 64, 8 * 64, 3)
+    assert load_graph(run / "no-masks" / "change.onnx").card.size_px == 64
+    changer = load_face_changer(run / "no-masks" / "face.safetensors")
+    with torch.no_grad():
+        masks = changer(torch.rand(1, 3, 64, 64), torch.rand(1, 512), with_masks=True)[1]
+    assert all((mask == 0.5).all() for mask in masks)

@@ -1,0 +1,89 @@
+"""One step of training: nothing keeps a compiler or an accelerator waiting, and the compiled step is the same step."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from facechange.model.discriminator import Discriminator
+from facechange.model.face_changer import FaceChanger
+from facechange.model.identity import IdentityNetwork
+from facechange.model.presets import find_preset
+from facechange.model.recogniser import load_recogniser
+from facechange.training.config import FaceConfig
+from facechange.training.face import load_identity_network
+from facechange.training.face_batch import make_batch
+from facechange.training.face_step import FaceStep, build_networks
+from facechange.training.shards import load_faces
+
+
+@pytest.fixture
+def config(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path) -> FaceConfig:
+    return FaceConfig(shards, tmp_path / "run", identity_run, recogniser_path, "tiny", 64, pictures=16, batch=4, device="cpu")
+
+
+def make_step(config: FaceConfig) -> FaceStep:
+    torch.manual_seed(0)
+    faces = load_faces(config.train, 128)
+    networks = build_networks(config, load_identity_network(config.identity), load_recogniser(config.recogniser))
+    return FaceStep(config, networks, networks.know_identities(faces, config.judges))
+
+
+@pytest.mark.slow
+def test_a_compiler_takes_every_network_whole_and_gives_the_same_gradients(recogniser_path: Path) -> None:
+    torch.manual_seed(0)
+    changer, critic = FaceChanger("tiny", 64), Discriminator(find_preset("tiny").discriminator_channels(64))
+    target, identity = torch.rand(4, 3, 64, 64) * 2 - 1, nn.functional.normalize(torch.randn(4, 512), dim=1)
+
+    def compiled(function: object) -> object:
+        return torch.compile(function, fullgraph=True, backend="aot_eager")
+
+    gradients = []
+    for wrap in (lambda function: function, compiled):
+        changed, masks = wrap(changer)(target, identity, with_masks=True)
+        logits, features = wrap(critic)(changed)
+        loss = logits.mean() + sum(mask.square().mean() for mask in masks) + features[0].mean()
+        gradients.append(torch.autograd.grad(loss, [*changer.parameters(), *critic.parameters()]))
+    for plain, fast in zip(*gradients, strict=True):
+        assert torch.allclose(plain, fast, atol=1e-5 + 1e-3 * float(plain.abs().max()))
+    crop = torch.rand(2, 3, 112, 112)
+    for judge in (IdentityNetwork().eval().view, load_recogniser(recogniser_path)):
+        assert torch.allclose(compiled(judge)(crop), judge(crop), atol=1e-5)
+
+
+def test_no_step_reads_a_number_back_from_the_device(config: FaceConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, faces = make_step(config), load_faces(config.train, 128)
+    run.advance(make_batch(faces, config, 0), 0)  # constants reach the device once
+
+    def refuse(*given: object) -> None:
+        raise AssertionError("a number was read back")
+
+    for name in ("item", "tolist", "__float__", "__int__", "__bool__", "numpy", "cpu", "nonzero"):
+        monkeypatch.setattr(torch.Tensor, name, refuse)
+    monkeypatch.setattr(torch, "tensor", refuse)
+    terms = run.advance(make_batch(faces, config, 1), 1)
+    monkeypatch.undo()
+    assert all(value.isfinite() for value in terms.values())
+
+
+def test_the_judges_named_are_those_asked(config: FaceConfig) -> None:
+    both, one = make_step(config), make_step(replace(config, judges=("recogniser",)))
+    assert list(both.known.judged) == ["identity", "recogniser"] and list(one.known.judged) == ["recogniser"]
+    faces = load_faces(config.train, 128)
+    terms = [step.advance(make_batch(faces, config, 0), 0)["identity"] for step in (both, one)]
+    assert terms[0] != terms[1]
+
+
+@pytest.mark.slow
+def test_a_compiled_step_is_the_same_step(config: FaceConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))  # traces and splits, but writes no C++
+    faces = load_faces(config.train, 128)
+    plain, fast = (make_step(replace(config, compile=compile)) for compile in (False, True))
+    for number in range(2):
+        batch = make_batch(faces, config, number)
+        slow_terms, fast_terms = plain.advance(batch, number), fast.advance(batch, number)
+        for name, value in slow_terms.items():
+            assert float(fast_terms[name]) == pytest.approx(float(value), rel=0.03, abs=0.01), name
