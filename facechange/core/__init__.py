@@ -9,8 +9,12 @@ from facechange.core.errors import (
     ModelError,
     OutputError,
     PictureError,
+    SettingsError,
+    StoppedError,
     TrainingError,
+    VideoError,
 )
+from facechange.core.settings import Settings, cache_folder, data_folder, load_settings
 from facechange.core.types import Changed, Face
 
 __all__ = [
@@ -24,7 +28,14 @@ __all__ = [
     "ModelError",
     "OutputError",
     "PictureError",
+    "Settings",
+    "SettingsError",
+    "StoppedError",
     "TrainingError",
+    "VideoError",
+    "cache_folder",
+    "data_folder",
     "hash_file",
     "load_card",
+    "load_settings",
 ]

@@ -31,6 +31,7 @@ class ModelCard:
     training: str
     limits: str
     metrics: dict[str, Any] = field(default_factory=dict)
+    bfloat16: bool = False  # whether it may be computed in bfloat16: within 45 dB PSNR of float32
 
     def save(self, path: Path) -> None:
         """Write the card as JSON."""

@@ -24,6 +24,10 @@ class PictureError(FacechangeError):
     exit_code = 3
 
 
+class VideoError(PictureError):
+    """A video is missing, unreadable, without a picture track or of a kind that cannot be changed faithfully."""
+
+
 class FaceError(FacechangeError):
     """No usable face, or the face that was asked for is not there."""
 
@@ -37,7 +41,7 @@ class OutputError(FacechangeError):
 
 
 class ConsentError(FacechangeError):
-    """A change was asked for without a statement of consent."""
+    """A change was asked for without consent that holds, or the ledger of consent cannot be relied on."""
 
     exit_code = 6
 
@@ -58,3 +62,15 @@ class DependencyError(FacechangeError):
     """A command needs an optional extra that is not installed."""
 
     exit_code = 9
+
+
+class SettingsError(FacechangeError):
+    """The operator's settings file is missing, unreadable or says something unknown."""
+
+    exit_code = 10
+
+
+class StoppedError(FacechangeError):
+    """Ctrl-C ended a run that can go on; the message says where."""
+
+    exit_code = 130

@@ -1,34 +1,104 @@
-"""The only exit: state what was done, encode, write beside the place, rename."""
+"""The only exit: mark the pixels, state what was done, sign, write beside the place, rename."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
-import secrets
-from collections.abc import Iterator
+import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from facechange.core import OutputError
+from facechange.core import Face, ModelCard, OutputError
+from facechange.core.settings import load_settings
 from facechange.pictures import WRITABLE_SUFFIXES, Picture, encode_picture, read_xmp
-from facechange.trust.consent import require_consent
+from facechange.trust.credentials import can_embed, sidecar_of, sign_file, sign_picture
+from facechange.trust.files import check_place, part_file, plain_errors, take_name, write_whole
+from facechange.trust.grant import Grant
+from facechange.trust.manifest import Publication
+from facechange.trust.marks import mark_frame, say_once, say_what_is_off
+from facechange.trust.registry import new_identifier, remember
 from facechange.trust.statement import add_statement, parse_statement
 
 
-def publish(picture: Picture, path: Path, *, consent: str, model: str, overwrite: bool = True) -> Path:
-    """Write a changed picture with its statement; either the whole file appears at `path` or nothing does.
+def publish(
+    picture: Picture,
+    path: Path,
+    *,
+    grant: Grant,
+    card: ModelCard,
+    target: Path | None = None,
+    sources: Sequence[Path] = (),
+    faces: Sequence[Face] = (),
+    persona: bool = False,
+    overwrite: bool = True,
+) -> Path:
+    """Write a changed picture, marked and signed; either the whole file appears at `path` or nothing does.
 
-    `consent` is the statement of consent, `model` the model's name and version. Returns `path`.
-    Raises `ConsentError` without consent, `OutputError` where the file cannot be written.
+    `faces` are the changed ones, where the watermark goes; `target` and `sources` are named in the credentials by their hash,
+    and the target's own credentials are kept. Returns `path`. Raises `OutputError` where the file cannot be written.
     """
-    consent = require_consent(consent)
     check_writable(path, overwrite)
-    xmp, statement = add_statement(picture.xmp, consent, model)
-    text = {"Software": statement["software"], "Consent": statement["consent"], "Model": model}
-    data = encode_picture(replace(picture, xmp=xmp), path.suffix, text)
-    with _plain_errors(path):
-        _write_then_rename(data, Path(os.path.realpath(path)))  # a link stays a link
+    say_what_is_off()
+    marking = load_settings().marking
+    identifier = new_identifier()
+    publication = Publication(
+        grant,
+        card,
+        targets=(target,) if target else (),
+        sources=tuple(sources),
+        identifier=identifier if faces and marking.watermark else None,
+        persona=persona or grant.persona,
+    )
+    xmp, statement = add_statement(picture.xmp, grant.statement, f"{card.name} {card.version}", publication.persona)
+    text = {"Software": statement["software"], "Consent": statement["consent"], "Model": statement["model"]}
+    marked = replace(picture, pixels=mark_frame(picture.pixels, faces, identifier), xmp=xmp)
+    data = encode_picture(marked, path.suffix, text)
+    if marking.credentials:
+        data, store = sign_picture(data, path.suffix, publication)
+        remember(publication, store)
+    with plain_errors(path):
+        write_whole(data, path)
+    return path
+
+
+def publish_media(
+    work_file: Path,
+    path: Path,
+    *,
+    grant: Grant,
+    card: ModelCard,
+    targets: Sequence[Path] = (),
+    sources: Sequence[Path] = (),
+    identifier: int | None = None,
+    persona: bool = False,
+    overwrite: bool = True,
+) -> Path:
+    """Give an encoded file its credentials, and put it at `path`; the whole file appears there or nothing does.
+
+    `identifier` is the watermark's with which `mark_frame` marked each frame; None where no frame was marked. A container that
+    cannot hold credentials gets `NAME.SUFFIX.c2pa` beside it, which is said on stderr. `work_file` stays the caller's.
+    Returns `path`. Raises `OutputError` where it cannot be written.
+    """
+    check_media_writable(path, overwrite)
+    say_what_is_off()
+    marking = load_settings().marking
+    publication = Publication(
+        grant,
+        card,
+        targets=tuple(targets),
+        sources=tuple(sources),
+        identifier=identifier if marking.watermark else None,
+        persona=persona or grant.persona,
+    )
+    with plain_errors(path), part_file(path.resolve().parent) as part:
+        if marking.credentials:
+            store = sign_file(work_file, part, path.suffix, publication)
+            remember(publication, store)
+            if not can_embed(path.suffix):
+                write_whole(store, sidecar_of(path))
+                say_once(f"{path.suffix} cannot hold content credentials; they are in {sidecar_of(path)}. Keep the two files together.")
+        else:
+            shutil.copyfile(work_file, part)
+        take_name(part, path)
     return path
 
 
@@ -36,17 +106,14 @@ def check_writable(path: Path, overwrite: bool = True) -> None:
     """Raise `OutputError` where `publish` would have to, so that no work is done in vain: kind, folder, permission, space."""
     if path.suffix.lower() not in WRITABLE_SUFFIXES:
         raise OutputError(f"The name {path.name} ends in no kind of picture.", f"Use one of {', '.join(WRITABLE_SUFFIXES)}.")
-    with _plain_errors(path):
-        if path.is_dir():
-            raise OutputError(f"{path} is a folder.", "Name a file in it.")
-        if not path.parent.is_dir():
-            raise OutputError(f"There is no folder {path.parent}.", "Make it first.")
-        if path.exists() and not overwrite:
-            raise OutputError(f"{path} exists already.", "Choose another name.")
-        if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
-            raise OutputError(f"{path} may not be overwritten.", "Choose another name.")
-        with _part_file(Path(os.path.realpath(path)).parent):
-            pass
+    check_place(path, overwrite)
+
+
+def check_media_writable(path: Path, overwrite: bool = True) -> None:
+    """Raise `OutputError` where `publish_media` would have to."""
+    check_place(path, overwrite)
+    if not can_embed(path.suffix):
+        check_place(sidecar_of(path), overwrite)
 
 
 def read_statement(path: Path) -> dict[str, str]:
@@ -55,39 +122,3 @@ def read_statement(path: Path) -> dict[str, str]:
     Raises `PictureError` where the file is no picture.
     """
     return parse_statement(read_xmp(path))
-
-
-def _write_then_rename(data: bytes, path: Path) -> None:
-    """Write in the same folder, reach the disk, then take the name in one step."""
-    with _part_file(path.parent) as part:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            part.chmod(path.stat().st_mode & 0o777)
-        part.replace(path)
-
-
-@contextlib.contextmanager
-def _part_file(folder: Path) -> Iterator[Path]:
-    """An empty file of a name of its own, gone afterwards unless it was renamed."""
-    part = folder / f".facechange-{secrets.token_hex(8)}.part"
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # tempfile would hide it from the group
-    try:
-        yield part
-    finally:
-        part.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _plain_errors(path: Path) -> Iterator[None]:
-    """The system's refusals as sentences."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutputError(f"There is no space left for {path}.", "Free some, or write to another disk.") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise OutputError(f"The folder of {path} may not be written to.", "Choose another folder.") from error
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.", "Choose another place.") from error

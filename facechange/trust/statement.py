@@ -9,8 +9,7 @@ from facechange.pictures.xmp import XMP, get_property, parse_xmp, serialise_xmp,
 
 IPTC = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
 NAMESPACE = "urn:facechange:statement:1:"
-# IPTC NewsCodes: a photograph with parts that a trained model made.
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"  # IPTC NewsCodes
 PROPERTIES = {
     "consent": f"{{{NAMESPACE}}}Consent",
     "model": f"{{{NAMESPACE}}}Model",
@@ -21,7 +20,20 @@ LARGEST_BYTES = 60_000  # a JPEG segment holds 65,502
 ElementTree.register_namespace("facechange", NAMESPACE)
 
 
-def add_statement(packet: bytes | None, consent: str, model: str) -> tuple[bytes, dict[str, str]]:
+def digital_source_type(persona: bool) -> str:
+    """IPTC's word for what a trained model made of a photograph: parts of it, or a person who does not exist."""
+    return SOURCE_TYPES + ("trainedAlgorithmicMedia" if persona else "compositeWithTrainedAlgorithmicMedia")
+
+
+def software_version() -> tuple[str, str]:
+    """This program's name and version; no version in a checkout that is not installed."""
+    try:
+        return "facechange", version("facechange")
+    except PackageNotFoundError:
+        return "facechange", ""
+
+
+def add_statement(packet: bytes | None, consent: str, model: str, persona: bool = False) -> tuple[bytes, dict[str, str]]:
     """The packet with the statement in it, and the statement as `read` would give it back.
 
     The consent of an earlier change stays, a line each. A packet too large for a JPEG is dropped but for its statement.
@@ -31,14 +43,14 @@ def add_statement(packet: bytes | None, consent: str, model: str) -> tuple[bytes
     statement = {
         "consent": "\n".join(dict.fromkeys(lines)),
         "model": model,
-        "software": _software(),
-        "digital_source_type": SOURCE_TYPE,
+        "software": " ".join(software_version()).strip(),
+        "digital_source_type": digital_source_type(persona),
     }
     for key, name in PROPERTIES.items():
         set_property(root, name, statement[key])
     stated = serialise_xmp(root)
     if packet and len(stated) > LARGEST_BYTES:
-        return add_statement(None, statement["consent"], model)
+        return add_statement(None, statement["consent"], model, persona)
     return stated, statement
 
 
@@ -50,8 +62,6 @@ def parse_statement(packet: bytes | None) -> dict[str, str]:
     return {key: get_property(root, name) or "" for key, name in PROPERTIES.items()}
 
 
-def _software() -> str:
-    try:
-        return f"facechange {version('facechange')}"
-    except PackageNotFoundError:  # run from a checkout
-        return "facechange"
+def parse_source_type(packet: bytes | None) -> str:
+    """The last part of IPTC's digital source type in a packet, whoever stated it; empty where there is none."""
+    return (get_property(parse_xmp(packet), PROPERTIES["digital_source_type"]) or "").rpartition("/")[2]

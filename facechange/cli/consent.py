@@ -1,0 +1,167 @@
+"""`facechange consent`: the ledger of who agreed to what."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from facechange.trust.standing import Standing
+
+app = typer.Typer(help="Record who agreed to what, and take it back.", no_args_is_help=True)
+
+NumberArgument = Annotated[str, typer.Argument(help="The record's number, fc- and eight letters or digits.", metavar="NUMBER")]
+ByOption = Annotated[str, typer.Option("--by", help="Who records this; by default the name you are logged in with.", show_default=False)]
+
+
+class RoleChoice(StrEnum):
+    """The values of `--role`."""
+
+    source = "source"
+    target = "target"
+    both = "both"
+
+
+class WayChoice(StrEnum):
+    """The values of `--given`: `trust.recording.RECORDED_WAYS`, spelt out because help must not load the ledger."""
+
+    self = "self"
+    release = "release"
+    synthetic = "synthetic"
+    public_domain = "public-domain"
+
+
+@app.command("add")
+def add(
+    pictures: Annotated[list[Path], typer.Argument(help="The pictures that the agreement is about; only their hashes are kept.")],
+    who: Annotated[str, typer.Option(help="A label that you will understand; it stays in the ledger and goes into no result.")],
+    role: Annotated[RoleChoice, typer.Option(help="source: may give the identity; target: may be changed.")],
+    given: Annotated[WayChoice, typer.Option(help="How: you are the person, a written release, nobody's face, public domain.")],
+    release: Annotated[Path | None, typer.Option(help="The written release; only its hash is kept.", show_default=False)] = None,
+    purpose: Annotated[str, typer.Option(help="The only purpose; any by default.", show_default=False)] = "",
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day (UTC).", show_default=False)] = None,
+    statement: Annotated[str, typer.Option(help="Words to store in the results.", show_default=False)] = "",
+    by: ByOption = "",
+) -> None:
+    """Record an agreement and print its number, which `--consent` takes."""
+    from facechange.trust.recording import record_consent
+    from facechange.trust.standing import look_up
+
+    day = until.date() if until else None
+    record = record_consent(
+        pictures,
+        who=who,
+        role=role.value,
+        way=given.value,
+        purpose=purpose,
+        until=day,
+        release=release,
+        statement=statement,
+        recorded_by=by,
+    )
+    standing = look_up(record.id)
+    assert standing is not None
+    typer.echo(_in_a_line(standing))
+
+
+@app.command("list")
+def list_records(
+    picture: Annotated[Path | None, typer.Argument(help="Only records about this picture.", show_default=False)] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also statements that came with a change, and what ended.")] = False,
+) -> None:
+    """List the records in force, a line each, oldest first."""
+    from facechange.trust.fingerprint import hash_picture
+    from facechange.trust.standing import read_standings
+
+    everything = everything or picture is not None
+    standings = read_standings()
+    found = standings.naming([hash_picture(picture)]) if picture else standings.all()
+    shown = [standing for standing in found if everything or (standing.in_force and standing.record.added)]
+    for standing in shown:
+        typer.echo(_in_a_line(standing))
+    if not shown:
+        typer.echo("There is no such record.", err=True)
+
+
+@app.command("show")
+def show(number: NumberArgument, json_output: Annotated[bool, typer.Option("--json", help="As JSON, with every hash.")] = False) -> None:
+    """Show a record: who, what for, until when, and whether it holds."""
+    import json
+    from dataclasses import asdict
+
+    from facechange.core import ConsentError
+    from facechange.trust.record import WAYS
+    from facechange.trust.standing import look_up
+
+    standing = look_up(number)
+    if standing is None:
+        raise ConsentError(f"There is no record of consent {number}.", "facechange consent list shows those there are.")
+    record = standing.record
+    if json_output:
+        place = {"line": standing.line.number, "hash": standing.line.hash}
+        facts = {**asdict(record), "state": standing.state, "reason": standing.reason, **place}
+        typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    table = {
+        "record": record.id,
+        "state": standing.state + (f" ({standing.reason})" if standing.reason else ""),
+        "who": record.who,
+        "given": WAYS[record.way],
+        "release": record.release,
+        "statement": record.statement,
+        "purpose": record.purpose or "any",
+        "until": record.until,
+        "sources": "\n           ".join(record.sources),
+        "targets": "\n           ".join(record.targets),
+        "rests on": ", ".join(record.rests_on),
+        "recorded": f"{record.recorded_at} by {record.recorded_by}",
+        "line": f"{standing.line.number}, {standing.line.hash}",
+    }
+    for name, value in table.items():
+        if value:
+            typer.echo(f"{name:<10} {value}")
+
+
+@app.command("revoke")
+def revoke(
+    number: NumberArgument,
+    reason: Annotated[str, typer.Option(help="Why; kept in the ledger.", show_default=False)] = "",
+    by: ByOption = "",
+) -> None:
+    """Take an agreement back: no change rests on it from now on. Results made before stay; `verify` tells of it."""
+    from facechange.trust.recording import withdraw_consent
+
+    withdrawal = withdraw_consent(number, reason, by)
+    typer.echo(f"{withdrawal.withdraws} is withdrawn from {withdrawal.recorded_at} on.")
+
+
+@app.command("check")
+def check() -> None:
+    """Hold every line of the ledger against the one before it."""
+    from facechange.trust.ledger import Ledger
+
+    ledger = Ledger()
+    lines = ledger.read()
+    typer.echo(f"{ledger.path}: {len(lines)} lines, none altered.")
+    if lines:
+        typer.echo(f"The last is {lines[-1].hash}. Kept elsewhere, this shows later whether lines were taken off the end.")
+
+
+def _in_a_line(standing: Standing) -> str:
+    """Number, state and the facts of a record that tell it from others."""
+    record = standing.record
+    roles = " and ".join(role for role, pictures in (("source", record.sources), ("target", record.targets)) if pictures)
+    number = len({*record.sources, *record.targets})
+    facts = [
+        record.who or f'"{record.statement}"',
+        f"{roles} of {number} picture{'s' if number > 1 else ''}" if roles else "no picture",
+        record.way,
+        f'for "{record.purpose}"' if record.purpose else "",
+        f"until {record.until}" if record.until else "",
+        standing.reason or "",
+    ]
+    return f"{record.id}  {', '.join(filter(None, facts))}"

@@ -1,0 +1,76 @@
+"""Files that appear whole or not at all: write beside the place, reach the disk, take the name in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from facechange.core import OutputError
+
+
+def check_place(path: Path, overwrite: bool = True) -> None:
+    """Raise `OutputError` where a file cannot appear at `path`: a folder, no folder, no permission, no space, already there."""
+    with plain_errors(path):
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder.", "Name a file in it.")
+        if not path.parent.is_dir():
+            raise OutputError(f"There is no folder {path.parent}.", "Make it first.")
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path} exists already.", "Choose another name.")
+        if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
+            raise OutputError(f"{path} may not be overwritten.", "Choose another name.")
+        with part_file(Path(os.path.realpath(path)).parent):
+            pass
+
+
+def write_whole(data: bytes, path: Path) -> None:
+    """Write `data` at `path`, a link followed; raises `OSError`."""
+    with part_file(Path(os.path.realpath(path)).parent) as part:
+        part.write_bytes(data)
+        take_name(part, path)
+
+
+def copy_whole(original: Path, path: Path) -> None:
+    """Let a copy of `original` appear at `path`; raises `OutputError`."""
+    with plain_errors(path), part_file(Path(os.path.realpath(path)).parent) as part:
+        shutil.copyfile(original, part)
+        take_name(part, path)
+
+
+def take_name(part: Path, path: Path) -> None:
+    """Let a finished part file reach the disk and become `path`: a link stays a link, a file's mode its mode. Raises `OSError`."""
+    place = Path(os.path.realpath(path))
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    if place.exists():
+        part.chmod(place.stat().st_mode & 0o777)
+    part.replace(place)
+
+
+@contextlib.contextmanager
+def part_file(folder: Path, mode: int = 0o666) -> Iterator[Path]:
+    """An empty file of a name of its own in `folder`, gone afterwards unless it was renamed."""
+    part = folder / f".facechange-{secrets.token_hex(8)}.part"
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))  # tempfile would hide it from the group
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def plain_errors(path: Path) -> Iterator[None]:
+    """The system's refusals to write `path` as sentences: `OutputError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OutputError(f"There is no space left for {path}.", "Free some, or write to another disk.") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise OutputError(f"The folder of {path} may not be written to.", "Choose another folder.") from error
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.", "Choose another place.") from error

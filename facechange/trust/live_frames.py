@@ -1,0 +1,57 @@
+"""The exit of frames that are shown as they are made: no file is written, so the marks are in the pixels and in each JPEG."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from facechange.core import Face, ModelCard
+from facechange.core.settings import load_settings
+from facechange.trust.grant import Grant
+from facechange.trust.marks import mark_frame, say_what_is_off
+from facechange.trust.registry import new_identifier
+from facechange.trust.statement import add_statement
+
+JPEG_QUALITY = 85
+_XMP_MARKER = b"http://ns.adobe.com/xap/1.0/\0"
+
+
+class PublishedFrame:
+    """A marked frame. Only `LivePublication` makes one, and whatever shows live frames takes nothing else."""
+
+    def __init__(self, pixels: np.ndarray, statement: bytes) -> None:
+        self.pixels = pixels  # [H, W, 3] uint8 RGB
+        self._statement = statement
+
+    @functools.cached_property
+    def jpeg(self) -> bytes:
+        """A whole JPEG file that states, in its XMP, consent, model and that it was made with one."""
+        encoded = cv2.imencode(".jpg", cv2.cvtColor(self.pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+        segment = _XMP_MARKER + self._statement
+        return b"".join((encoded[:2], b"\xff\xe1", (len(segment) + 2).to_bytes(2), segment, encoded[2:]))
+
+
+class LivePublication:
+    """What a live run gives out: every frame with the visible label, its changed faces with the watermark.
+
+    The label is on even where it is off for files, because who looks at a live picture has no file to verify; it has a setting of
+    its own.
+    """
+
+    def __init__(self, grant: Grant, card: ModelCard) -> None:
+        say_what_is_off()
+        self._identifier = new_identifier()
+        self._statement, _ = add_statement(None, grant.statement, f"{card.name} {card.version}", grant.persona)
+
+    def publish_frame(self, pixels: np.ndarray, faces: Sequence[Face]) -> PublishedFrame:
+        """`pixels` [H, W, 3] uint8 RGB, of which `faces` were changed, ready to be shown."""
+        marking = load_settings().marking
+        marked = mark_frame(pixels, faces, self._identifier)
+        if marking.live_label and not marking.label:
+            from facechange.trust.label import draw_label  # late, as in `mark_frame`
+
+            marked = draw_label(marked, marking.label_text, marking.label_corner)
+        return PublishedFrame(marked, self._statement)

@@ -1,0 +1,64 @@
+"""What the ledger holds: records of consent, and withdrawals of them. Hashes of pictures, never pictures or what a face looks like."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import asdict, dataclass
+from typing import Any
+
+# How consent was given, and the words for it in a result. A "statement" is what somebody said with the change itself.
+WAYS = {
+    "self": "the person's own pictures",
+    "release": "written release",
+    "synthetic": "synthetic person",
+    "public-domain": "work in the public domain",
+    "statement": "statement",
+}
+ID = re.compile(r"\bfc-[a-z2-7]{8}\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Record:
+    """Consent to change certain pictures, or to change others with them, as one line of the ledger."""
+
+    id: str
+    who: str  # a label that the operator understands; empty where a statement came with the change
+    way: str  # one of WAYS
+    sources: tuple[str, ...]  # SHA-256 of the pictures that may give an identity
+    targets: tuple[str, ...]  # and of those that may be changed
+    purpose: str  # empty: any
+    until: str  # the last day, as 2027-05-31, in UTC; empty: no end
+    release: str  # SHA-256 of the written release; empty where there is none
+    statement: str  # in words, on one line
+    rests_on: tuple[str, ...]  # ids of records without which this one does not hold
+    added: bool  # by `facechange consent add`; else by a change that came with a statement
+    recorded_by: str
+    recorded_at: str  # UTC, as 2025-05-03T10:00:00Z
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """The end of a record: consent was taken back."""
+
+    id: str
+    withdraws: str  # id of the record
+    reason: str
+    recorded_by: str
+    recorded_at: str  # as in `Record`
+
+
+def new_id() -> str:
+    """Forty random bits that can be read aloud: no 0, 1, 8 or 9."""
+    return "fc-" + "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(8))
+
+
+def as_table(entry: Record | Withdrawal) -> dict[str, Any]:
+    """The entry for JSON."""
+    return {"kind": type(entry).__name__.lower(), **asdict(entry)}
+
+
+def from_table(table: dict[str, Any]) -> Record | Withdrawal:
+    """The entry that `as_table` made; raises `TypeError`, `KeyError` or `ValueError` for anything else."""
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items() if key != "kind"}
+    return {"record": Record, "withdrawal": Withdrawal}[table["kind"]](**values)

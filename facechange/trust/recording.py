@@ -1,0 +1,89 @@
+"""Keeping the ledger by hand: recording an agreement, and taking one back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from facechange.core import ConsentError
+from facechange.trust.consent import clean_statement
+from facechange.trust.fingerprint import clean_line, hash_picture, name_recorder
+from facechange.trust.ledger import Ledger, Line
+from facechange.trust.record import WAYS, Record, Withdrawal, new_id
+from facechange.trust.standing import Standings
+
+Role = Literal["source", "target", "both"]
+RECORDED_WAYS = tuple(way for way in WAYS if way != "statement")
+
+
+def record_consent(
+    pictures: Sequence[Path],
+    *,
+    who: str,
+    role: Role,
+    way: str,
+    purpose: str = "",
+    until: date | None = None,
+    release: Path | None = None,
+    statement: str = "",
+    recorded_by: str = "",
+) -> Record:
+    """Record that `who` (a label, as the operator knows the person) agreed to the use of `pictures` in this role.
+
+    `way` is one of RECORDED_WAYS; a written `release` is kept by its hash. `until` is the last day, `purpose` empty for any,
+    `statement` is stored in results. Raises `ConsentError` for what makes no record, `PictureError` for files that cannot be read.
+    """
+    if not any(character.isalnum() for character in who):
+        raise ConsentError("A record needs a label that says who agreed.", 'Give one that you will understand: --who "Ann Example".')
+    if way not in RECORDED_WAYS:
+        raise ConsentError(f"Consent is not given by {way!r}.", f"Choose one of {', '.join(RECORDED_WAYS)}.")
+    if (way == "release") != (release is not None):
+        raise ConsentError("A written release and its file belong together.", "Give both: --given release --release FILE.")
+    if not pictures:
+        raise ConsentError("A record speaks for certain pictures, and none was given.", "Name them.")
+    digests = tuple(sorted({hash_picture(path) for path in pictures}))
+    release_digest = hash_picture(release) if release else ""
+
+    def make(lines: list[Line], now: str) -> Record:
+        if until and until.isoformat() < now[:10]:
+            raise ConsentError(f"The last day {until} is over.", "Give a later one, or none.")
+        return Record(
+            id=new_id(),
+            who=clean_statement(who),
+            way=way,
+            sources=digests if role in ("source", "both") else (),
+            targets=digests if role in ("target", "both") else (),
+            purpose=clean_line(purpose),
+            until=until.isoformat() if until else "",
+            release=release_digest,
+            statement=clean_statement(statement) if statement else "",
+            rests_on=(),
+            added=True,
+            recorded_by=clean_line(recorded_by) or name_recorder(),
+            recorded_at=now,
+        )
+
+    entry = Ledger().add(make).entry
+    assert isinstance(entry, Record)
+    return entry
+
+
+def withdraw_consent(reference: str, reason: str = "", recorded_by: str = "") -> Withdrawal:
+    """Take back the record with this id, and with it all that rests on it, from now on; results made before stay as they are.
+
+    Raises `ConsentError` where there is no such record, or it was withdrawn before.
+    """
+
+    def make(lines: list[Line], now: str) -> Withdrawal:
+        standing = Standings(lines, now).find(reference)
+        if standing is None:
+            raise ConsentError(f"There is no record of consent {reference}.", "facechange consent list shows those there are.")
+        if standing.state == "withdrawn":
+            raise ConsentError(f"The consent {reference} {standing.reason} already.")
+        return Withdrawal(new_id(), standing.record.id, clean_line(reason), clean_line(recorded_by) or name_recorder(), now)
+
+    entry = Ledger().add(make).entry
+    assert isinstance(entry, Withdrawal)
+    return entry

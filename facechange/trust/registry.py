@@ -1,0 +1,45 @@
+"""Which manifest belongs to which watermark: a folder with a manifest store a published file, named by the watermark's identifier.
+
+It is what finds the credentials of a copy again that lost them. Deleting a file in it forgets that publication.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from facechange.core.settings import data_folder
+from facechange.trust.files import part_file, plain_errors
+from facechange.trust.manifest import Publication, identifier_text
+from facechange.trust.watermark import IDENTIFIER_BITS
+
+
+def new_identifier() -> int:
+    """A number for a watermark that no file published from here has. It says nothing by itself."""
+    while _place(identifier := secrets.randbits(IDENTIFIER_BITS)).exists():
+        pass
+    return identifier
+
+
+def remember(publication: Publication, store: bytes) -> None:
+    """Keep the manifest store of what is about to be published, if it carries a watermark. Raises `OutputError`."""
+    if publication.identifier is None:
+        return
+    path = _place(publication.identifier)
+    with plain_errors(path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with part_file(path.parent, mode=0o600) as part:
+            part.write_bytes(store)
+            part.replace(path)
+
+
+def recall(identifier: int) -> bytes | None:
+    """The manifest store that was published from here with this watermark; None where there is none, or it cannot be read."""
+    try:
+        return _place(identifier).read_bytes()
+    except OSError:
+        return None
+
+
+def _place(identifier: int) -> Path:
+    return data_folder() / "published" / f"{identifier_text(identifier)}.c2pa"

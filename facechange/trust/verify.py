@@ -1,0 +1,206 @@
+"""Examine a file: what its content credentials, its watermark, its metadata and the consent ledger say about it, and what each is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from facechange.core import ConsentError, Face, PictureError
+from facechange.pictures import read_picture, read_xmp
+from facechange.pictures.kinds import is_video
+from facechange.trust.credentials import Credentials, read_credentials, read_store, sidecar_of
+from facechange.trust.fingerprint import hash_picture
+from facechange.trust.frames import sample_frames
+from facechange.trust.manifest import CHANGE_LABEL, WATERMARK_ALGORITHM, identifier_text
+from facechange.trust.registry import recall
+from facechange.trust.signing import own_certificates
+from facechange.trust.standing import look_up
+from facechange.trust.statement import parse_source_type, parse_statement
+from facechange.trust.watermark import find_watermark
+
+Locate = Callable[[np.ndarray], Sequence[Face]]
+UNTRUSTED = "signingCredential.untrusted"
+SOFT_BINDING = "c2pa.soft-binding"
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What one manifest says, and how far that can be relied on."""
+
+    found_in: Literal["file", "sidecar", "registry"]  # the registry: of a published file that had the same watermark
+    intact: bool | None  # nothing changed since it was signed; None where there is no file to hold against it
+    problems: tuple[str, ...]  # C2PA's codes, but for a signer nobody vouches for
+    signer: str
+    signed_here: bool  # with a key of this computer's
+    trusted: bool  # an authority that the reader named vouches for the signer
+    time_stamp: str  # of an authority; empty where there is none
+    said_time: str  # by the signer's own clock
+    generator: str
+    source_types: tuple[str, ...]  # last parts of IPTC's digital source types
+    model: dict[str, str] = field(default_factory=dict)  # name, version, sha256; facechange's manifests only
+    consent: dict[str, str] = field(default_factory=dict)  # id, basis, record_sha256; likewise
+    watermark: str = ""  # the identifier that it names
+    earlier: tuple[str, ...] = ()  # generators of the manifests that it builds on
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that is known about a file; every part empty where nothing is."""
+
+    file: str
+    sha256: str
+    signed: Signed | None = None
+    broken: str = ""  # why credentials that are there cannot be understood
+    watermark: str = ""  # the identifier found in its faces
+    watermark_sought: bool = False
+    consent_state: str = ""  # "in force", "expired", "withdrawn", "not in this ledger", "ledger unusable"
+    consent_reason: str = ""
+    statement: dict[str, str] = field(default_factory=dict)  # unsigned, from XMP
+    source_type: str = ""  # unsigned, from XMP
+
+
+def examine(path: Path, locate: Locate | None = None, trusted: str = "") -> Findings:
+    """What there is to be known about a picture or video, without asking anyone outside this computer.
+
+    `locate` finds faces in a picture [H, W, 3] uint8, for the watermark; without it none is sought. `trusted` are PEM certificates of
+    authorities whose word the reader takes. Raises `PictureError` where the file cannot be read at all.
+    """
+    sha256 = hash_picture(path)
+    signed, broken = _find_signed(path, trusted)
+    try:
+        frames, packet = _open_media(path, with_frames=locate is not None)
+    except PictureError:
+        if not signed and not broken:
+            raise  # neither a picture nor anything else that is known
+        frames, packet = (), None
+    watermark, sought = _seek_watermark(frames, locate)
+    if watermark is not None and signed is None and (store := recall(watermark)) and (found := read_store(store)):
+        signed = _summarise(found, "registry", signed_here=True, trusted=False)
+    state, reason = _consent_standing(signed)
+    return Findings(
+        file=path.name,
+        sha256=sha256,
+        signed=signed,
+        broken=broken,
+        watermark="" if watermark is None else identifier_text(watermark),
+        watermark_sought=sought,
+        consent_state=state,
+        consent_reason=reason,
+        statement=parse_statement(packet),
+        source_type=parse_source_type(packet),
+    )
+
+
+def _open_media(path: Path, with_frames: bool) -> tuple[Iterable[np.ndarray], bytes | None]:
+    """The frames [H, W, 3] uint8 to look for a watermark in, and a picture's XMP packet."""
+    with path.open("rb") as file:
+        if is_video(file.read(64), path.name):
+            return (sample_frames(path) if with_frames else ()), None
+    return ((read_picture(path).rgb8(),) if with_frames else ()), read_xmp(path)
+
+
+def _find_signed(path: Path, trusted: str) -> tuple[Signed | None, str]:
+    """The credentials in the file or beside it, or why they cannot be understood."""
+    own = own_certificates()
+    for where, store in (("file", None), ("sidecar", _read_sidecar(path))):
+        if where == "sidecar" and store is None:
+            continue
+        try:
+            found = read_credentials(path, store, own)
+            if found is None:
+                continue
+            vouched = bool(trusted) and (again := read_credentials(path, store, trusted)) is not None and again.signer_known
+        except PictureError as error:
+            return None, error.message
+        return _summarise(found, "file" if where == "file" else "sidecar", found.signer_known, vouched), ""
+    return None, ""
+
+
+def _read_sidecar(path: Path) -> bytes | None:
+    try:
+        return sidecar_of(path).read_bytes()
+    except OSError:
+        return None
+
+
+def _seek_watermark(frames: Iterable[np.ndarray], locate: Locate | None) -> tuple[int | None, bool]:
+    """The first watermark in any of `frames`, and whether there was anything to look at."""
+    sought = False
+    for frame in frames if locate else ():
+        sought = True
+        assert locate is not None
+        if (identifier := find_watermark(frame, locate(frame))) is not None:
+            return identifier, True
+    return None, sought
+
+
+def _summarise(found: Credentials, where: Literal["file", "sidecar", "registry"], signed_here: bool, trusted: bool) -> Signed:
+    """A manifest, which anybody may have written, as the few values that are of interest."""
+    problems = tuple(problem for problem in found.problems if problem != UNTRUSTED) if where != "registry" else ()
+    signature = _table(found.active.get("signature_info"))
+    actions = [_table(action) for action in _list(_assertion(found.active, "c2pa.actions").get("actions"))]
+    change = _assertion(found.active, CHANGE_LABEL)
+    binding = _assertion(found.active, SOFT_BINDING)
+    blocks = _list(binding.get("blocks")) if binding.get("alg") == WATERMARK_ALGORITHM else []
+    name, issuer = (_text(signature.get(key)) for key in ("common_name", "issuer"))
+    source_types = [_text(action.get("digitalSourceType")).rpartition("/")[2] for action in actions]
+    return Signed(
+        found_in=where,
+        intact=None if where == "registry" else not problems,
+        problems=problems,
+        signer=f"{name} ({issuer})" if name and issuer and issuer not in name else name or issuer,
+        signed_here=signed_here,
+        trusted=trusted,
+        time_stamp=_text(signature.get("time")),
+        said_time=next((_text(action["when"]) for action in reversed(actions) if action.get("when")), ""),
+        generator=_generator(found.active),
+        source_types=tuple(dict.fromkeys(filter(None, source_types))),
+        model={key: _text(value) for key, value in _table(change.get("model")).items()},
+        consent={key: _text(value) for key, value in _table(change.get("consent")).items()},
+        watermark=_text(_table(blocks[0]).get("value")) if blocks else "",
+        earlier=tuple(_generator(manifest) for label, manifest in found.manifests.items() if label != found.active.get("label")),
+    )
+
+
+def _consent_standing(signed: Signed | None) -> tuple[str, str]:
+    """Whether the record of consent that credentials name holds now, by this computer's ledger."""
+    record_hash = signed.consent.get("record_sha256", "") if signed else ""
+    if not record_hash:
+        return "", ""
+    try:
+        standing = look_up(record_hash)
+    except ConsentError as error:
+        return "ledger unusable", error.message
+    return (standing.state, standing.reason) if standing else ("not in this ledger", "")
+
+
+def _assertion(manifest: dict[str, Any], label: str) -> dict[str, Any]:
+    """The data of the manifest's first assertion of this kind, whatever version of it; empty where there is none."""
+    for assertion in map(_table, _list(manifest.get("assertions"))):
+        if _text(assertion.get("label")).split(".v")[0].split("__")[0] == label:
+            return _table(assertion.get("data"))
+    return {}
+
+
+def _generator(manifest: dict[str, Any]) -> str:
+    """Which program made a manifest."""
+    info = _list(manifest.get("claim_generator_info")) or _list(_table(manifest.get("claim")).get("claim_generator_info"))
+    first = _table(info[0]) if info else {}
+    return " ".join(filter(None, (_text(first.get("name")), _text(first.get("version"))))) or _text(manifest.get("claim_generator"))
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value] if isinstance(value, dict) else []
+
+
+def _text(value: Any) -> str:
+    """A value from a manifest as a short text that is safe to show: no control characters, which steer terminals."""
+    return "".join(character for character in str(value) if character.isprintable())[:200] if isinstance(value, (str, int)) else ""

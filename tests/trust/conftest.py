@@ -1,0 +1,44 @@
+"""A grant, a card, settings to write, and a home of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from facechange.core import ModelCard
+from facechange.trust import Grant
+from facechange.trust.marks import say_once
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test's keys, published manifests and ledger are."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("FACECHANGE_HOME", str(folder))
+    say_once.cache_clear()
+    return folder
+
+
+@pytest.fixture
+def settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Put settings in force, given as TOML."""
+
+    def write(text: str) -> None:
+        (home / "settings.toml").write_text(text, encoding="utf-8")
+        monkeypatch.setenv("FACECHANGE_SETTINGS", str(home / "settings.toml"))
+
+    return write
+
+
+@pytest.fixture
+def grant() -> Grant:
+    return Grant("fc-abcdefgh", "Ann agreed", "statement", "ab" * 32)
+
+
+@pytest.fixture
+def card() -> ModelCard:
+    texts = dict.fromkeys(("summary", "normalisation", "template", "data", "training", "limits"), "toy")
+    facts = {"name": "face-toy", "role": "change", "version": "1.2", "licence": "Apache-2.0", "sha256": "cd" * 32}
+    return ModelCard(**texts, **facts, size_px=64, parameters=0, inputs={}, outputs={})

@@ -1,0 +1,290 @@
+"""No change without consent: what is granted, what is refused, and what a statement leaves in the ledger."""
+
+import ast
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import facechange
+from facechange.core import ConsentError, PictureError
+from facechange.trust import require_grant
+from facechange.trust.consent import clean_statement
+from facechange.trust.ledger import Ledger
+from facechange.trust.record import Record
+from facechange.trust.recording import record_consent, withdraw_consent
+from facechange.trust.standing import look_up
+
+TEXT = "Ann Example and everyone in the picture agreed on 3 May"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FACECHANGE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Put settings in force."""
+
+    def write(text: str) -> None:
+        (tmp_path / "settings.toml").write_text(text, encoding="utf-8")
+        monkeypatch.setenv("FACECHANGE_SETTINGS", str(tmp_path / "settings.toml"))
+
+    return write
+
+
+@pytest.fixture
+def ann(tmp_path: Path) -> Path:
+    (tmp_path / "ann.jpg").write_bytes(b"Ann's face")
+    return tmp_path / "ann.jpg"
+
+
+@pytest.fixture
+def party(tmp_path: Path) -> Path:
+    (tmp_path / "party.jpg").write_bytes(b"a party")
+    return tmp_path / "party.jpg"
+
+
+def recorded(*pictures: Path, role: str = "source", **facts: object) -> Record:
+    return record_consent(pictures, who="Ann Example", role=role, way="self", **facts)
+
+
+@pytest.fixture
+def today(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Set the ledger's clock to noon of a day."""
+
+    def set_day(day: str) -> None:
+        monkeypatch.setattr(Ledger.__init__, "__defaults__", (None, lambda: datetime.fromisoformat(f"{day}T12:00:00+00:00")))
+
+    return set_day
+
+
+def test_only_require_grant_makes_a_grant() -> None:
+    makers = set()
+    for path in Path(facechange.__file__).parent.rglob("*.py"):
+        calls = (node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+        makers |= {path.name for call in calls if (call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "")) == "Grant"}
+    assert makers == {"consent.py"}
+
+
+@pytest.mark.parametrize("missing", [None, "", "  \n", "...", "\0\x1b"])
+def test_consent_is_required(ann: Path, party: Path, home: Path, missing: str | None) -> None:
+    with pytest.raises(ConsentError, match="agreed") as raised:
+        require_grant(missing, [ann], [party])
+    assert "--consent" in raised.value.remedy
+    assert not home.exists()
+
+
+def test_a_statement_is_one_clean_line() -> None:
+    assert clean_statement(" We\n all\tagreed\0\ud800\x1b\x9b ") == "We all agreed"
+    with pytest.raises(ConsentError, match="longer"):
+        clean_statement("a" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("words", "basis", "statement"),
+    [
+        (TEXT, "statement", TEXT),
+        ("self", "self", "I am the person in these pictures."),
+        ("Synthetic", "synthetic", "Nobody in these pictures exists."),
+    ],
+)
+def test_a_statement_makes_a_record_once(ann: Path, party: Path, words: str, basis: str, statement: str) -> None:
+    grant = require_grant(words, [ann], [party])
+    assert (grant.basis, grant.statement, grant.persona) == (basis, statement, False)
+    standing = look_up(grant.id)
+    assert standing is not None and standing.in_force and standing.line.hash == grant.record_hash
+    record = standing.record
+    assert (len(record.sources), len(record.targets), record.added, record.who) == (1, 1, False, "")
+    assert record.sources != record.targets
+    assert require_grant(words, [ann], [party]) == grant
+    assert require_grant(words, [party], [ann]) != grant
+    assert len(Ledger().read()) == 2
+
+
+def test_the_ledger_holds_neither_names_of_files_nor_pictures(ann: Path, party: Path, home: Path) -> None:
+    require_grant(TEXT, [ann], [party])
+    written = b"".join(path.read_bytes() for path in home.iterdir())
+    assert b"Ann's face" not in written and b"party.jpg" not in written
+
+
+def test_a_record_of_both_roles_is_enough_and_says_no_name(ann: Path, party: Path) -> None:
+    record = recorded(ann, party, role="both")
+    grant = require_grant(record.id.upper(), [ann], [party])
+    assert (grant.id, grant.basis) == (record.id, "self")
+    assert record.id in grant.statement and "Ann" not in grant.statement
+    assert len(Ledger().read()) == 1
+
+
+def test_a_source_record_leaves_the_target_to_be_spoken_for(ann: Path, party: Path) -> None:
+    source = recorded(ann)
+    with pytest.raises(ConsentError, match=r"nothing about the people in party\.jpg"):
+        require_grant(source.id, [ann], [party])
+    with pytest.raises(ConsentError, match="nothing about"):
+        require_grant(f"{source.id}.", [ann], [party])
+    stated = require_grant(f"{source.id}, the party agreed", [ann], [party])
+    assert stated.statement == f"consent record {source.id} (the person's own pictures); the party agreed"
+    target = recorded(party, role="target")
+    both = require_grant(f"{source.id} {target.id}", [ann], [party])
+    record = look_up(both.id).record
+    assert record.rests_on == (source.id, target.id)
+    withdraw_consent(target.id)
+    assert look_up(both.id).state == "withdrawn" and target.id in look_up(both.id).reason
+    assert look_up(stated.id).in_force
+
+
+def test_records_are_for_their_pictures_roles_and_purpose(ann: Path, party: Path, tmp_path: Path) -> None:
+    (tmp_path / "bob.jpg").write_bytes(b"Bob's face")
+    record = recorded(ann, party, role="both", purpose="spring campaign")
+    target_only = recorded(ann, role="target")
+    with pytest.raises(ConsentError, match=r"bob\.jpg"):
+        require_grant(record.id, [tmp_path / "bob.jpg"], [party], "spring campaign")
+    with pytest.raises(ConsentError, match=r"bob\.jpg"):
+        require_grant(f"{record.id}, all agreed", [ann, tmp_path / "bob.jpg"], [party], "spring campaign")
+    with pytest.raises(ConsentError, match=r"ann\.jpg give the identity"):
+        require_grant(f"{target_only.id}, all agreed", [ann], [party])
+    for purpose in ("", "summer campaign"):
+        with pytest.raises(ConsentError, match='given for "spring campaign"') as raised:
+            require_grant(record.id, [ann], [party], purpose)
+        assert '--purpose "spring campaign"' in raised.value.remedy
+    assert require_grant(record.id, [ann], [party], " Spring  campaign").id == record.id
+    ann.write_bytes(b"another face under the same name")
+    with pytest.raises(ConsentError, match=r"ann\.jpg"):
+        require_grant(record.id, [ann], [party], "spring campaign")
+
+
+def test_unknown_and_withdrawn_records_are_refused(ann: Path, party: Path) -> None:
+    with pytest.raises(ConsentError, match="no record of consent fc-aaaaaaaa"):
+        require_grant("fc-aaaaaaaa", [ann], [party])
+    record = recorded(ann, party, role="both")
+    withdraw_consent(record.id, "changed her mind")
+    with pytest.raises(ConsentError, match=rf"{record.id} was withdrawn on .* \(changed her mind\)"):
+        require_grant(record.id, [ann], [party])
+    with pytest.raises(ConsentError, match=r"withdrawn .* already"):
+        withdraw_consent(record.id)
+    with pytest.raises(ConsentError, match="no record"):
+        withdraw_consent("fc-aaaaaaaa")
+
+
+def test_words_do_not_bring_back_what_was_withdrawn(ann: Path, party: Path, tmp_path: Path) -> None:
+    withdraw_consent(recorded(ann).id)
+    for words in (TEXT, "self", "synthetic"):
+        with pytest.raises(ConsentError, match=r"for ann\.jpg was withdrawn"):
+            require_grant(words, [ann], [party])
+    require_grant(TEXT, [party], [ann])  # her pictures as targets were another matter
+    again = recorded(ann)
+    assert require_grant(f"{again.id}, all agreed", [ann], [party]).basis == "self"
+
+
+def test_a_withdrawn_statement_is_not_made_again(ann: Path, party: Path) -> None:
+    withdraw_consent(require_grant(TEXT, [ann], [party]).id)
+    with pytest.raises(ConsentError, match="was withdrawn"):
+        require_grant(TEXT, [ann], [party])
+
+
+def test_a_record_ends_after_its_last_day_even_if_the_clock_is_put_back(ann: Path, party: Path, today: Callable[[str], None]) -> None:
+    today("2025-05-03")
+    record = recorded(ann, party, role="both", until=date(2025, 5, 4))
+    today("2025-05-04")
+    assert require_grant(record.id, [ann], [party]).id == record.id
+    today("2025-05-05")
+    with pytest.raises(ConsentError, match="ended on 2025-05-04"):
+        require_grant(record.id, [ann], [party])
+    require_grant(TEXT, [ann], [party])  # writes a line on the fifth
+    today("2025-05-04")
+    with pytest.raises(ConsentError, match="ended on 2025-05-04"):
+        require_grant(record.id, [ann], [party])
+    with pytest.raises(ConsentError, match="is over"):
+        recorded(ann, until=date(2025, 5, 3))
+
+
+def test_an_operator_can_ask_for_records(ann: Path, party: Path, policy: Callable[[str], None]) -> None:
+    loose = require_grant(TEXT, [ann], [party])
+    policy("[consent]\nsource_record = true\n")
+    for words in (TEXT, "self", "synthetic", loose.id):
+        with pytest.raises(ConsentError, match=r"ann\.jpg"):
+            require_grant(words, [ann], [party])
+    source = recorded(ann)
+    assert require_grant(f"{source.id}, all agreed", [ann], [party]).basis == "self"
+    policy("[consent]\nsource_record = true\ntarget_record = true\n")
+    with pytest.raises(ConsentError, match=r"party\.jpg has none"):
+        require_grant(f"{source.id}, all agreed", [ann], [party])
+    target = recorded(party, role="target")
+    require_grant(f"{source.id}, {target.id}", [ann], [party])
+
+
+def test_an_operator_can_list_purposes(ann: Path, party: Path, policy: Callable[[str], None]) -> None:
+    policy('[consent]\npurposes = ["film", "research"]\n')
+    with pytest.raises(ConsentError, match="No purpose is stated") as raised:
+        require_grant(TEXT, [ann], [party])
+    assert "film, research" in raised.value.remedy
+    with pytest.raises(ConsentError, match='"fun" is no purpose'):
+        require_grant(TEXT, [ann], [party], "fun")
+    assert look_up(require_grant(TEXT, [ann], [party], "Film").id).record.purpose == "Film"
+
+
+def test_a_persona_needs_no_source_but_the_targets_a_basis(party: Path, policy: Callable[[str], None]) -> None:
+    policy("[consent]\nsource_record = true\n")
+    grant = require_grant("Taken in a public street for the news", [], [party], persona=True)
+    assert grant.persona
+    with pytest.raises(ConsentError, match="agreed"):
+        require_grant(None, [], [party], persona=True)
+    target = recorded(party, role="target")
+    assert require_grant(target.id, [], [party], persona=True).id == target.id
+
+
+def test_records_need_their_facts(ann: Path, tmp_path: Path) -> None:
+    release = tmp_path / "release.pdf"
+    release.write_bytes(b"signed")
+    record = record_consent([ann], who="Ann", role="source", way="release", release=release)
+    assert len(record.release) == 64 and record.until == "" and record.targets == ()
+    for facts, words in (
+        ({"who": " "}, "label"),
+        ({"way": "statement"}, "not given by"),
+        ({"way": "release"}, "belong together"),
+        ({"release": release}, "belong together"),
+        ({"pictures": []}, "none was given"),
+    ):
+        arguments = {"pictures": [ann], "who": "Ann", "role": "source", "way": "self", **facts}
+        with pytest.raises(ConsentError, match=words):
+            record_consent(arguments.pop("pictures"), **arguments)
+    assert len(Ledger().read()) == 1
+
+
+def test_files_that_cannot_be_hashed_are_refused_and_nothing_is_recorded(ann: Path, tmp_path: Path, home: Path) -> None:
+    for path, words in ((tmp_path / "none.jpg", "does not exist"), (tmp_path, "folder"), (Path("/dev/null"), "not a file")):
+        with pytest.raises(PictureError, match=words):
+            require_grant(TEXT, [ann], [path])
+    assert not home.exists()
+
+
+def test_a_record_serves_where_the_ledger_cannot_be_written(ann: Path, party: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = recorded(ann, party, role="both")
+
+    def refuse(_: Ledger) -> None:
+        raise ConsentError("The consent ledger cannot be used.")
+
+    monkeypatch.setattr(Ledger, "_make_file", refuse)
+    assert require_grant(record.id, [ann], [party]).id == record.id
+    with pytest.raises(ConsentError, match="cannot be used"):
+        require_grant(TEXT, [ann], [party])
+
+
+def test_an_altered_ledger_grants_nothing(ann: Path, party: Path) -> None:
+    import sqlite3
+
+    record = recorded(ann, party, role="both", until=datetime.now(UTC).date() + timedelta(days=9))
+    with sqlite3.connect(Ledger().path) as connection:
+        connection.execute("DROP TRIGGER no_update")
+        (body,) = connection.execute("SELECT body FROM lines").fetchone()
+        connection.execute("UPDATE lines SET body = ?", (json.dumps({**json.loads(body), "until": ""}),))
+    connection.close()
+    for words in (record.id, TEXT):
+        with pytest.raises(ConsentError, match="Line 1 of the consent ledger"):
+            require_grant(words, [ann], [party])
+    with pytest.raises(ConsentError, match="Line 1"):
+        look_up(record.id)

@@ -1,0 +1,167 @@
+"""The exit: what leaves states consent and model, is marked as the settings say, and appears whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facechange.core import Face, ModelCard, OutputError, PictureError
+from facechange.pictures import WRITABLE_SUFFIXES, Picture, read_picture
+from facechange.trust import Grant, check_writable, publish, read_statement
+
+CONSENT = 'Zoë and I agreed to this <today> & "forever" — 李'
+
+
+@pytest.fixture
+def picture() -> Picture:
+    return Picture(np.random.default_rng(0).integers(0, 256, (32, 40, 3), np.uint8))
+
+
+@pytest.mark.parametrize("suffix", WRITABLE_SUFFIXES)
+def test_every_format_carries_the_statement(tmp_path: Path, grant: Grant, card: ModelCard, picture, suffix):
+    path = publish(picture, tmp_path / f"out{suffix}", grant=replace(grant, statement=CONSENT), card=card)
+    statement = read_statement(path)
+    assert statement["consent"] == CONSENT
+    assert statement["model"] == "face-toy 1.2"
+    assert statement["software"].startswith("facechange")
+    assert statement["digital_source_type"].endswith("/compositeWithTrainedAlgorithmicMedia")
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_png_says_it_in_plain_text_too(tmp_path: Path, grant: Grant, card: ModelCard, picture):
+    path = publish(picture, tmp_path / "out.png", grant=replace(grant, statement=CONSENT), card=card)
+    image = Image.open(path)
+    assert image.text["Consent"] == CONSENT
+    assert image.text["Model"] == "face-toy 1.2"
+
+
+def test_a_second_change_keeps_the_first_consent(tmp_path: Path, grant: Grant, card: ModelCard, picture):
+    bob = replace(grant, statement="Bob agreed")
+    first = publish(picture, tmp_path / "first.webp", grant=grant, card=card)
+    second = publish(read_picture(first), tmp_path / "second.jpg", grant=bob, card=replace(card, name="other"))
+    third = publish(read_picture(second), tmp_path / "third.tiff", grant=bob, card=replace(card, name="other"))
+    assert read_statement(third) == read_statement(second)
+    assert read_statement(second)["consent"] == "Ann agreed\nBob agreed"
+    assert read_statement(second)["model"] == "other 1.2"
+
+
+def test_other_xmp_stays_unless_it_is_too_large(tmp_path: Path, grant: Grant, card: ModelCard, picture):
+    packet = (
+        b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" '
+        b'xmlns:i="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" i:DigitalSourceType="digitalCapture" dc:rights="%s"/></rdf:RDF>'
+    )
+    kept = publish(replace(picture, xmp=packet % b"Ann"), tmp_path / "kept.jpg", grant=grant, card=card)
+    xmp = read_picture(kept).xmp
+    assert xmp is not None and b'rights="Ann"' in xmp and b"digitalCapture" not in xmp
+    large = publish(replace(picture, xmp=packet % (b"A" * 70_000)), tmp_path / "large.jpg", grant=grant, card=card)
+    assert read_statement(large)["consent"] == "Ann agreed"
+
+
+def test_nothing_is_said_where_nothing_was_done(tmp_path: Path, picture):
+    Image.fromarray(picture.pixels).save(tmp_path / "plain.png")
+    assert read_statement(tmp_path / "plain.png") == {}
+    with pytest.raises(PictureError):
+        read_statement(tmp_path / "missing.png")
+
+
+def test_places_that_cannot_be_written(tmp_path: Path, grant: Grant, card: ModelCard, picture):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "there.png").write_bytes(b"there")
+    cases = {
+        "out.gif": "no kind of picture",
+        "out": "no kind",
+        "folder.png": "is a folder",
+        "none/out.png": "no folder",
+        "x" * 300 + ".png": "long",
+    }
+    for name, sentence in cases.items():
+        with pytest.raises(OutputError, match=sentence) as raised:
+            check_writable(tmp_path / name)
+        assert raised.value.remedy
+    with pytest.raises(OutputError, match="exists already"):
+        publish(picture, tmp_path / "there.png", grant=grant, card=card, overwrite=False)
+    assert (tmp_path / "there.png").read_bytes() == b"there"
+    check_writable(tmp_path / "there.png")
+    check_writable(tmp_path / "new.JPG")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["folder.png", "there.png"]
+
+
+def test_folder_without_permission(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(os, "open", lambda *args: (_ for _ in ()).throw(PermissionError(errno.EACCES, "Permission denied")))
+    with pytest.raises(OutputError, match="may not be written to"):
+        check_writable(tmp_path / "out.png")
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_full_disk_or_interrupt_leaves_the_old_file_alone(tmp_path: Path, grant: Grant, card: ModelCard, picture, monkeypatch, failure):
+    path = tmp_path / "out.png"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(failure))
+    with pytest.raises((OutputError, KeyboardInterrupt)) as raised:
+        publish(picture, path, grant=grant, card=card)
+    assert isinstance(raised.value, KeyboardInterrupt) or "no space left" in raised.value.message
+    assert path.read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_write_cut_off_by_the_system(tmp_path: Path, grant: Grant, card: ModelCard, picture):
+    """The kernel lets a file grow to 1,000 bytes only, so that a part of it is really written."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OutputError, match="cannot be written"):
+            publish(picture, tmp_path / "out.png", grant=grant, card=card)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())
+
+
+def test_mode_and_link_survive(tmp_path: Path, grant: Grant, card: ModelCard, picture):
+    real, link = tmp_path / "real.png", tmp_path / "link.png"
+    real.write_bytes(b"old")
+    real.chmod(0o640)
+    link.symlink_to(real)
+    publish(picture, link, grant=grant, card=card)
+    assert link.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o640
+    np.testing.assert_array_equal(read_picture(real).pixels, picture.pixels)
+    old = os.umask(0o022)
+    try:
+        assert publish(picture, tmp_path / "new.png", grant=grant, card=card).stat().st_mode & 0o777 == 0o644
+    finally:
+        os.umask(old)
+
+
+def test_a_picture_without_a_face_keeps_its_pixels(tmp_path: Path, grant: Grant, card: ModelCard, picture):
+    path = publish(picture, tmp_path / "out.png", grant=grant, card=card)
+    np.testing.assert_array_equal(read_picture(path).pixels, picture.pixels)
+
+
+def test_a_persona_is_stated(tmp_path: Path, grant: Grant, card: ModelCard, picture):
+    path = publish(picture, tmp_path / "out.webp", grant=replace(grant, persona=True), card=card)
+    assert read_statement(path)["digital_source_type"].endswith("/trainedAlgorithmicMedia")
+
+
+def test_marks_can_be_turned_off_and_that_is_said(tmp_path: Path, grant: Grant, card: ModelCard, picture, settings, capsys):
+    settings("[marking]\ncredentials = false\nwatermark = false\n")
+    face = Face((4, 4, 24, 24), np.array([[10, 12], [20, 12], [15, 17], [11, 22], [19, 22]], np.float32), 0.9)
+    paths = [publish(picture, tmp_path / name, grant=grant, card=card, faces=[face]) for name in ("a.png", "b.png")]
+    said = capsys.readouterr().err
+    assert said.count("no content credentials and no watermark") == 1 and "settings.toml" in said
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert b"c2pa" not in paths[0].read_bytes()
+    np.testing.assert_array_equal(read_picture(paths[0]).pixels, picture.pixels)
+
+
+def test_the_label_is_drawn_where_the_settings_ask_for_it(tmp_path: Path, grant: Grant, card: ModelCard, settings):
+    settings('[marking]\nlabel = true\nlabel_text = "AI"\nlabel_corner = "top-left"\n')
+    grey = Picture(np.full((300, 400, 3), 128, np.uint8))
+    changed = read_picture(publish(grey, tmp_path / "out.png", grant=grant, card=card)).pixels != 128
+    assert changed[:150, :200].any() and not changed[150:].any() and not changed[:, 200:].any()
