@@ -2,70 +2,82 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facechange.cli import evaluate_report
+from facechange.cli.change_measurement import ChangeOptions, draw_masks, measure_change, open_subject
 from facechange.cli.console import counting, waiting
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from facechange.evaluation import Report
+    from facechange.evaluation import Case, Report
 
 app = typer.Typer(help="Measure the networks on labelled faces.", no_args_is_help=True)
+app.command("report")(evaluate_report.report)
 
 Faces = Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards.")]
 Split = Annotated[str, typer.Option(help="Which faces: those of SPLIT.jsonl.")]
 Model = Annotated[str, typer.Option(help="Exported graph (.onnx) instead of the one that ships.")]
 Normalisation = Annotated[str, typer.Option(help="What the recogniser expects: imagenet or symmetric.")]
-Seed = Annotated[int, typer.Option(help="Draws the pairs and the bootstrap.")]
+Seed = Annotated[int, typer.Option(help="Draws the pairs, the occluders and the bootstrap.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the report here.")]
+Markdown = Annotated[Path | None, typer.Option("--markdown", help="Write the table here.")]
 
 
 @app.command("change")
 def change_command(
-    faces: Faces,
+    faces: Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards, or of pictures (subfolders are groups).")],
     recogniser: Annotated[Path, typer.Option(help="Judge: ONNX face recogniser that took no part in training.")],
+    landmarks: Annotated[Path | None, typer.Option(help="ONNX network of 68 landmarks: measures pose and expression.")] = None,
+    backgrounds: Annotated[Path | None, typer.Option(help="Tar of photographs: what is put before faces is cut from them.")] = None,
+    references: Annotated[bool, typer.Option(help="Measure what to compare with: target, source pasted, forced masks.")] = True,
     model: Model = "change",
     identity: Annotated[str, typer.Option(help="Identity network (.onnx) instead of the one that ships.")] = "identity",
     split: Split = "val",
     normalisation: Normalisation = "imagenet",
     pairs: Annotated[int, typer.Option(min=1, help="How many pairs of different faces.")] = 240,
     seed: Seed = 0,
+    fid: Annotated[bool, typer.Option("--fid", help="Measure FID too; needs torch-fidelity and Inception's weights.")] = False,
+    inception: Annotated[Path | None, typer.Option(help="File of Inception's weights, so that none are fetched.")] = None,
     json: Json = None,
-    grid: Annotated[Path | None, typer.Option(help="Write source, target and result of the first pairs here (PNG).")] = None,
+    markdown: Markdown = None,
+    grid: Annotated[Path | None, typer.Option(help="Write source, target and result of the first pairs here (PNG or JPEG).")] = None,
     grid_pairs: Annotated[int, typer.Option(min=1, help="How many pairs the grid shows.")] = 12,
+    cases: Annotated[Path | None, typer.Option(help="Write the best and worst pairs here (PNG or JPEG).")] = None,
+    masks: Annotated[Path | None, typer.Option(help="Write the first pair's control masks here (PNG or JPEG).")] = None,
 ) -> None:
-    """Identity moved, and everything else kept: recognition, retrieval and PSNR of changed pairs."""
+    """Identity moved, and everything else kept: the whole table of changed pairs, beside what to compare it with."""
     from facechange import evaluation
-    from facechange.runtime import load_graph
+    from facechange.evaluation.inception_fid import FidPictures, need_fid
 
-    evaluation.check_folders(json, grid)
-    graph, identity_graph = load_graph(model), load_graph(identity)
-    labelled, judge = evaluation.LabelledFaces(faces, split), evaluation.Recogniser(recogniser, normalisation)
-    shown: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    if fid:
+        need_fid()
+    evaluation.check_folders(json, markdown, grid, cases, masks)
+    options = ChangeOptions(faces, recogniser, model, identity, split, normalisation, landmarks, backgrounds, references, pairs, seed)
+    subject = open_subject(options)
+    shown = evaluation.ShownCases(grid_pairs, max(1, min(grid_pairs, pairs) // 2))
+    with tempfile.TemporaryDirectory() as folder:
+        collected = FidPictures(Path(folder)) if fid else None
 
-    def keep(number: int, *crops: np.ndarray) -> None:
-        if grid is not None and number < grid_pairs:
-            shown.append((crops[0], crops[1], crops[2]))
+        def keep(case: Case) -> None:
+            shown(case)
+            if collected is not None:
+                collected(case)
 
-    with counting("Changing faces") as progress:
-        report = evaluation.evaluate_change(
-            evaluation.change_with(graph),
-            evaluation.identify_with(identity_graph),
-            graph.card.size_px,
-            labelled,
-            judge,
-            pairs,
-            seed,
-            progress,
-            keep,
-        )
+        report = measure_change(options, subject, keep)
+        if collected is not None:
+            with waiting("Measuring FID"):
+                report.details["fid_inception_pairs"] = collected.measure(inception)
     if grid is not None:
-        evaluation.write_sheet(evaluation.draw_comparison_grid(shown), grid)
-    _show(report, f"{graph.card.name} {graph.card.version}", json)
+        evaluation.write_sheet(shown.draw_first(), grid)
+    if cases is not None:
+        evaluation.write_sheet(shown.draw_extremes(), cases)
+    if masks is not None:
+        evaluation.write_sheet(draw_masks(subject.change, shown.first[0]), masks)
+    _show(report, f"{subject.change.card.name} {subject.change.card.version}", json, markdown)
 
 
 @app.command("identity")
@@ -77,17 +89,18 @@ def identity_command(
     normalisation: Normalisation = "imagenet",
     seed: Seed = 0,
     json: Json = None,
+    markdown: Markdown = None,
 ) -> None:
     """How far the identity network orders pairs of faces as its teacher does."""
     from facechange import evaluation
     from facechange.runtime import load_graph
 
-    evaluation.check_folders(json)
-    graph = load_graph(model)
-    labelled, judge = evaluation.LabelledFaces(faces, split), evaluation.Recogniser(teacher, normalisation)
+    evaluation.check_folders(json, markdown)
+    judge, graph = evaluation.Recogniser(teacher, normalisation), load_graph(model)
+    labelled = evaluation.LabelledFaces(faces, split)
     with counting("Reading faces") as progress:
         report = evaluation.evaluate_identity(evaluation.identify_with(graph), labelled, judge, seed, progress)
-    _show(report, f"{graph.card.name} {graph.card.version}", json)
+    _show(report, f"{graph.card.name} {graph.card.version}", json, markdown)
 
 
 @app.command("locator")
@@ -98,34 +111,44 @@ def locator_command(
     split: Split = "val",
     seed: Seed = 0,
     json: Json = None,
+    markdown: Markdown = None,
 ) -> None:
     """Faces found again on backgrounds at any size and roll, and faces claimed where there is none."""
     from facechange import evaluation
     from facechange.faces.locate import FaceLocator
     from facechange.runtime import load_graph
 
-    evaluation.check_folders(json)
+    evaluation.check_folders(json, markdown)
     graph = load_graph(model)
     with waiting("Looking for faces"):
         report = evaluation.evaluate_locator(FaceLocator(graph).locate, faces, backgrounds, split, seed)
-    _show(report, f"{graph.card.name} {graph.card.version}", json)
+    _show(report, f"{graph.card.name} {graph.card.version}", json, markdown)
 
 
-def _show(report: Report, subject: str, json: Path | None) -> None:
-    """A table on stdout, and the same as JSON where asked for."""
+def _show(report: Report, subject: str, json: Path | None, markdown: Path | None) -> None:
+    """A table on stdout, and the same as JSON and Markdown where asked for."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=subject, caption=", ".join(f"{name} {value}" for name, value in report.protocol.items()))
-    table.add_column("metric")
-    for heading in ("value", "95 % interval", "unit"):
-        table.add_column(heading, justify="left" if heading == "unit" else "right")
-    for name, value in report.metrics.items():
-        table.add_row(name, f"{value.mean:.3f}", f"{value.low:.3f} .. {value.high:.3f}", value.unit)
+    from facechange.evaluation.report import write_text
+    from facechange.evaluation.report_tables import group_rows, markdown_report, table_rows
+
     console = Console()
-    console.print(table)
+    caption = ", ".join(f"{name} {value}" for name, value in report.protocol.items())
+    tables = [(table_rows(report, "value"), subject)]
+    if report.groups:
+        tables.append((group_rows(report.groups), f"{subject}, by group"))
+    for (headings, rows), title in tables:
+        table = Table(title=title, caption=caption)
+        for number, heading in enumerate(headings):
+            table.add_column(heading, justify="left" if number < 2 else "right", no_wrap=number == 0)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
     for name, detail in report.details.items():
         console.print(f"{name}: {detail}", highlight=False)
     if json is not None:
         report.save(json)
         Console(stderr=True).print(f"The report is in {json}.", highlight=False)
+    if markdown is not None:
+        write_text(markdown, markdown_report(report, subject))

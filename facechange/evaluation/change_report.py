@@ -2,94 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from facechange.core.errors import PictureError
+from facechange.evaluation.aligned_faces import AlignedFaces, FacePictures
+from facechange.evaluation.change_meter import Case, ChangeMeter, Measured
+from facechange.evaluation.frechet_distance import frechet_distance_interval
 from facechange.evaluation.identity_report import Identify, Progress, no_progress
-from facechange.evaluation.intervals import bootstrap_mean
+from facechange.evaluation.intervals import Interval, bootstrap_mean
+from facechange.evaluation.landmarker import Landmarker
 from facechange.evaluation.pairs import draw_pairs
-from facechange.evaluation.psnr import psnr_crop
-from facechange.evaluation.psnr_outside_hull68 import psnr_outside_hull68
-from facechange.evaluation.recognised_as_source_pairs import pair_cosines, recognised_as_source_pairs
 from facechange.evaluation.recognition import Recogniser
 from facechange.evaluation.report import Report
-from facechange.evaluation.retrieval_top1_all_faces import retrieval_top1_all_faces
-from facechange.faces.align import warp_crop
-from facechange.faces.geometry import identity_crop_matrix
-from facechange.faces.labelled import LabelledFaces
-from facechange.runtime import Graph, to_tensor, to_unit_range
+from facechange.evaluation.rivals import Change, Rival, as_rival
 
-Change = Callable[[np.ndarray, np.ndarray], np.ndarray]  # uint8 [R, R, 3] target and [512] identity to uint8 [R, R, 3]
-Keep = Callable[[int, np.ndarray, np.ndarray, np.ndarray], None]  # pair number; source, target and changed crops
-
-
-def change_with(graph: Graph) -> Change:
-    """The face-change model as a function of one crop and one identity."""
-
-    def change(target: np.ndarray, identity: np.ndarray) -> np.ndarray:
-        inputs = {"target": to_tensor(target), "identity": identity[None].astype(np.float32)}
-        return np.round(to_unit_range(graph.run(inputs, ["changed"])["changed"]) * 255).astype(np.uint8)
-
-    return change
+# Every metric of a change in the order of the tables, with its unit. One more, the Fréchet distance, is of no single pair.
+UNITS = {
+    "recognised_as_source_pairs": "%",
+    "retrieval_top1_all_faces": "%",
+    "cosine_to_source_pairs": "cosine",
+    "cosine_to_target_pairs": "cosine",
+    "pose_error_pnp68": "degrees",
+    "expression_error_openings68": "deviations",
+    "psnr_self_crop": "dB",
+    "ssim_self_crop": "SSIM",
+    "psnr_outside_hull68": "dB",
+    "ssim_outside_hull68": "SSIM",
+    "skin_brightness_difference68": "levels of 255",
+    "sharpness_ratio_hull68": "ratio",
+    "psnr_occluder": "dB",
+}
 
 
 def evaluate_change(
     change: Change,
     identify: Identify,
     size_px: int,
-    faces: LabelledFaces,
+    faces: FacePictures,
     recogniser: Recogniser,
     pairs: int = 240,
     seed: int = 0,
     progress: Progress = no_progress,
-    keep: Keep | None = None,
+    keep: Callable[[Case], None] | None = None,
+    *,
+    landmarker: Landmarker | None = None,
+    references: Mapping[str, Rival] | None = None,
+    photographs: Sequence[np.ndarray] = (),
+    groups: Sequence[str] = (),
 ) -> Report:
     """Change `pairs` pairs of different faces, and every face into itself, and measure the crops of side `size_px`.
 
     The recogniser sees sources and targets in their full resolution and the changed crop through the target's landmarks.
-    `keep` is handed each pair's pictures, to draw them. Raises `PictureError` where there are not enough faces.
+    Pose and expression are left out without a `landmarker`. `references` are measured on the same pairs. Things put before the
+    face are cut from `photographs` (uint8 [H, W, 3]) where there are some. `groups` names a group for each face; a pair belongs to
+    its target's. `keep` is handed each pair of the model. Raises `PictureError` where there are not enough faces.
     """
-    count = len(faces)
+    count = len(faces.faces)
     if not 1 <= pairs <= count * (count - 1):
         raise PictureError(f"{count} faces do not give {pairs} pairs.", f"Ask for 1 to {count * (count - 1)}.")
-    total, rows = 2 * count + pairs, draw_pairs(count, pairs, seed)
-    crops, identities, psnr_self, psnr_outside, changed_crops = [], [], [], [], []
-    for index in range(count):
-        crops.append(faces.identity_crop(index))
-        identities.append(identify(crops[-1]))
-        progress(index + 1, total)
-    gallery = recogniser.recognise(np.stack(crops))
+    assert not groups or len(groups) == count, (len(groups), count)
+    rivals = {"": as_rival(change), **(references or {})}
+    done, total = 0, count + len(rivals) * (count + pairs)
 
-    for index in range(count):
-        target = faces.change_crop(index, size_px)
-        psnr_self.append(psnr_crop(change(target, identities[index]), target))
-        progress(count + index + 1, total)
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        progress(done, total)
 
-    for number, (source_row, target_row) in enumerate(rows):
-        target = faces.change_crop(target_row, size_px)
-        changed = change(target, identities[source_row])
-        landmarks5, landmarks68 = faces.crop_landmarks(target_row, size_px)
-        psnr_outside.append(psnr_outside_hull68(changed, target, landmarks68))
-        changed_crops.append(warp_crop(changed, identity_crop_matrix(landmarks5), 112))
-        if keep is not None:
-            keep(number, faces.change_crop(source_row, size_px), target, changed)
-        progress(2 * count + number + 1, total)
+    rows = draw_pairs(count, pairs, seed)
+    meter = ChangeMeter(AlignedFaces(faces, identify, size_px), rows, recogniser, landmarker, photographs, seed, tick)
+    measured = {name: meter.measure(rival, keep if name == "" else None) for name, rival in rivals.items()}
+    summaries = {name: _summarise(values, seed) for name, values in measured.items()}
+    if pairs > 1:
+        distance = f"frechet_distance_{recogniser.name}"
+        for name, values in measured.items():
+            summaries[name][distance] = frechet_distance_interval(values.vectors, meter.gallery, seed)
+    protocol = {
+        "faces": count,
+        "pairs": pairs,
+        "size_px": size_px,
+        "recogniser": recogniser.name,
+        "landmarker": landmarker.name if landmarker else "none",
+        "occluders": "cut from photographs" if len(photographs) else "drawn",
+        "seed": seed,
+    }
+    of_groups = {group: _summarise(_of_group(measured[""], np.array(groups) == group, rows), seed) for group in sorted(set(groups))}
+    return Report(protocol, summaries.pop(""), references=summaries, groups={name: values for name, values in of_groups.items() if values})
 
-    changed_vectors = recogniser.recognise(np.stack(changed_crops))
-    sources, targets = gallery[rows[:, 0]], gallery[rows[:, 1]]
-    recognised = recognised_as_source_pairs(changed_vectors, sources, targets)
-    retrieved = retrieval_top1_all_faces(changed_vectors, gallery, rows[:, 0])
-    protocol = {"faces": count, "pairs": pairs, "size_px": size_px, "recogniser": recogniser.name, "seed": seed}
-    return Report(
-        protocol,
-        {
-            "recognised_as_source_pairs": bootstrap_mean(100 * recognised, "%", seed),
-            "retrieval_top1_all_faces": bootstrap_mean(100 * retrieved, "%", seed),
-            "cosine_to_source_pairs": bootstrap_mean(pair_cosines(changed_vectors, sources), "cosine", seed),
-            "cosine_to_target_pairs": bootstrap_mean(pair_cosines(changed_vectors, targets), "cosine", seed),
-            "psnr_self_crop": bootstrap_mean(np.array(psnr_self), "dB", seed),
-            "psnr_outside_hull68": bootstrap_mean(np.array(psnr_outside), "dB", seed),
-        },
-    )
+
+def _summarise(measured: Measured, seed: int) -> dict[str, Interval]:
+    values = measured.by_pair | measured.by_face
+    return {name: bootstrap_mean(values[name], unit, seed) for name, unit in UNITS.items() if name in values and len(values[name])}
+
+
+def _of_group(measured: Measured, members: np.ndarray, rows: np.ndarray) -> Measured:
+    """What was measured of the faces that are `members` (bool [F]), and of the pairs whose target is one."""
+    pairs = members[rows[:, 1]]
+    by_pair = {name: values[pairs] for name, values in measured.by_pair.items()}
+    return Measured(by_pair, {name: values[members] for name, values in measured.by_face.items()}, measured.vectors[pairs])

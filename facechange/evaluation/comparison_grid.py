@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -14,32 +15,44 @@ GAP_PX = 8
 CELL_PX = 256
 
 
-def draw_comparison_grid(triples: list[tuple[np.ndarray, np.ndarray, np.ndarray]], across: int = 2) -> np.ndarray:
-    """Crops of (source, target, result), uint8 [R, R, 3], as one uint8 [H, W, 3] sheet, `across` triples a row."""
-    assert triples
+def draw_comparison_grid(
+    triples: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], across: int = 2, captions: Sequence[str] = ()
+) -> np.ndarray:
+    """Crops of (source, target, result), uint8 [R, R, 3], as one uint8 [H, W, 3] sheet, `across` triples a row.
+
+    `captions`, where given, are written below, one a triple.
+    """
+    assert triples and len(captions) in (0, len(triples))
     across = min(across, len(triples))
     rows = -(-len(triples) // across)
     triple_px = 3 * CELL_PX + GAP_PX
-    sheet = np.full((HEADING_PX + rows * (CELL_PX + GAP_PX) - GAP_PX, across * triple_px - GAP_PX, 3), 255, np.uint8)
+    row_px = CELL_PX + (HEADING_PX if captions else GAP_PX)
+    sheet = np.full((HEADING_PX + rows * row_px - (0 if captions else GAP_PX), across * triple_px - GAP_PX, 3), 255, np.uint8)
     for number, crops in enumerate(triples):
         row, column = divmod(number, across)
-        top, left = HEADING_PX + row * (CELL_PX + GAP_PX), column * triple_px
+        top, left = HEADING_PX + row * row_px, column * triple_px
         shown = [cv2.resize(crop, (CELL_PX, CELL_PX), interpolation=_interpolation(crop)) for crop in crops]
         sheet[top : top + CELL_PX, left : left + 3 * CELL_PX] = np.hstack(shown)
+        if captions:
+            _write(sheet, captions[number], left, top + row_px)
     for column in range(across):
         for cell, word in enumerate(("source", "target", "result")):
-            place = (column * triple_px + cell * CELL_PX + GAP_PX, HEADING_PX - GAP_PX)
-            cv2.putText(sheet, word, place, cv2.FONT_HERSHEY_SIMPLEX, 0.6, (40, 40, 40), 1, cv2.LINE_AA)
+            _write(sheet, word, column * triple_px + cell * CELL_PX, HEADING_PX)
     return sheet
 
 
 def write_sheet(sheet: np.ndarray, path: Path) -> None:
-    """Write an RGB sheet as PNG; raises `OutputError`."""
-    encoded = cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))[1]
+    """Write an RGB sheet, as JPEG where `path` ends in .jpg and as PNG otherwise; raises `OutputError`."""
+    kind, settings = (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 90]) if path.suffix.lower() in (".jpg", ".jpeg") else (".png", [])
+    encoded = cv2.imencode(kind, np.ascontiguousarray(sheet[..., ::-1]), settings)[1]
     try:
         path.write_bytes(encoded.tobytes())
     except OSError as error:
         raise OutputError(f"{path} could not be written ({error.strerror}).", "Choose a folder that exists and is writable.") from None
+
+
+def _write(sheet: np.ndarray, words: str, left: int, bottom: int) -> None:
+    cv2.putText(sheet, words, (left + GAP_PX, bottom - GAP_PX), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (40, 40, 40), 1, cv2.LINE_AA)
 
 
 def _interpolation(crop: np.ndarray) -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from facechange.core import load_card
 from facechange.core.errors import OutputError
 from facechange.evaluation.intervals import Interval
+
+DECIMALS = 5  # in files
 
 
 @dataclass(frozen=True)
@@ -19,13 +22,28 @@ class Report:
     protocol: dict[str, Any]
     metrics: dict[str, Interval]
     details: dict[str, Any] = field(default_factory=dict)  # what explains the metrics, without intervals
+    references: dict[str, dict[str, Interval]] = field(default_factory=dict)  # the same metrics of what to compare with
+    groups: dict[str, dict[str, Interval]] = field(default_factory=dict)  # the same metrics of the pictures of each group
 
     def save(self, path: Path) -> None:
         """Write the report as JSON; raises `OutputError`."""
+        write_text(path, json.dumps(_rounded(asdict(self)), indent=2, ensure_ascii=False) + "\n")
+
+    def store_in_card(self, path: Path) -> None:
+        """Put the metrics into the model card at `path` in place of those it had; raises `ModelError` and `OutputError`."""
+        card = replace(load_card(path), metrics=_rounded({name: asdict(value) for name, value in self.metrics.items()}))
         try:
-            path.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            card.save(path)
         except OSError as error:
-            raise OutputError(f"{path} could not be written ({error.strerror}).", "Choose a folder that exists and is writable.") from None
+            raise OutputError(f"{path} could not be written ({error.strerror}).", "Choose a model whose card is writable.") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path`; raises `OutputError`."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} could not be written ({error.strerror}).", "Choose a folder that exists and is writable.") from None
 
 
 def check_folders(*paths: Path | None) -> None:
@@ -33,3 +51,9 @@ def check_folders(*paths: Path | None) -> None:
     for path in paths:
         if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
             raise OutputError(f"{path.parent} is not a folder that can be written to.", "Choose another place for the result.")
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(part) for name, part in value.items()}
+    return round(value, DECIMALS) if isinstance(value, float) else value

@@ -5,11 +5,17 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from facechange.evaluation import Landmarker, Recogniser
+from facechange.evaluation.pose68 import read_mean_face
 
 SIZE_PX = 96
 POINTS = np.array([[34.0, 40.0], [62.0, 40.0], [48.0, 54.0], [38.0, 66.0], [58.0, 66.0]])
@@ -42,7 +48,59 @@ def write_faces(folder: Path, count: int, split: str = "val") -> list[np.ndarray
     return pictures
 
 
+@pytest.fixture(name="paint_face")
+def paint_face_fixture() -> Callable[..., np.ndarray]:
+    return paint_face
+
+
+@pytest.fixture
+def recogniser(tmp_path: Path) -> Recogniser:
+    """Recognises people by the colours of a 4 x 4 mosaic: an average pool of the crop."""
+    pool = helper.make_node("AveragePool", ["crop"], ["pooled"], kernel_shape=[28, 28], strides=[28, 28])
+    flat = helper.make_node("Reshape", ["pooled", "shape"], ["vector"])
+    shape = numpy_helper.from_array(np.array([-1, 48], np.int64), "shape")
+    crop = helper.make_tensor_value_info("crop", TensorProto.FLOAT, ["n", 3, 112, 112])
+    vector = helper.make_tensor_value_info("vector", TensorProto.FLOAT, ["n", 48])
+    graph = helper.make_graph([pool, flat], "mosaic", [crop], [vector], [shape])
+    path = tmp_path / "mosaic.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return Recogniser(path, "symmetric")
+
+
 @pytest.fixture
 def faces_folder(tmp_path: Path) -> Path:
     write_faces(tmp_path, 6)
     return tmp_path
+
+
+@pytest.fixture
+def face68() -> np.ndarray:
+    """68 landmarks of the mean face in a picture of 96 px."""
+    return read_mean_face()[0][:, :2] * 36 + (47.5, 36)
+
+
+@pytest.fixture
+def landmarks_path(tmp_path: Path) -> Path:
+    """A network that sees the mean face in the middle of every crop, its mouth the wider open the brighter the crop."""
+    shares = read_mean_face()[0][:, :2] * 0.25 + (0.5, 0.35)
+    lower_lip = np.zeros((68, 2))
+    lower_lip[[65, 66, 67], 1] = 0.1
+    nodes = [
+        helper.make_node("ReduceMean", ["faces"], ["brightness"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Unsqueeze", ["brightness", "axes"], ["column"]),
+        helper.make_node("MatMul", ["column", "lower_lip"], ["opening"]),
+        helper.make_node("Add", ["opening", "shares"], ["landmarks"]),
+    ]
+    constants = {"shares": shares.reshape(1, 136).astype(np.float32), "lower_lip": lower_lip.reshape(1, 136).astype(np.float32)}
+    values = [numpy_helper.from_array(value, name) for name, value in (constants | {"axes": np.array([1])}).items()]
+    faces = helper.make_tensor_value_info("faces", TensorProto.FLOAT, ["n", 3, 112, 112])
+    landmarks = helper.make_tensor_value_info("landmarks", TensorProto.FLOAT, ["n", 136])
+    graph = helper.make_graph(nodes, "toy", [faces], [landmarks], values)
+    path = tmp_path / "toy.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return path
+
+
+@pytest.fixture
+def landmarker(landmarks_path: Path) -> Landmarker:
+    return Landmarker(landmarks_path)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import shutil
+import sys
+import tarfile
 from pathlib import Path
 
 import cv2
@@ -13,7 +18,10 @@ from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner
 
 from facechange.cli.evaluate import app
-from facechange.core import ModelCard, ModelError, OutputError, hash_file
+from facechange.core import DependencyError, ModelCard, ModelError, OutputError, PictureError, hash_file, load_card
+from facechange.evaluation import Report
+from facechange.evaluation.intervals import Interval
+from facechange.runtime import embedded_path, load_graph
 
 SIZE_PX = 64
 
@@ -36,9 +44,15 @@ def save_graph(path: Path, role: str, nodes: list, inputs: dict, outputs: dict, 
 
 @pytest.fixture
 def graphs(tmp_path: Path) -> dict[str, Path]:
-    same = [helper.make_node("Identity", ["target"], ["changed"])]
-    square = [1, 3, SIZE_PX, SIZE_PX]
-    change = save_graph(tmp_path / "same.onnx", "change", same, {"target": square, "identity": [1, 512]}, {"changed": square}, {})
+    same = [
+        helper.make_node("ReduceMax", ["target"], ["brightest"], axes=[1, 2, 3]),
+        helper.make_node("Sub", ["brightest", "sure"], ["logit"]),  # [1, 1, 1, 1], so that the mask is 1 wherever one looks
+        helper.make_node("Sigmoid", ["logit"], ["mask_1_1"]),
+        helper.make_node("Mul", ["target", "mask_1_1"], ["changed"]),
+    ]
+    square, mask = [1, 3, SIZE_PX, SIZE_PX], {"mask_1_1": [1, 1, 1, 1]}
+    inputs, sure = {"target": square, "identity": [1, 512]}, {"sure": np.float32([-100])}
+    change = save_graph(tmp_path / "same.onnx", "change", same, inputs, {"changed": square} | mask, sure)
     pooled = [
         helper.make_node("AveragePool", ["crop"], ["pooled"], kernel_shape=[28, 28], strides=[28, 28]),
         helper.make_node("Reshape", ["pooled", "shape"], ["mosaic"]),
@@ -51,15 +65,26 @@ def graphs(tmp_path: Path) -> dict[str, Path]:
 
 
 def test_change_prints_saves_and_draws(graphs: dict[str, Path], faces_folder: Path, tmp_path: Path) -> None:
-    report, sheet = tmp_path / "report.json", tmp_path / "sheet.png"
+    report, sheet, table = tmp_path / "report.json", tmp_path / "sheet.png", tmp_path / "table.md"
+    cases, masks = tmp_path / "cases.jpg", tmp_path / "masks.jpg"
     arguments = ["--model", graphs["change"], "--identity", graphs["identity"], "--recogniser", graphs["identity"]]
     options = ["--faces", faces_folder, "--pairs", 8, "--grid", sheet, "--grid-pairs", 3, "--json", report]
+    options += ["--markdown", table, "--cases", cases, "--masks", masks]
     result = CliRunner().invoke(app, ["change", *map(str, arguments + options)], catch_exceptions=False)
     assert result.exit_code == 0
     assert "test-change 0" in result.stdout
-    metrics = json.loads(report.read_text())["metrics"]
+    saved = json.loads(report.read_text())
+    metrics = saved["metrics"]
     assert metrics["recognised_as_source_pairs"]["mean"] == 0
     assert metrics["psnr_self_crop"]["mean"] == 100  # [-1, 1] and back loses nothing
+    references = saved["references"]
+    assert list(references) == ["target unchanged", "source pasted", "masks 0", "masks 1"]
+    assert references["masks 1"] == references["target unchanged"] == metrics
+    assert references["masks 0"]["psnr_self_crop"]["mean"] < 25  # a grey square
+    assert references["source pasted"]["psnr_occluder"]["mean"] < metrics["psnr_occluder"]["mean"]
+    assert "| psnr_self_crop ↑ | dB | 100.0 | 100.0 to 100.0 | 100.0 |" in table.read_text()
+    assert cv2.imread(str(cases)).shape[1] == cv2.imread(str(sheet)).shape[1]
+    assert cv2.imread(str(masks)) is not None
     drawn = cv2.imread(str(sheet))
     assert drawn.shape == (28 + 2 * 264 - 8, 2 * 776 - 8, 3)
     assert (drawn[28:284, 256:512] == drawn[28:284, 512:768]).all()  # target and result
@@ -80,3 +105,54 @@ def test_failures_are_typed(graphs: dict[str, Path], faces_folder: Path, tmp_pat
         CliRunner().invoke(app, [*common, "--model", str(tmp_path / "none.onnx")], catch_exceptions=False)
     with pytest.raises(OutputError):
         CliRunner().invoke(app, [*common, "--json", str(tmp_path / "none" / "report.json")], catch_exceptions=False)
+
+
+def test_a_plain_folder_needs_a_landmarker(graphs: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    arguments = ["change", "--faces", tmp_path / "pictures", "--model", graphs["change"], "--identity", graphs["identity"]]
+    with pytest.raises(PictureError, match="landmarks have to be found"):
+        CliRunner().invoke(app, [*map(str, arguments), "--recogniser", str(graphs["identity"])], catch_exceptions=False)
+
+
+def test_fid_without_its_package_is_said_before_anything_is_measured(
+    graphs: dict[str, Path], faces_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch_fidelity", None)
+    arguments = ["change", "--faces", faces_folder, "--model", graphs["change"], "--identity", graphs["identity"], "--pairs", 2, "--fid"]
+    with pytest.raises(DependencyError, match="torch-fidelity"):
+        CliRunner().invoke(app, [*map(str, arguments), "--recogniser", str(graphs["identity"])], catch_exceptions=False)
+
+
+def test_the_report_is_a_page_with_pictures_numbers_and_cards(
+    graphs: dict[str, Path], faces_folder: Path, landmarks_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "facechange.evaluation.evaluate_locator",
+        lambda *arguments: Report({"faces": 6}, {"recall_iou50": Interval(90, 80, 95, "%")}),
+    )
+    backgrounds = tmp_path / "backgrounds.tar"
+    with tarfile.open(backgrounds, "w") as archive:
+        for number in range(10):
+            encoded = cv2.imencode(".png", np.full((40, 40, 3), 20 * number, np.uint8))[1].tobytes()
+            member = tarfile.TarInfo(f"{number}.png")
+            member.size = len(encoded)
+            archive.addfile(member, io.BytesIO(encoded))
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    locator = tmp_path / "locator.onnx"
+    shutil.copy(embedded_path("locator"), locator)
+    shutil.copy(embedded_path("locator").with_suffix(".json"), locator.with_suffix(".json"))
+    options = {"faces": faces_folder, "backgrounds": backgrounds, "recogniser": graphs["identity"], "landmarks": landmarks_path}
+    options |= {"model": graphs["change"], "identity": graphs["identity"], "locator": locator, "pairs": 6, "output": docs}
+    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    CliRunner().invoke(app, ["report", *arguments, "--cards", "--judge-independent"], catch_exceptions=False)
+    page = (docs / "results.md").read_text()
+    assert "## Face change: test-change 0" in page and "96.34" in page and "took no part in training" in page
+    linked = re.findall(r"!\[[^]]*]\(([^)]*)\)", page)
+    assert len(linked) == 3
+    assert all(cv2.imread(str(docs / path)) is not None for path in linked)
+    for role, path in {"change": graphs["change"], "identity": graphs["identity"], "locator": locator}.items():
+        saved = json.loads((docs / "results" / f"{role}.json").read_text())["metrics"]
+        assert load_card(path.with_suffix(".json")).metrics == saved
+        assert all(name in page for name in saved)
+    assert load_graph(locator).card.metrics["recall_iou50"]["mean"] == 90

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
-import cv2
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
-from facechange.core import ModelError, OutputError, PictureError
-from facechange.evaluation import LabelledFaces, Recogniser, check_folders, draw_comparison_grid, evaluate_change, evaluate_identity
+from facechange.core import ModelCard, ModelError, OutputError, PictureError, load_card
+from facechange.evaluation import (
+    Case,
+    LabelledFaces,
+    Landmarker,
+    Recogniser,
+    check_folders,
+    evaluate_change,
+    evaluate_identity,
+    read_groups,
+)
 from facechange.evaluation.psnr import CEILING_DB
-
-
-@pytest.fixture
-def recogniser(tmp_path: Path) -> Recogniser:
-    """Recognises people by the colours of a 4 x 4 mosaic: an average pool of the crop."""
-    pool = helper.make_node("AveragePool", ["crop"], ["pooled"], kernel_shape=[28, 28], strides=[28, 28])
-    flat = helper.make_node("Reshape", ["pooled", "shape"], ["vector"])
-    shape = numpy_helper.from_array(np.array([-1, 48], np.int64), "shape")
-    crop = helper.make_tensor_value_info("crop", TensorProto.FLOAT, ["n", 3, 112, 112])
-    vector = helper.make_tensor_value_info("vector", TensorProto.FLOAT, ["n", 48])
-    graph = helper.make_graph([pool, flat], "mosaic", [crop], [vector], [shape])
-    path = tmp_path / "mosaic.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
-    return Recogniser(path, "symmetric")
 
 
 def identify(crop: np.ndarray) -> np.ndarray:
@@ -55,7 +48,7 @@ def test_a_perfect_change_is_recognised_and_touches_the_hull_only(faces_folder: 
         return crops[int(np.argmax(identities @ identity))]  # all faces share one shape: the source's crop is the result
 
     seen: list[tuple[int, int]] = []
-    shown: list[int] = []
+    shown: list[Case] = []
     report = evaluate_change(
         change,
         identify,
@@ -64,14 +57,53 @@ def test_a_perfect_change_is_recognised_and_touches_the_hull_only(faces_folder: 
         recogniser,
         pairs=30,
         progress=lambda done, total: seen.append((done, total)),
-        keep=lambda number, source, target, changed: shown.append(int(np.array_equal(source, changed))),
+        keep=shown.append,
     )
     assert report.metrics["recognised_as_source_pairs"].mean == 100
     assert report.metrics["retrieval_top1_all_faces"].mean == 100
     assert report.metrics["psnr_self_crop"].mean == CEILING_DB
     assert report.metrics["psnr_outside_hull68"].mean > 25  # only the rim of the oval, blurred by the crop
     assert seen[-1] == (42, 42)
-    assert shown == [1] * 30
+    assert [case.number for case in shown] == list(range(30))
+    assert all((case.source == case.changed).all() and case.cosine > 0.9 for case in shown)
+
+
+def test_references_are_measured_on_the_same_pairs_and_groups_by_their_targets(faces_folder: Path, recogniser: Recogniser) -> None:
+    faces = LabelledFaces(faces_folder)
+    lines = [json.loads(line) for line in (faces_folder / "val.jsonl").read_text().splitlines()]
+    assert read_groups(faces_folder, "val") == []
+    grouped = [json.dumps(line | {"group": "ab"[number % 2]}) for number, line in enumerate(lines)]
+    (faces_folder / "val.jsonl").write_text("\n".join(grouped))
+    groups = read_groups(faces_folder, "val")
+    assert groups == list("ababab")
+
+    def spoil_reddest(target: np.ndarray, identity: np.ndarray) -> np.ndarray:
+        return target if target[36, 32, 0] < 130 else np.zeros_like(target)
+
+    references = {"target unchanged": lambda source, target: target.crop}
+    report = evaluate_change(spoil_reddest, identify, 64, faces, recogniser, 30, references=references, groups=groups)
+    same = evaluate_change(lambda target, identity: target, identify, 64, faces, recogniser, 30)
+    assert report.references["target unchanged"] == same.metrics
+    assert report.metrics["psnr_self_crop"].mean < CEILING_DB
+    red = [faces.change_crop(index, 64)[36, 32, 0] >= 130 for index in range(6)]
+    for group, members in (("a", red[::2]), ("b", red[1::2])):
+        kept = 1 - np.mean(members)
+        assert (report.groups[group]["psnr_self_crop"].mean == CEILING_DB) == (kept == 1)
+    means = [report.groups[group]["psnr_outside_hull68"].mean for group in "ab"]
+    assert np.mean(means) == pytest.approx(report.metrics["psnr_outside_hull68"].mean)  # fifteen pairs each
+
+
+def test_pose_and_expression_come_from_the_landmarker(faces_folder: Path, recogniser: Recogniser, landmarker: Landmarker) -> None:
+    faces = LabelledFaces(faces_folder)
+
+    def brighten(target: np.ndarray, identity: np.ndarray) -> np.ndarray:
+        return np.clip(target.astype(int) + 40, 0, 255).astype(np.uint8)
+
+    report = evaluate_change(brighten, identify, 64, faces, recogniser, 12, landmarker=landmarker)
+    assert report.metrics["pose_error_pnp68"].mean < 0.01  # the toy landmarker opens the mouth of a brighter picture
+    assert report.metrics["expression_error_openings68"].mean > 0.3
+    assert report.metrics["skin_brightness_difference68"].mean > 30
+    assert report.protocol["landmarker"] == "toy"
 
 
 def test_more_pairs_than_there_are_is_said(faces_folder: Path, recogniser: Recogniser) -> None:
@@ -91,6 +123,12 @@ def test_reports_are_saved_as_json(faces_folder: Path, recogniser: Recogniser, t
     saved = json.loads((tmp_path / "report.json").read_text())
     assert saved["protocol"] == {"faces": 6, "pairs": 15, "teacher": "mosaic", "seed": 5}
     assert set(saved["metrics"]["spearman_cosines_all_pairs"]) == {"mean", "low", "high", "unit"}
+    card = tmp_path / "card.json"
+    facts = dict.fromkeys((part.name for part in fields(ModelCard)), "toy") | {"metrics": {"old": 1}}
+    ModelCard(**facts).save(card)
+    report.store_in_card(card)
+    stored = load_card(card)
+    assert stored.metrics == saved["metrics"] and stored.summary == "toy"
     with pytest.raises(OutputError):
         check_folders(tmp_path / "missing" / "report.json")
 
@@ -145,16 +183,3 @@ def test_broken_folders_are_said(faces_folder: Path, tmp_path: Path) -> None:
     next(faces_folder.glob("*.tar")).write_bytes(b"no tar")
     with pytest.raises(PictureError, match="cannot be read"):
         LabelledFaces(faces_folder)
-
-
-@pytest.mark.parametrize(("triples", "size"), [(1, 64), (3, 256), (4, 300)])
-def test_grid_shows_each_crop_in_its_place(triples: int, size: int) -> None:
-    colours = [[(40 * number, 10 + 80 * cell, 200) for cell in range(3)] for number in range(triples)]
-    crops = [tuple(np.full((size, size, 3), colour, np.uint8) for colour in row) for row in colours]
-    sheet = draw_comparison_grid(crops)
-    for number, row in enumerate(colours):
-        for cell, colour in enumerate(row):
-            y = 28 + (number // 2) * 264 + 128
-            x = (number % 2) * (3 * 256 + 8) + cell * 256 + 128
-            assert tuple(sheet[y, x]) == colour
-    assert cv2.countNonZero((sheet[:28] < 100).astype(np.uint8)[..., 0]) > 50  # headings are written

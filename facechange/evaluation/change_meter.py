@@ -1,0 +1,142 @@
+"""What is measured of every rival on the same pairs, faces and occluders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facechange.evaluation.aligned_faces import AlignedFace, AlignedFaces
+from facechange.evaluation.expression_error_openings68 import expression_error_openings68
+from facechange.evaluation.landmarker import Landmarker
+from facechange.evaluation.occluders import cover_face
+from facechange.evaluation.pose68 import Pose68, fit_pose
+from facechange.evaluation.pose_error_pnp68 import pose_error_pnp68
+from facechange.evaluation.psnr import psnr_crop
+from facechange.evaluation.psnr_occluder import psnr_occluder
+from facechange.evaluation.psnr_outside_hull68 import psnr_outside_hull68
+from facechange.evaluation.recognised_as_source_pairs import pair_cosines, recognised_as_source_pairs
+from facechange.evaluation.recognition import Recogniser
+from facechange.evaluation.retrieval_top1_all_faces import retrieval_top1_all_faces
+from facechange.evaluation.rivals import Rival
+from facechange.evaluation.sharpness_ratio_hull68 import sharpness_ratio_hull68
+from facechange.evaluation.skin_brightness_difference68 import skin_brightness_difference68
+from facechange.evaluation.ssim import ssim_crop
+from facechange.evaluation.ssim_outside_hull68 import ssim_outside_hull68
+from facechange.faces.align import warp_crop
+from facechange.faces.geometry import identity_crop_matrix
+
+
+@dataclass(frozen=True)
+class Case:
+    """One changed pair, to be looked at: uint8 [R, R, 3] crops, and the judge's cosine of the result to the source.
+
+    `identity` [512] is what the model was told of the source.
+    """
+
+    number: int
+    cosine: float
+    source: np.ndarray
+    target: np.ndarray
+    changed: np.ndarray
+    identity: np.ndarray
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All that was measured of one rival: by metric a value [P] a pair, or [F] a face; the judge's vectors [P, D]."""
+
+    by_pair: dict[str, np.ndarray]
+    by_face: dict[str, np.ndarray]
+    vectors: np.ndarray
+
+
+class ChangeMeter:
+    """Measures one rival after the other on the `pairs` [P, 2] (source, target) of `faces`."""
+
+    def __init__(
+        self,
+        faces: AlignedFaces,
+        pairs: np.ndarray,
+        recogniser: Recogniser,
+        landmarker: Landmarker | None,
+        photographs: Sequence[np.ndarray],
+        seed: int,
+        tick: Callable[[], None],
+    ) -> None:
+        """Show every face to the judges once; `tick` is called for each picture done, here and later."""
+        self._faces, self._pairs, self._photographs, self._seed, self._tick = faces, pairs, photographs, seed, tick
+        self._recogniser, self._landmarker = recogniser, landmarker
+        gallery, self._poses = [], []
+        for index in range(len(faces)):
+            gallery.append(recogniser.recognise(faces[index].identity_crop[None])[0])
+            if landmarker is not None:
+                self._poses.append(self._fit_pose(faces[index].crop))
+            tick()
+        self.gallery = np.stack(gallery)  # [F, D]
+
+    def measure(self, rival: Rival, keep: Callable[[Case], None] | None = None) -> Measured:
+        """All metrics of `rival`; `keep` is handed each of its pairs."""
+        by_pair: dict[str, list[float]] = {}
+        by_face: dict[str, list[float]] = {}
+        for index in range(len(self._faces)):
+            face = self._faces[index]
+            same = rival(face, face)
+            _append(by_face, psnr_self_crop=psnr_crop(same, face.crop), ssim_self_crop=ssim_crop(same, face.crop))
+            self._tick()
+        vectors = []
+        for number, (source_row, target_row) in enumerate(self._pairs):
+            source, target = self._faces[source_row], self._faces[target_row]
+            changed = rival(source, target)
+            vectors.append(self._recogniser.recognise(warp_crop(changed, identity_crop_matrix(target.landmarks5), 112)[None])[0])
+            _append(by_pair, **_compare(changed, target), psnr_occluder=self._measure_covered(rival, number, source, target))
+            if self._landmarker is not None:
+                pose, wanted = self._fit_pose(changed), self._poses[target_row]
+                expression = expression_error_openings68(pose, wanted)
+                _append(by_pair, pose_error_pnp68=pose_error_pnp68(pose, wanted), expression_error_openings68=expression)
+            if keep is not None:
+                keep(Case(number, float(vectors[-1] @ self.gallery[source_row]), source.crop, target.crop, changed, source.identity))
+            self._tick()
+        return Measured(
+            self._compare_identities(np.stack(vectors)) | {name: np.array(values) for name, values in by_pair.items()},
+            {name: np.array(values) for name, values in by_face.items()},
+            np.stack(vectors),
+        )
+
+    def _compare_identities(self, vectors: np.ndarray) -> dict[str, np.ndarray]:
+        """Whom the judge sees in the changed faces, by their `vectors` [P, D]."""
+        sources, targets = self.gallery[self._pairs[:, 0]], self.gallery[self._pairs[:, 1]]
+        return {
+            "recognised_as_source_pairs": 100 * recognised_as_source_pairs(vectors, sources, targets),
+            "retrieval_top1_all_faces": 100 * retrieval_top1_all_faces(vectors, self.gallery, self._pairs[:, 0]),
+            "cosine_to_source_pairs": pair_cosines(vectors, sources),
+            "cosine_to_target_pairs": pair_cosines(vectors, targets),
+        }
+
+    def _fit_pose(self, crop: np.ndarray) -> Pose68:
+        assert self._landmarker is not None
+        return fit_pose(self._landmarker.find(crop[None])[0], self._faces.size_px)
+
+    def _measure_covered(self, rival: Rival, number: int, source: AlignedFace, target: AlignedFace) -> float:
+        """PSNR on a thing before the target's face, drawn from the seed and the pair's number."""
+        random = np.random.default_rng((self._seed, number))
+        covered, occluder = cover_face(target.crop, target.landmarks68, random, self._photographs)
+        seen = AlignedFace(covered, target.identity_crop, target.landmarks5, target.landmarks68, target.identity)
+        return psnr_occluder(rival(source, seen), covered, occluder)
+
+
+def _compare(changed: np.ndarray, target: AlignedFace) -> dict[str, float]:
+    """What must stay, of one changed crop."""
+    arguments = changed, target.crop, target.landmarks68
+    return {
+        "psnr_outside_hull68": psnr_outside_hull68(*arguments),
+        "ssim_outside_hull68": ssim_outside_hull68(*arguments),
+        "skin_brightness_difference68": skin_brightness_difference68(*arguments),
+        "sharpness_ratio_hull68": sharpness_ratio_hull68(*arguments),
+    }
+
+
+def _append(values: dict[str, list[float]], **measured: float) -> None:
+    for name, value in measured.items():
+        values.setdefault(name, []).append(value)

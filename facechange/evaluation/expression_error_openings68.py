@@ -1,0 +1,33 @@
+"""Expression error: did the eyes close, the mouth open, or the corners of the mouth rise?
+
+Landmarks of two people differ by the shape of their faces as well as by their expression, and one picture each does not
+tell these apart. So only what says little of the shape is compared, after the pose is taken out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facechange.evaluation.pose68 import Pose68, read_mean_face
+
+
+def measure_openings(frontal: np.ndarray) -> np.ndarray:
+    """Opening of the left and the right eye and of the mouth, and the lift of the mouth's corners: [4].
+
+    Each is a part of the width of its eye or mouth, from `frontal` [68, 2] landmarks (`Pose68`).
+    """
+    below, above = [[41, 40], [47, 46], [67, 66, 65]], [[37, 38], [43, 44], [61, 62, 63]]
+    corners = [[36, 39], [42, 45], [48, 54]]
+    widths = [abs(frontal[right, 0] - frontal[left, 0]) for left, right in corners]
+    gaps = [float(np.mean(frontal[low, 1] - frontal[high, 1])) for low, high in zip(below, above, strict=True)]
+    lift = frontal[[62, 66], 1].mean() - frontal[[48, 54], 1].mean()
+    return np.array([*gaps, lift]) / np.maximum([*widths, widths[2]], 0.05)
+
+
+def expression_error_openings68(changed: Pose68, target: Pose68) -> float:
+    """Mean difference of the four openings, each in standard deviations among faces.
+
+    0 is the same expression; two people drawn at random differ by about 1.
+    """
+    difference = measure_openings(changed.frontal) - measure_openings(target.frontal)
+    return float(np.mean(np.abs(difference) / read_mean_face()[1]))

@@ -1,0 +1,52 @@
+"""Head pose and pose-free landmarks of one face, by its 68 landmarks and a mean face in 3-D."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import cv2
+import numpy as np
+
+RIGID_POINTS = [*range(27, 36), 36, 39, 42, 45]  # nose and eye corners: expression hardly moves them
+FOCAL_CROPS = 5.0  # focal length in sides of the change crop: a portrait from about 1.2 m
+
+
+@dataclass(frozen=True)
+class Pose68:
+    """How a head is turned, and what its face would look like from the front."""
+
+    rotation: np.ndarray  # [3, 3], mean face to camera (x right, y down, z away)
+    frontal: np.ndarray  # [68, 2] in units of the outer eye corners' distance, y down, the eyes' middle at 0
+
+
+@cache
+def read_mean_face() -> tuple[np.ndarray, np.ndarray]:
+    """The mean face [68, 3] (see `factor_mean_face`) and the standard deviations [4] of `measure_openings` among faces."""
+    stored = tomllib.loads((files("facechange") / "evaluation" / "mean_face68.toml").read_text(encoding="utf-8"))
+    return np.array(stored["points"]), np.array(stored["opening_deviations"])
+
+
+def fit_pose(landmarks68: np.ndarray, size_px: int) -> Pose68:
+    """Pose of a face with `landmarks68` [68, 2] in pixels of its change crop of side `size_px`.
+
+    The rotation is the one whose perspective picture of the mean face's rigid points fits best (PnP). What the landmarks
+    differ from that picture, turned back upright, is then laid on the mean face as seen from the front.
+    """
+    face, _ = read_mean_face()
+    focal, middle = FOCAL_CROPS * size_px, (size_px - 1) / 2
+    camera = np.array([[focal, 0, middle], [0, focal, middle], [0, 0, 1.0]])
+    landmarks68 = np.asarray(landmarks68, np.float64)
+    eyes_px = max(float(np.linalg.norm(landmarks68[45] - landmarks68[36])), 1.0)
+    place = np.array([[0.0], [0.0], [focal / eyes_px]])  # a guess to start from: upright, before the camera, of the right size
+    _, turn, place = cv2.solvePnP(
+        face[RIGID_POINTS], landmarks68[RIGID_POINTS], camera, None, np.zeros((3, 1)), place, True, cv2.SOLVEPNP_ITERATIVE
+    )
+    rotation = cv2.Rodrigues(turn)[0]
+    seen = cv2.projectPoints(face, turn, place, camera, None)[0][:, 0]  # [68, 2]
+    scale = focal / float(place[2, 0])  # pixels an outer eye distance
+    roll = np.arctan2(rotation[1, 0], rotation[0, 0])
+    upright = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+    return Pose68(rotation, face[:, :2] + (landmarks68 - seen) @ upright.T / scale)

@@ -1,0 +1,102 @@
+"""`docs/results.md`: every measurement of the three networks on one page, with what the numbers can and cannot say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from facechange.evaluation.report import Report
+from facechange.evaluation.report_tables import markdown_report, markdown_table, show
+
+# Table 1 of US 12,387,300 B2 (para. 102): identity retrieval in %, pose error in degrees, FID.
+PATENT_TABLE = {"the patent's rival, method A": ("90.83", "2.64", "16.64"), "the patent's method": ("96.34", "2.52", "2.04")}
+
+INTRODUCTION = """# Results
+Made by one command (see the end); do not edit. Better is up (↑), down (↓) or towards 1. No network learned from these faces.
+"""
+
+ROWS = """Each metric is a file of `facechange/evaluation` that says how it is measured; [map.md](map.md) has the list. The reference
+rows tell what the numbers mean:
+
+- *target unchanged* keeps everything and moves no identity.
+- *source pasted* is the classical rival: the source's face, warped by its landmarks onto the target's and cloned in seamlessly. It keeps
+  what lies outside the face, but covers what is in front of it, and leaves the target's outline, forehead and hair to be recognised.
+  Its pose and expression are good by construction: the warp lays landmark on landmark.
+- *masks 0* and *masks 1* are the same model with every control mask forced to nothing or to everything of the target. As far as both fall
+  behind it, the result needs the choice that the masks make.
+
+Expression is compared after the pose is taken out, by what says little of a face's shape: how far eyes and mouth are open and how high the
+mouth's corners are, in standard deviations among faces. Two faces drawn at random differ by about 1. What is put before a face covers 6 to
+30 % of it. The Fréchet distance is FID's formula over the judge's features, to all faces of the split. With hundreds of pictures rather
+than the tens of thousands that FID asks for, it compares rows of this table with each other and with nothing else.
+"""
+
+TAUGHT = """The judge of identity, `{judge}`, was also one of the teachers: the model was trained to please it. Such a judge is too
+kind, by an amount that only one without a part in training can tell, and can be fooled by what no person would see.
+"""
+
+INDEPENDENT = """The judge of identity, `{judge}`, took no part in training.
+"""
+
+PATENT_NOTE = """These are not the same pictures, recogniser or measure of pose: the patent names none of them. The pose of a head is
+measured here from 68 landmarks by PnP against one mean face in 3-D, which takes a change of the face's shape for a turn to some extent.
+"""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One network's report, and the name and version of the network."""
+
+    name: str
+    report: Report
+
+
+def write_page(
+    subjects: Mapping[str, Subject],
+    pictures: Mapping[str, str],
+    command: str,
+    *,
+    judge_taught: bool,
+    ablations: str | None,
+) -> str:
+    """The page in Markdown, of the `subjects` by role ("change", "identity", "locator").
+
+    `pictures` gives for each heading the path of a picture relative to the page; `command` measures again; `ablations` is the path of
+    that table, where there is one.
+    """
+    change, identity, locator = (subjects[role] for role in ("change", "identity", "locator"))
+    judge = change.report.protocol["recogniser"]
+    parts = [
+        INTRODUCTION,
+        f"## Face change: {change.name}\n",
+        markdown_report(change.report, "value"),
+        ROWS,
+        (TAUGHT if judge_taught else INDEPENDENT).format(judge=judge),
+        "## Beside the patent's Table 1\n",
+        _patent_table(change),
+        PATENT_NOTE,
+        "## Pictures\nThe model drew these sources and targets too, from held-out faces: nobody in them exists.\n",
+        *(f"### {heading}\n![{heading}]({path})\n" for heading, path in pictures.items()),
+        f"## Identity network: {identity.name}\n",
+        markdown_report(identity.report, "value"),
+        f"## Face locator: {locator.name}\n",
+        markdown_report(locator.report, "value"),
+        *([f"## Ablations\nWhat each idea of the patent is worth: [table and grid]({ablations}).\n"] if ablations else []),
+        f"## Measure again\n    {command}\n",
+    ]
+    return "\n".join(parts)
+
+
+def _patent_table(change: Subject) -> str:
+    metrics = change.report.metrics
+    distances = [
+        f"not measured; Fréchet distance {show(value.mean)}" for name, value in metrics.items() if name.startswith("frechet_distance")
+    ]
+    fid = change.report.details.get("fid_inception_pairs")
+    ours = [
+        show(metrics["retrieval_top1_all_faces"].mean),
+        show(metrics["pose_error_pnp68"].mean) if "pose_error_pnp68" in metrics else "not measured",
+        show(fid) if fid is not None else next(iter(distances), "not measured"),
+    ]
+    rows = [[name, "", *values] for name, values in PATENT_TABLE.items()] + [[change.name, "", *ours]]
+    return markdown_table(["", "", "ID retrieval, % ↑", "pose error, degrees ↓", "FID ↓"], rows)

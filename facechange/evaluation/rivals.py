@@ -1,0 +1,45 @@
+"""Who is measured: a face-change model, and the reference rows that tell what its numbers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from facechange.evaluation.aligned_faces import AlignedFace
+from facechange.evaluation.paste_source import paste_source
+from facechange.model.forced_masks import force_masks
+from facechange.runtime import EMBEDDED_NAMES, Graph, embedded_path, load_graph, to_tensor, to_unit_range
+
+Change = Callable[[np.ndarray, np.ndarray], np.ndarray]  # uint8 [R, R, 3] target and [512] identity to uint8 [R, R, 3]
+Rival = Callable[[AlignedFace, AlignedFace], np.ndarray]  # source and target to uint8 [R, R, 3]
+
+
+def change_with(graph: Graph) -> Change:
+    """The face-change model as a function of one crop and one identity."""
+
+    def change(target: np.ndarray, identity: np.ndarray) -> np.ndarray:
+        inputs = {"target": to_tensor(target), "identity": identity[None].astype(np.float32)}
+        return np.round(to_unit_range(graph.run(inputs, ["changed"])["changed"]) * 255).astype(np.uint8)
+
+    return change
+
+
+def as_rival(change: Change) -> Rival:
+    """A model among the other rows: it sees nothing of the source but the identity."""
+    return lambda source, target: change(target.crop, source.identity)
+
+
+def load_references(model: str | Path, folder: Path) -> dict[str, Rival]:
+    """The rows to compare with: the target as it is, the source pasted, and the model without a choice of what to keep.
+
+    The graphs with forced masks are written to `folder`. Raises `ModelError`, and `DependencyError` where `onnx` is missing.
+    """
+    path = embedded_path(str(model)) if str(model) in EMBEDDED_NAMES else Path(model)
+    forced = {f"masks {value}": load_graph(force_masks(path, value, folder)) for value in (0, 1)}
+    return {
+        "target unchanged": lambda source, target: target.crop,
+        "source pasted": paste_source,
+        **{name: as_rival(change_with(graph)) for name, graph in forced.items()},
+    }

@@ -1,0 +1,52 @@
+"""Which of the changed pairs to look at: the first ones, and those that the judge finds best and worst."""
+
+from __future__ import annotations
+
+import heapq
+
+import numpy as np
+
+from facechange.evaluation.change_meter import Case
+from facechange.evaluation.comparison_grid import draw_comparison_grid
+
+
+class ShownCases:
+    """Collects pairs as they are measured, never more than it will show."""
+
+    def __init__(self, first: int, extreme: int) -> None:
+        """Keep the first `first` pairs, and `extreme` each of those nearest to and farthest from their sources."""
+        self._first_count, self._extreme_count = first, extreme
+        self.first: list[Case] = []
+        self._best: list[tuple[float, int, Case]] = []
+        self._worst: list[tuple[float, int, Case]] = []
+
+    def __call__(self, case: Case) -> None:
+        """Look at one pair."""
+        if case.number < self._first_count:
+            self.first.append(case)
+        for kept, rank in ((self._best, case.cosine), (self._worst, -case.cosine)):
+            heapq.heappush(kept, (rank, -case.number, case))
+            if len(kept) > self._extreme_count:
+                heapq.heappop(kept)
+
+    @property
+    def best(self) -> list[Case]:
+        """The pairs with the highest cosine to their source, highest first."""
+        return [case for *_, case in sorted(self._best, reverse=True)]
+
+    @property
+    def worst(self) -> list[Case]:
+        """The pairs with the lowest cosine to their source, lowest first."""
+        return [case for *_, case in sorted(self._worst, reverse=True)]
+
+    def draw_first(self) -> np.ndarray:
+        """The first pairs as a sheet, uint8 [H, W, 3]."""
+        return draw_comparison_grid([(case.source, case.target, case.changed) for case in self.first])
+
+    def draw_extremes(self) -> np.ndarray:
+        """A sheet whose left column is the best and whose right one the worst, with the judge's cosines below."""
+        cases = [case for pair in zip(self.best, self.worst, strict=True) for case in pair]
+        captions = [
+            f"{word}: cosine to the source {case.cosine:.2f}" for case, word in zip(cases, ("best", "worst") * len(cases), strict=False)
+        ]
+        return draw_comparison_grid([(case.source, case.target, case.changed) for case in cases], captions=captions)
