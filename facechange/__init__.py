@@ -16,11 +16,12 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
 
 
-def load(model: str | Path | None = None, threads: int | None = None) -> Changer:
+def load(model: str | Path | None = None, threads: int | None = None, engine: str = "auto") -> Changer:
     """A changer with the embedded networks, or with another exported face-change `model`.
 
-    Raises `facechange.core.ModelError` where a graph is missing or is not what its card says.
+    `engine` is a value of the option `--execution-providers`. Raises `facechange.core.ModelError` where a graph is missing or
+    is not what its card says.
     """
     from facechange.change.changer import load_changer  # late: importing the package stays light
 
-    return load_changer(model, threads)
+    return load_changer(model, threads, engine)

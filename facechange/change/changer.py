@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from facechange.core import Changed, Face, FaceError, ModelError
+from facechange.change.crops import ChangedCrops, CropChanger
+from facechange.core import Changed, Face, FaceError, ModelCard
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, identity_crop_matrix
 from facechange.faces.locate import FaceLocator
-from facechange.faces.put_back import Keep, put_back
+from facechange.faces.put_back import Keep, crop_rectangle, put_back
 from facechange.faces.select import select_faces
 from facechange.pictures import Picture, as_picture
 from facechange.pictures.reading import PictureLike
-from facechange.runtime import Graph, load_graph, to_tensor, to_unit_range
+from facechange.runtime import Graph, load_graph, to_tensor
 
 STRENGTH_RANGE = (0.0, 1.3)
 MINIMUM_FACE_PX = 16  # below this there is nothing to align by
@@ -31,21 +32,42 @@ class Changer:
     """
 
     def __init__(self, locator: FaceLocator, identity: Graph, change: Graph) -> None:
-        if "changed" not in change.output_names or change.card.size_px <= 0:
-            raise ModelError(f"{change.card.name} is not a face-change model.", "Give a graph written by facechange export.")
         self._locator = locator
         self._identity = identity
-        self._change = change
-        self._mask_names = _coarse_to_fine(change.output_names)
+        self._crops = CropChanger(change)
 
     @property
     def model(self) -> str:
         """Name and version of the face-change model, as stored with each result."""
-        return f"{self._change.card.name} {self._change.card.version}"
+        return f"{self._crops.card.name} {self._crops.card.version}"
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of the face-change model."""
+        return self._crops.card
+
+    @property
+    def engine(self) -> str:
+        """What runs the face-change model, for people: "OpenVINO CPU bf16"."""
+        return self._crops.engine
+
+    @property
+    def size_px(self) -> int:
+        """Side of the change crop."""
+        return self._crops.size_px
 
     def locate(self, picture: PictureLike) -> list[Face]:
         """The faces of a picture, largest first."""
         return self._locator.locate(as_picture(picture).rgb8())
+
+    def follow(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
+        """`expected` faces with the points and the score of a closer look at where they should be in `image` [H, W, 3] uint8."""
+        return self._locator.follow(image, expected)
+
+    @property
+    def least_cosine(self) -> float:
+        """The cosine of two identities from which they count as one person's."""
+        return float(self._identity.card.metrics.get("cosine_different_faces_p99", {"mean": LEAST_COSINE})["mean"])
 
     def select(self, picture: PictureLike, selector: str = "all") -> list[Face]:
         """The faces that `selector` names (see `select_faces`), or the one most `like:PATH`.
@@ -86,7 +108,7 @@ class Changer:
         keep: Keep = "mask",
         with_masks: bool = False,
     ) -> Changed:
-        """Give `faces` of `target` (all that are found, where None) the `identity` [512].
+        """Give `faces` of `target` (all that are found, where None) the `identity` [512], or each its own of [N, 512].
 
         `strength` 0..1.3 goes from the target's own identity (0) to the source's (1) and beyond; `keep` is
         `put_back`'s. With `with_masks` every control mask of every face comes along. Raises `FaceError` where there
@@ -96,29 +118,42 @@ class Changer:
             raise ValueError(f"strength {strength} is not between {STRENGTH_RANGE[0]} and {STRENGTH_RANGE[1]}")
         picture = as_picture(target)
         chosen = self.select(picture) if faces is None else [_check_size(face) for face in faces]
-        pixels, masks = picture.pixels, []
-        for face in chosen:  # one after the other: crops of neighbours overlap, and each must see the last result
-            own = _normalise(identity)
-            if strength != 1.0:
-                of_target = self._identify_face(picture.rgb8(), face)
-                own = _normalise(of_target + strength * (own - of_target))
-            pixels, face_masks = self._change_face(pixels, face, own, keep, picture.grey, with_masks)
-            masks.append(face_masks)
+        given = [_normalise(own) for own in np.broadcast_to(identity, (len(chosen), np.shape(identity)[-1]))]
+        if strength == 1.0:
+            identities = given
+        else:
+            identities = [self._blend(picture, face, own, strength) for face, own in zip(chosen, given, strict=True)]
+        pixels = picture.pixels.copy()
+        masks: list[list[np.ndarray]] = [[] for _ in chosen]
+        for together in group_faces(chosen, self.size_px, pixels.shape):
+            matrices = [ffhq_crop_matrix(chosen[index].points, self.size_px) for index in together]
+            crops = np.stack([warp_crop(pixels, matrix, self.size_px) for matrix in matrices])
+            changed = self.change_crops(crops, np.stack([identities[index] for index in together]), with_masks)
+            for number, (index, matrix) in enumerate(zip(together, matrices, strict=True)):
+                after = _to_grey(changed.after[number]) if picture.grey else changed.after[number]
+                put_back(pixels, changed.before[number], after, matrix, keep, changed.finest_mask(number), out=pixels)
+                masks[index] = changed.masks[number]
         return Changed(pixels, chosen, masks if with_masks else [])
 
-    def _change_face(
-        self, pixels: np.ndarray, face: Face, identity: np.ndarray, keep: Keep, grey: bool, with_masks: bool
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        size = self._change.card.size_px
-        matrix = ffhq_crop_matrix(face.points, size)
-        crop = to_tensor(warp_crop(pixels, matrix, size))  # [1, 3, R, R]
-        wanted_masks = self._mask_names if with_masks else self._mask_names[-1:]
-        outputs = self._change.run({"target": crop, "identity": identity[None]}, ["changed", *wanted_masks])
-        after = to_unit_range(outputs["changed"])
-        if grey:
-            after = np.repeat((after @ _LUMA)[..., None], 3, axis=2)
-        masks = [outputs[name][0, 0] for name in wanted_masks]
-        return put_back(pixels, to_unit_range(crop), after, matrix, keep, masks[-1] if masks else None), masks
+    def change_crops(self, crops: np.ndarray, identity: np.ndarray, with_masks: bool = False) -> ChangedCrops:
+        """Give aligned `crops` the `identity`: [512] for all of them or [N, 512], one each.
+
+        `crops` are [N, R, R, 3] RGB of side `size_px`, one or more, cut by `warp_crop` with `ffhq_crop_matrix`: uint8, uint16
+        or float32 in [0, 1]. What comes back fits `put_back`; with `with_masks` every control mask comes along.
+        """
+        return self._crops.change(crops, identity, with_masks)
+
+    def bake(self, identity: np.ndarray) -> None:
+        """Fold `identity` [512] into the model's weights: crops that get this identity from now on are changed faster.
+
+        The last identity baked is kept, and only in memory, because it is biometric.
+        """
+        self._crops.bake(identity)
+
+    def _blend(self, picture: Picture, face: Face, identity: np.ndarray, strength: float) -> np.ndarray:
+        """The identity [512] `strength` of the way from that of `face` to `identity`."""
+        of_target = self._identify_face(picture.rgb8(), face)
+        return _normalise(of_target + strength * (identity - of_target))
 
     def _identify_face(self, image: np.ndarray, face: Face) -> np.ndarray:
         crop = warp_crop(image, identity_crop_matrix(face.points), 112)
@@ -128,16 +163,18 @@ class Changer:
         wanted = self.identify(reference)
         cosines = [float(self._identify_face(picture.rgb8(), face) @ wanted) for face in faces]
         best = int(np.argmax(cosines))
-        measured = self._identity.card.metrics.get("cosine_different_faces_p99", {"mean": LEAST_COSINE})
-        if cosines[best] < measured["mean"]:
+        if cosines[best] < self.least_cosine:
             raise FaceError(f"No face is like the one in {reference.name}.", "Choose it by number, or use another picture of the person.")
         return faces[best]
 
 
-def load_changer(model: str | Path | None = None, threads: int | None = None) -> Changer:
-    """Load the embedded graphs, or another face-change `model` (an .onnx file with its card); raises `ModelError`."""
-    locator, identity = load_graph("locator", threads), load_graph("identity", threads)
-    return Changer(FaceLocator(locator), identity, load_graph("change" if model is None else model, threads))
+def load_changer(model: str | Path | None = None, threads: int | None = None, engine: str = "auto") -> Changer:
+    """Load the embedded graphs, or another face-change `model` (an .onnx file with its card).
+
+    `threads` and `engine` are `load_graph`'s, and so are the errors raised.
+    """
+    locator, identity = load_graph("locator", threads, engine), load_graph("identity", threads, engine)
+    return Changer(FaceLocator(locator), identity, load_graph("change" if model is None else model, threads, engine))
 
 
 @contextmanager
@@ -163,7 +200,27 @@ def _normalise(vector: np.ndarray) -> np.ndarray:
     return (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32)
 
 
-def _coarse_to_fine(output_names: list[str]) -> list[str]:
-    """The mask outputs (`mask_MEASURE_LAYER`) in the order in which the generator makes them."""
-    masks = [name for name in output_names if name.startswith("mask_")]
-    return sorted(masks, key=lambda name: tuple(int(part) for part in name.split("_")[1:]))
+def group_faces(faces: list[Face], size_px: int, shape: tuple[int, ...]) -> list[list[int]]:
+    """Indices of `faces` in groups to change together, one group after the other.
+
+    Crops of neighbours overlap, and each must see the last result: a face comes a group after every face before it that
+    its crop of side `size_px` meets in the picture of `shape`. So the result is that of changing one face at a time.
+    """
+    rectangles = [crop_rectangle(ffhq_crop_matrix(face.points, size_px), size_px, shape) for face in faces]
+    groups: list[list[int]] = []
+    for index, rectangle in enumerate(rectangles):
+        after = [number for number, group in enumerate(groups) if any(_overlap(rectangle, rectangles[other]) for other in group)]
+        number = max(after, default=-1) + 1
+        if number == len(groups):
+            groups.append([])
+        groups[number].append(index)
+    return groups
+
+
+def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
+    """Whether two rectangles (left, top, right, bottom) share a pixel."""
+    return max(one[0], other[0]) < min(one[2], other[2]) and max(one[1], other[1]) < min(one[3], other[3])
+
+
+def _to_grey(image: np.ndarray) -> np.ndarray:
+    return np.repeat((image @ _LUMA)[..., None], 3, axis=2)

@@ -1,4 +1,4 @@
-"""Photographs as files: consent first, then read, change and publish."""
+"""Photographs as files: read, change and publish, once consent was granted."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
+from facechange.change.casting import Casting, are_personas
 from facechange.change.changer import Changer, naming
 from facechange.change.mask_sheet import draw_mask_sheet
 from facechange.core import OutputError
@@ -13,7 +16,7 @@ from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix
 from facechange.faces.put_back import Keep
 from facechange.pictures import as_picture, read_picture
-from facechange.trust import check_writable, publish, require_consent
+from facechange.trust import Grant, check_writable, publish, require_grant
 
 _SHEET_CROP_PX = 384
 
@@ -26,49 +29,52 @@ class Published:
     faces: int
 
 
-def check_request(inputs: Sequence[Path], output: Path, consent: str | None) -> str:
-    """The statement of consent, if the work may begin: checked before anything is read or loaded.
+def request_change(
+    sources: Sequence[Path], target: Path, output: Path, consent: str | None, purpose: str = "", persona: bool | None = None
+) -> Grant:
+    """Leave to begin, from `trust.require_grant`: asked for before a picture is decoded or a model is loaded.
 
-    Raises `ConsentError` without consent and `OutputError` where `output` cannot be written or is one of `inputs`.
+    `persona` says that the identity is a synthetic person's; by default that is so where `sources` are personas.
+
+    Raises what `require_grant` raises, and `OutputError` where `output` cannot be written or is one of the pictures.
     """
-    statement = require_consent(consent)
-    if any(path.exists() and output.exists() and path.samefile(output) for path in inputs):
+    if any(path.exists() and output.exists() and path.samefile(output) for path in (*sources, target)):
         raise OutputError(f"{output} is one of the pictures to read.", "Write the result to another file, so that the original stays.")
     check_writable(output)
-    return statement
+    persona = are_personas(sources) if persona is None else persona
+    return require_grant(consent, sources, [target], purpose, persona)
 
 
 def change_photograph(
     changer: Changer,
-    sources: Sequence[Path],
+    casting: Casting,
     target: Path,
     output: Path,
     *,
-    consent: str | None,
+    grant: Grant,
     face: str = "all",
     strength: float = 1.0,
     keep: Keep = "mask",
 ) -> Published:
-    """Give the faces of `target` that `face` selects the identity of the person in `sources`, and publish it at `output`.
+    """Give the faces of `target` that `face` selects the identities that `casting` has for them, and publish it at `output`.
 
-    Everything else of the photograph, its metadata included, is kept. Raises a `FacechangeError` that says what is
-    wrong with which input; nothing partial is left at `output`.
+    `grant` is what `request_change` gave for these files. Everything else of the photograph, its metadata included, is kept.
+    Raises a `FacechangeError` that says what is wrong with which input; nothing partial is left at `output`.
     """
-    statement = check_request([*sources, target], output, consent)
     picture = read_picture(target)
-    identity = changer.identify(*sources)
     with naming(target):
         faces = changer.select(picture, face)
+    identity = casting.everyone
+    if identity is None:
+        identity = np.stack([casting.identity_for(changer.identify(picture, face=each)) for each in faces])
     changed = changer.change(picture, identity, faces, strength, keep)
-    path = publish(replace(picture, pixels=changed.image), output, consent=statement, model=changer.model)
+    result = replace(picture, pixels=changed.image)
+    path = publish(result, output, grant=grant, card=changer.card, target=target, sources=casting.sources, faces=changed.faces)
     return Published(path, len(changed.faces))
 
 
-def publish_mask_sheet(
-    changer: Changer, source: Path, target: Path, output: Path, *, consent: str | None, face: str = "largest"
-) -> Published:
+def publish_mask_sheet(changer: Changer, source: Path, target: Path, output: Path, *, grant: Grant, face: str = "largest") -> Published:
     """Publish a sheet of one change: source, target, result and every control mask, coarse to fine (the patent's Fig. 6)."""
-    statement = check_request([source, target], output, consent)
     source_picture, target_picture = read_picture(source), read_picture(target)
     with naming(source):
         source_face = changer.select(source_picture, "largest")[0]
@@ -83,5 +89,5 @@ def publish_mask_sheet(
     ]
     crops = [warp_crop(image, ffhq_crop_matrix(shown_face.points, _SHEET_CROP_PX), _SHEET_CROP_PX) for image, shown_face in shown]
     sheet = draw_mask_sheet(crops[0], crops[1], crops[2], changed.masks[0])
-    path = publish(as_picture(sheet), output, consent=statement, model=changer.model)
+    path = publish(as_picture(sheet), output, grant=grant, card=changer.card, target=target, sources=[source])
     return Published(path, 1)

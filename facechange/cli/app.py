@@ -9,7 +9,23 @@ from typing import NoReturn
 
 import typer
 
-from facechange.cli import data, evaluate, export, masks, models, swap, train
+from facechange.cli import (
+    anonymize,
+    batch,
+    benchmark,
+    consent,
+    data,
+    evaluate,
+    export,
+    live,
+    masks,
+    models,
+    persona,
+    swap,
+    train,
+    verify,
+    video,
+)
 
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
@@ -23,12 +39,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("swap")(swap.swap)
+app.command("anonymize")(anonymize.anonymize)
+app.command("video")(video.video)
+app.command("batch")(batch.batch)
+app.command("live")(live.live)
 app.command("masks")(masks.masks)
+app.command("verify")(verify.verify)
+app.add_typer(persona.app, name="persona")
+app.add_typer(consent.app, name="consent")
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(export.app, name="export")
+app.command("benchmark")(benchmark.benchmark)
 
 
 @app.callback(invoke_without_command=True)

@@ -12,12 +12,13 @@ app = typer.Typer(help="Turn a checkpoint into an ONNX graph with its card.", no
 Checkpoint = Annotated[Path, typer.Argument(help="The .safetensors file of a training run.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where to write the graph (.onnx); its card goes beside it.")]
 Metrics = Annotated[Path | None, typer.Option(help="Report of `facechange evaluate --json`, to be told on the card.")]
+Program = Annotated[bool, typer.Option("--program", help="Also write a PyTorch program (.pt2) beside it, which runs fastest on GPUs.")]
 
 
 @app.command("face")
-def face(checkpoint: Checkpoint, output: Output, metrics: Metrics = None) -> None:
+def face(checkpoint: Checkpoint, output: Output, metrics: Metrics = None, program: Program = False) -> None:
     """The face-change model (its moving average)."""
-    _export("export_face", checkpoint, output, metrics)
+    _export("export_face", checkpoint, output, metrics, program=program)
 
 
 @app.command("identity")
@@ -32,7 +33,7 @@ def locator(checkpoint: Checkpoint, output: Output, metrics: Metrics = None) -> 
     _export("export_locator", checkpoint, output, metrics)
 
 
-def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None) -> None:
+def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None, **options: bool) -> None:
     from facechange.cli.extras import need_training
     from facechange.core import OutputError
 
@@ -46,7 +47,7 @@ def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None) -> 
     function = {"export_face": export.export_face, "export_identity": export.export_identity, "export_locator": locator.export_locator}[
         kind
     ]
-    card = function(checkpoint, output, _read_metrics(metrics))
+    card = function(checkpoint, output, _read_metrics(metrics), **options)
     typer.echo(f"{output}: {card.name} {card.version}, {card.parameters / 1e6:.1f} M parameters, {output.stat().st_size / 2**20:.1f} MiB")
 
 

@@ -11,3 +11,9 @@ def need_training() -> None:
         raise DependencyError(
             "Training and export need PyTorch, which is not installed.", 'Install it with: pip install "facechange[train]"'
         )
+
+
+def need_video() -> None:
+    """Raise `DependencyError` unless the `video` extra is installed."""
+    if find_spec("av") is None:
+        raise DependencyError("Videos need PyAV, which is not installed.", 'Install it with: pip install "facechange[video]"')

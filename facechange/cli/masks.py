@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from facechange.cli.console import waiting
-from facechange.cli.options import ConsentOption, FaceOption, ModelOption, OutputOption, ThreadsOption
+from facechange.cli.options import ConsentOption, EngineOption, FaceOption, ModelOption, OutputOption, PurposeOption, ThreadsOption
 
 
 def masks(
@@ -17,15 +17,17 @@ def masks(
     target: Annotated[Path, typer.Argument(help="The photograph to change.")],
     output: OutputOption,
     consent: ConsentOption = None,
+    purpose: PurposeOption = "",
     face: FaceOption = "largest",
     model: ModelOption = None,
     threads: ThreadsOption = None,
+    engine: EngineOption = "auto",
 ) -> None:
     """Draw a sheet of one change: source, target, result and every control mask."""
-    from facechange.change import check_request, load_changer, publish_mask_sheet
+    from facechange.change import load_changer, publish_mask_sheet, request_change
 
     started = time.perf_counter()
-    check_request([source, target], output, consent)
+    grant = request_change([source], target, output, consent, purpose)
     with waiting("Drawing the masks"):
-        published = publish_mask_sheet(load_changer(model, threads), source, target, output, consent=consent, face=face)
+        published = publish_mask_sheet(load_changer(model, threads, engine), source, target, output, grant=grant, face=face)
     typer.echo(f"{published.path}: masks of 1 face drawn in {time.perf_counter() - started:.1f} s")

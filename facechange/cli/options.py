@@ -9,7 +9,15 @@ import typer
 
 OutputOption = Annotated[Path, typer.Option("-o", "--output", help="Where to write the result; its extension decides the format.")]
 ConsentOption = Annotated[
-    str | None, typer.Option("--consent", help="Who agreed to this change and how; stored in the result.", show_default=False)
+    str | None,
+    typer.Option(
+        "--consent",
+        help="Who agreed to this change and how: the number of a record (fc-...), self, synthetic, or a sentence. Stored in the result.",
+        show_default=False,
+    ),
+]
+PurposeOption = Annotated[
+    str, typer.Option("--purpose", help="What the result is for; a record of consent can ask for it.", show_default=False)
 ]
 FaceOption = Annotated[
     str,
@@ -19,3 +27,11 @@ ModelOption = Annotated[
     Path | None, typer.Option("--model", help="Another exported face-change model (.onnx with its .json card).", show_default=False)
 ]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Processors to use; all by default.", show_default=False)]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        "--execution-providers",
+        help="What runs the networks: auto, cpu, openvino, openvino-fp32, cuda, tensorrt, coreml, directml or pytorch.",
+        metavar="NAME",
+    ),
+]

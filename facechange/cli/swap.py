@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facechange.cli.console import waiting
-from facechange.cli.options import ConsentOption, FaceOption, ModelOption, OutputOption, ThreadsOption
+from facechange.cli.options import ConsentOption, EngineOption, FaceOption, ModelOption, OutputOption, PurposeOption, ThreadsOption
+
+if TYPE_CHECKING:
+    from facechange.change import Changer, Published
+    from facechange.trust import Grant
 
 
 class KeepChoice(StrEnum):
@@ -25,6 +29,7 @@ def swap(
     target: Annotated[Path, typer.Argument(help="The photograph to change.")],
     output: OutputOption,
     consent: ConsentOption = None,
+    purpose: PurposeOption = "",
     face: FaceOption = "all",
     strength: Annotated[float, typer.Option(min=0.0, max=1.3, help="How far to go: 0 the target's own identity, 1 the source's.")] = 1.0,
     keep: Annotated[
@@ -32,17 +37,24 @@ def swap(
     ] = KeepChoice.mask,
     model: ModelOption = None,
     threads: ThreadsOption = None,
+    engine: EngineOption = "auto",
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is used.")] = False,
 ) -> None:
     """Change the faces of one photograph."""
-    from facechange.change import change_photograph, check_request, load_changer
+    from facechange.change import cast_sources, change_photograph, load_changer, request_change
 
     started = time.perf_counter()
-    check_request([*sources, target], output, consent)
+    grant = request_change(sources, target, output, consent, purpose)
     with waiting("Changing the photograph"):
-        changer = load_changer(model, threads)
-        published = change_photograph(changer, sources, target, output, consent=consent, face=face, strength=strength, keep=keep.value)
+        changer = load_changer(model, threads, engine)
+        casting = cast_sources(changer, sources)
+        published = change_photograph(changer, casting, target, output, grant=grant, face=face, strength=strength, keep=keep.value)
+    say_published(published, changer, grant, started, verbose)
+
+
+def say_published(published: Published, changer: Changer, grant: Grant, started: float, verbose: bool) -> None:
+    """Where a changed photograph is, and how long it took since `started` (of `time.perf_counter`)."""
     if verbose:
-        typer.echo(f"Model: {changer.model}", err=True)
+        typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
     count = "1 face" if published.faces == 1 else f"{published.faces} faces"
     typer.echo(f"{published.path}: {count} changed in {time.perf_counter() - started:.1f} s")

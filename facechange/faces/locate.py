@@ -22,6 +22,7 @@ CHANNELS = 15  # score, centre x and y, width, height, five points x and y
 COARSE_PX = 320  # longer side of the first look; faces down to 3 % of the picture
 FINE_PX = 1600  # longer side of the second look; faces down to 0.6 % of the picture
 MARGIN = 0.05  # of the longer side, around the first look, so that a face may fill the frame
+NETWORK_VALUES = ((np.arange(256) - 127.5) / 127.5).astype(np.float32)  # of the 256 values of a sample
 MAXIMUM_CLAIMS = 2000  # a look, before overlapping ones are dropped
 CLAIM_SCORE = 0.35  # what the first look has to give for a closer one
 LEAST_SCORE = 0.77  # what counts as a face
@@ -70,6 +71,11 @@ class FaceLocator:
         sure = [face for face in closer if face.score >= self.threshold - LARGE_RELIEF * (face.size_px >= LARGE_SHARE * longer)]
         return sorted(sure, key=lambda face: -face.size_px)
 
+    def follow(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
+        """`expected` faces with the points and the score of a closer look at where they should be in `image` [H, W, 3] uint8 RGB."""
+        seen = look_closer(image, expected, lambda crops: self.graph.run({"picture": crops}), decode_maps)
+        return [Face(after.box, after.points, 2 * after.score - before.score) for before, after in zip(expected, seen, strict=True)]
+
     def _look(self, image: np.ndarray, shape: tuple[int, ...], framed: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Claims (scores, boxes, points) in pixels of the picture of `shape` that `image` is a smaller copy of."""
         margin = round(MARGIN * max(image.shape[:2])) if framed else 0
@@ -97,7 +103,10 @@ def to_input(image: np.ndarray, margin: int) -> np.ndarray:
     """uint8 [H, W, 3] => float32 [1, 3, H', W'] in [-1, 1]: `margin` px on every side, then up to multiples of 32, in grey."""
     below, right = (-(side + 2 * margin) % STRIDES[-1] for side in image.shape[:2])
     padded = cv2.copyMakeBorder(image, margin, margin + below, margin, margin + right, cv2.BORDER_CONSTANT, value=(127, 127, 127))
-    return cv2.dnn.blobFromImage(padded, 1 / 127.5, mean=(127.5, 127.5, 127.5))
+    tensor = np.empty((1, 3, *padded.shape[:2]), np.float32)
+    for channel, plane in zip(cv2.split(padded), tensor[0], strict=True):
+        cv2.LUT(channel, NETWORK_VALUES, dst=plane)  # four times faster than blobFromImage
+    return tensor
 
 
 def decode_maps(maps: Mapping[str, np.ndarray], threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

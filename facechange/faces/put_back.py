@@ -11,7 +11,9 @@ from facechange.faces.geometry import invert, scale_of, transform_points
 
 Keep = Literal["mask", "crop"]
 
-_BAND_ROWS = 256  # rows worked on at a time: memory stays flat however large the face
+_BAND_ROWS = 64  # rows worked on at a time: what is in between stays in the caches, and memory flat however large the face
+_SMOOTH_PX = 256  # side of the grid for maps that are blurred over a 64th of it
+_GRID_VARIANCE = 1 / 12  # px²: what averaging onto the grid blurs already
 _EDGE_SHARE = 0.08  # of the crop's side over which its border fades
 # A change this small (of the full range) counts as the target drawn again. On 60 changes of held-out faces at 512² to 1024²
 # by a 128² model, against laying down the crop: as near to the source, 1.6 dB better outside the face, 2.9 times the texture.
@@ -19,54 +21,91 @@ _SAME_CHANGE = 0.06
 
 
 def put_back(
-    photograph: np.ndarray, before: np.ndarray, after: np.ndarray, matrix: np.ndarray, keep: Keep = "mask", mask: np.ndarray | None = None
+    photograph: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+    matrix: np.ndarray,
+    keep: Keep = "mask",
+    mask: np.ndarray | None = None,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """A copy of `photograph` [H, W, 3] (uint8 or uint16) with one crop changed from `before` to `after`.
+    """`photograph` [H, W, 3] (uint8 or uint16) with one crop changed from `before` to `after`.
 
     `before` and `after` are [R, R, 3] float32 in [0, 1]; `matrix` [2, 3] maps the photograph to the crop.
     `keep="crop"` lays down the whole crop. `keep="mask"` keeps the photograph's own pixels where `mask` [h, w] (the
     finest control mask, 1 = target) says so and the network drew the target again, and elsewhere lends the
     photograph's fine texture, which a small crop cannot hold, to the places that changed little.
-    Pixels outside the crop come back bit-identical.
+    Pixels outside the crop are bit-identical. The result is a copy of the photograph, or `out` where one is given: of its
+    shape and type, and the photograph itself to change it in place; only the crop's rectangle of it is written.
     """
     assert before.shape == after.shape and before.shape[0] == before.shape[1], (before.shape, after.shape)
-    added, replaced = _blend_maps(before, after, keep, mask)
-    maps, matrix = _match_scale(np.dstack([added, replaced]), matrix)  # [r, r, 4]
-    maps[:2] = maps[-2:] = maps[:, :2] = maps[:, -2:] = 0  # a cubic reaches two pixels: nothing leaks past the border
-    left, top, right, bottom = _rectangle(matrix, maps.shape[0], photograph.shape)
-    peak = float(np.iinfo(photograph.dtype).max)
-    changed = photograph.copy()
-    if left == right:
+    changed = photograph.copy() if out is None else out
+    assert changed.shape == photograph.shape and changed.dtype == photograph.dtype, (changed.shape, photograph.shape)
+    left, top, right, bottom = crop_rectangle(matrix, before.shape[0], photograph.shape)
+    if left == right or top == bottom:
         return changed  # the crop lies beside the photograph
+    peak = float(np.iinfo(photograph.dtype).max)
+    maps, matrix = _match_scale(_blend_maps(before, after, keep, mask), matrix)  # [r, r, 4]
+    maps[..., :3] *= peak
+    maps[:2] = maps[-2:] = maps[:, :2] = maps[:, -2:] = 0  # a cubic reaches two pixels: nothing leaks past the border
+    depth = cv2.CV_8U if photograph.dtype == np.uint8 else cv2.CV_16U
     for start in range(top, bottom, _BAND_ROWS):
-        rows = changed[start : min(start + _BAND_ROWS, bottom), left:right]
-        warped = _warp_window(maps, matrix, left, start, rows.shape[1], rows.shape[0])
-        own = rows.astype(np.float32)
-        result = own + (warped[..., :3] * peak - warped[..., 3:] * own)
-        rows[...] = np.rint(np.clip(result, 0, peak)).astype(photograph.dtype)
+        band = slice(start, min(start + _BAND_ROWS, bottom)), slice(left, right)
+        own = photograph[band]
+        warped = _warp_window(maps, matrix, left, start, own.shape[1], own.shape[0])
+        replaced = _in_three(cv2.extractChannel(warped, 3))
+        difference = cv2.subtract(cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB), cv2.multiply(replaced, own, dtype=cv2.CV_32F))
+        changed[band] = cv2.add(own, difference, dtype=depth)  # rounds, and clips to the type's range
     return changed
 
 
-def _blend_maps(before: np.ndarray, after: np.ndarray, keep: Keep, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Maps (`added` [R, R, 3], `replaced` [R, R]) such that the result is (1 - replaced) * photograph + added.
+def _blend_maps(before: np.ndarray, after: np.ndarray, keep: Keep, mask: np.ndarray | None) -> np.ndarray:
+    """Maps [R, R, 4], `added` in RGB and `replaced`, such that the result is (1 - replaced) * photograph + added.
 
     A pixel of the photograph is P = before + texture. Laying down the crop gives `after`; lending texture gives
     P + (after - before). `replaced` is how much of the first, weighted by how much may change there at all.
     """
     size = before.shape[0]
-    change = after - before
     weight = soft_edge(size)
     if keep == "crop":
-        return weight[..., None] * after, weight
-    blur = max(size / 64, 0.5)
-    shift = cv2.GaussianBlur(change, (0, 0), blur)  # signed: what a network redraws a little differently averages out
+        return cv2.merge([*cv2.split(after * _in_three(weight)), weight])
+    change = after - before
+    same, kept = (_fit(values, size) for values in _find_kept(change, mask))
+    weight = weight * (1 - kept)
+    replaced = weight * (1 - same)
+    added = _in_three(weight) * change + _in_three(replaced) * before
+    return cv2.merge([*cv2.split(added), replaced])
+
+
+def _find_kept(change: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """For a `change` [R, R, 3]: where the network drew the target again, and where the photograph stays; [r, r] in [0, 1].
+
+    Both are blurred over a 64th of the crop, so a grid of `_SMOOTH_PX` holds them, whatever the crop's size.
+    """
+    size = change.shape[0]
+    coarse = _fit(change, min(size, _SMOOTH_PX))
+    blur = max(coarse.shape[0] / 64, 0.5)
+    if coarse is not change:
+        blur = (blur**2 - _GRID_VARIANCE) ** 0.5
+    shift = cv2.GaussianBlur(coarse, (0, 0), blur)  # signed: what a network redraws a little differently averages out
     amount = cv2.GaussianBlur(np.abs(shift).max(2), (0, 0), blur)
     same = np.exp(-((amount / _SAME_CHANGE) ** 2))  # 1 where the network drew the target again
-    if mask is not None:
-        fitted = cv2.resize(mask.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
-        weight = weight * (1 - _smooth_step(cv2.GaussianBlur(fitted, (0, 0), blur), 0.5, 0.9) * same)
-    replaced = weight * (1 - same)
-    return weight[..., None] * change + replaced[..., None] * before, replaced
+    if mask is None:
+        return same, np.zeros_like(same)
+    fitted = _fit(mask.astype(np.float32), coarse.shape[0])
+    return same, _smooth_step(cv2.GaussianBlur(fitted, (0, 0), blur), 0.5, 0.9) * same
+
+
+def _fit(values: np.ndarray, size: int) -> np.ndarray:
+    """`values` [r, r, ...] at [size, size, ...]: averaged where that is smaller, between neighbours where it is larger."""
+    if values.shape[0] == size:
+        return values
+    return cv2.resize(values, (size, size), interpolation=cv2.INTER_AREA if size < values.shape[0] else cv2.INTER_LINEAR)
+
+
+def _in_three(values: np.ndarray) -> np.ndarray:
+    """[H, W] three times, [H, W, 3]: OpenCV multiplies such arrays many times faster than NumPy broadcasts."""
+    return cv2.cvtColor(values, cv2.COLOR_GRAY2RGB)
 
 
 def soft_edge(size: int) -> np.ndarray:
@@ -94,8 +133,8 @@ def _match_scale(maps: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.n
     return cv2.resize(maps, (side, side), interpolation=cv2.INTER_AREA), coarse
 
 
-def _rectangle(matrix: np.ndarray, size: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """The photograph's rectangle (left, top, right, bottom) that holds the crop, cut at the photograph's borders."""
+def crop_rectangle(matrix: np.ndarray, size: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """The rectangle (left, top, right, bottom) of a photograph of `shape` that holds the crop of side `size`, cut at its borders."""
     corners = transform_points(np.array([[0, 0], [size, 0], [size, size], [0, size]]) - 0.5, invert(matrix))
     left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, [shape[1], shape[0]])
     right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 1, 0, [shape[1], shape[0]])

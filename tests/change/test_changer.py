@@ -7,7 +7,10 @@ import pytest
 from PIL import Image
 
 from facechange.change import Changer
+from facechange.change.changer import group_faces
 from facechange.core import FaceError, ModelError
+from facechange.faces.align import warp_crop
+from facechange.faces.geometry import ffhq_crop_matrix
 from facechange.pictures import as_picture
 from facechange.runtime import load_graph
 
@@ -116,3 +119,67 @@ def test_no_face_and_tiny_face_are_said_with_the_file(toy_changer: Changer, face
 def test_a_graph_of_another_kind_is_refused(toy_changer: Changer, identity_path: Path) -> None:
     with pytest.raises(ModelError, match="not a face-change model"):
         Changer(toy_changer._locator, load_graph(identity_path), load_graph(identity_path))
+
+
+def test_a_batch_of_crops_is_each_crop_alone_whatever_its_type(toy_changer: Changer, crowd: np.ndarray, person: np.ndarray) -> None:
+    identity = toy_changer.identify(person)
+    size = toy_changer.size_px
+    crops = np.stack([warp_crop(crowd, ffhq_crop_matrix(face.points, size), size) for face in toy_changer.locate(crowd)])
+    together = toy_changer.change_crops(crops, identity)
+    assert together.before.shape == together.after.shape == (3, size, size, 3)
+    np.testing.assert_allclose(together.before, crops / 255, atol=1e-6)
+    assert not np.allclose(together.before, together.after, atol=0.05)
+    for index, crop in enumerate(crops):
+        for typed in (crop, crop.astype(np.uint16) * 257, crop.astype(np.float32) / 255):
+            alone = toy_changer.change_crops(typed[None], identity)
+            np.testing.assert_allclose(alone.after[0], together.after[index], atol=1e-5)
+        np.testing.assert_array_equal(alone.finest_mask(0), together.finest_mask(index))
+    assert [len(masks) for masks in toy_changer.change_crops(crops, identity, with_masks=True).masks] == [4] * 3
+    own = np.stack([identity, -identity, identity])
+    np.testing.assert_allclose(toy_changer.change_crops(crops, own).after[::2], together.after[::2], atol=1e-6)
+    assert not np.allclose(toy_changer.change_crops(crops, own).after[1], together.after[1], atol=0.05)
+
+
+def test_more_crops_than_fit_in_a_run_come_back_in_order(toy_changer: Changer, person: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = toy_changer.identify(person)
+    size = toy_changer.size_px
+    crops = np.random.default_rng(0).integers(0, 255, (5, size, size, 3), np.uint8)
+    whole = toy_changer.change_crops(crops, identity)
+    monkeypatch.setattr("facechange.change.crops.PIXELS_A_RUN", 2 * size**2)
+    parts = toy_changer.change_crops(crops, identity)
+    np.testing.assert_allclose(parts.after, whole.after, atol=1e-6)
+    assert len(parts.masks) == 5
+
+
+def test_a_baked_identity_changes_as_before_and_others_still_do(identity_path: Path, change_path: Path) -> None:
+    changer = Changer(None, load_graph(identity_path, 1), load_graph(change_path, 1))
+    first, second = (np.random.default_rng(seed).normal(size=512).astype(np.float32) for seed in (1, 2))
+    crops = np.random.default_rng(0).integers(0, 255, (2, changer.size_px, changer.size_px, 3), np.uint8)
+    expected = [changer.change_crops(crops, identity).after for identity in (first, second)]
+    changer.bake(first)
+    ran: list[list[str]] = []
+    general = changer._crops._graph.run
+    changer._crops._graph.run = lambda inputs, outputs=None: ran.append(list(inputs)) or general(inputs, outputs)
+    np.testing.assert_allclose(changer.change_crops(crops, first).after, expected[0], atol=1e-4)
+    assert ran == [], "the baked graph was not used"
+    np.testing.assert_allclose(changer.change_crops(crops, second).after, expected[1], atol=1e-6)
+    np.testing.assert_allclose(changer.change_crops(crops, np.stack([first, second])).after[1], expected[1][1], atol=1e-6)
+    assert len(ran) == 2
+
+
+def test_neighbours_change_one_after_the_other_and_strangers_together(toy_changer: Changer, faces_picture: Draw) -> None:
+    picture = faces_picture({(60, 100): ORANGE, (95, 100): YELLOW, (130, 100): ORANGE, (300, 100): PINK}, height=30)
+    faces = sorted(toy_changer.locate(picture), key=lambda face: face.box[0])
+    groups = group_faces(faces, toy_changer.size_px, picture.shape)
+    assert groups == [[0, 3], [1], [2]]
+    identity = toy_changer.identify(faces_picture({(200, 150): (200, 60, 90)}, height=160))
+    one_by_one = picture
+    for face in faces:
+        one_by_one = toy_changer.change(one_by_one, identity, [face]).image
+    np.testing.assert_array_equal(toy_changer.change(picture, identity, faces).image, one_by_one)
+
+
+def test_the_photograph_itself_is_never_written(toy_changer: Changer, crowd: np.ndarray, person: np.ndarray) -> None:
+    before = crowd.copy()
+    toy_changer.change(crowd, toy_changer.identify(person))
+    np.testing.assert_array_equal(crowd, before)

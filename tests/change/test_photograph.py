@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facechange.change import Changer, change_photograph, publish_mask_sheet
+from facechange.change import Changer, Published, cast_sources, change_photograph, publish_mask_sheet, request_change
 from facechange.change.mask_sheet import draw_mask_sheet
 from facechange.core import ConsentError, FaceError, OutputError, PictureError
 from facechange.trust import read_statement
@@ -26,9 +26,14 @@ def folder(tmp_path: Path, faces_picture: Callable[..., np.ndarray]) -> Path:
     return tmp_path
 
 
+def change(changer: Changer, sources: list[Path], target: Path, output: Path, face: str = "all") -> Published:
+    grant = request_change(sources, target, output, CONSENT)
+    return change_photograph(changer, cast_sources(changer, sources), target, output, grant=grant, face=face)
+
+
 def test_photograph_is_changed_upright_and_carries_its_statement(toy_changer: Changer, folder: Path) -> None:
     output = folder / "out.jpg"
-    published = change_photograph(toy_changer, [folder / "source.png"], folder / "target.jpg", output, consent=CONSENT)
+    published = change(toy_changer, [folder / "source.png"], folder / "target.jpg", output)
     assert (published.path, published.faces) == (output, 2)
     with Image.open(output) as image:
         assert image.size == (400, 300)
@@ -42,35 +47,38 @@ def test_photograph_is_changed_upright_and_carries_its_statement(toy_changer: Ch
 def test_lossless_output_keeps_every_pixel_outside_the_crop(toy_changer: Changer, folder: Path) -> None:
     output = folder / "out.png"
     target = folder / "target.png"
-    published = change_photograph(toy_changer, [folder / "source.png"], target, output, consent=CONSENT, face="left")
+    published = change(toy_changer, [folder / "source.png"], target, output, face="left")
     before, after = np.asarray(Image.open(target)), np.asarray(Image.open(output))
     assert published.faces == 1
     np.testing.assert_array_equal(after[:, 200:], before[:, 200:])
     assert not np.array_equal(after[:, :200], before[:, :200])
 
 
-def test_nothing_is_read_without_consent_or_a_place_to_write(toy_changer: Changer, folder: Path) -> None:
-    missing = folder / "missing.jpg"
+def test_nothing_is_granted_without_consent_or_a_place_to_write(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACECHANGE_HOME", str(folder / "home"))
+    source, target = folder / "source.png", folder / "target.png"
     with pytest.raises(ConsentError):
-        change_photograph(toy_changer, [missing], missing, folder / "out.png", consent=None)
+        request_change([source], target, folder / "out.png", None)
     with pytest.raises(OutputError):
-        change_photograph(toy_changer, [missing], missing, folder / "out.docx", consent=CONSENT)
-    with pytest.raises(OutputError, match="one of the pictures"):
-        change_photograph(toy_changer, [missing], folder / "target.png", folder / "target.png", consent=CONSENT)
+        request_change([source], target, folder / "out.docx", CONSENT)
+    for output in (source, target):
+        with pytest.raises(OutputError, match="one of the pictures"):
+            request_change([source], target, output, CONSENT)
     with pytest.raises(PictureError):
-        change_photograph(toy_changer, [missing], missing, folder / "out.png", consent=CONSENT)
-    assert not list(folder.glob("out*"))
+        request_change([folder / "missing.jpg"], target, folder / "out.png", CONSENT)
+    assert not list(folder.glob("out*")) and not (folder / "home").exists()
 
 
 def test_face_that_is_not_there_names_the_target(toy_changer: Changer, folder: Path) -> None:
     with pytest.raises(FaceError, match=r"target\.png: There is no face 3"):
-        change_photograph(toy_changer, [folder / "source.png"], folder / "target.png", folder / "out.png", consent=CONSENT, face="3")
+        change(toy_changer, [folder / "source.png"], folder / "target.png", folder / "out.png", face="3")
     assert not list(folder.glob("out*"))
 
 
 def test_mask_sheet_is_published_with_its_statement(toy_changer: Changer, folder: Path) -> None:
     output = folder / "sheet.png"
-    publish_mask_sheet(toy_changer, folder / "source.png", folder / "target.png", output, consent=CONSENT)
+    source, target = folder / "source.png", folder / "target.png"
+    publish_mask_sheet(toy_changer, source, target, output, grant=request_change([source], target, output, CONSENT))
     assert read_statement(output)["consent"] == CONSENT
     with Image.open(output) as image:
         assert image.width > image.height > 500

@@ -21,7 +21,7 @@ def run(
     toy_changer: Changer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Callable[..., tuple[int, str, str]]:
     """Run the command in `tmp_path` with the toy networks: exit code, stdout, stderr."""
-    monkeypatch.setattr(facechange.change, "load_changer", lambda model, threads: toy_changer)
+    monkeypatch.setattr(facechange.change, "load_changer", lambda *_: toy_changer)
     monkeypatch.delenv("FACECHANGE_DEBUG", raising=False)
     monkeypatch.chdir(tmp_path)
 

@@ -4,7 +4,7 @@ import pytest
 
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import transform_points
-from facechange.faces.put_back import put_back, soft_edge
+from facechange.faces.put_back import crop_rectangle, put_back, soft_edge
 
 SIZE = 64
 
@@ -120,3 +120,39 @@ def test_soft_edge_rises_from_nothing_to_one() -> None:
     assert edge[0].max() == edge[:, -1].max() == 0
     assert edge[20:-20, 20:-20].min() == 1
     assert (np.diff(edge[64, :20]) >= 0).all()
+
+
+def test_in_place_is_the_same_and_a_given_array_is_written_in_its_rectangle_only() -> None:
+    image, matrix = photograph(), turned(0.5)
+    before = unit_crop(image, matrix)
+    expected = put_back(image, before, 1 - before, matrix)
+    other = np.full_like(image, 7)
+    assert put_back(image, before, 1 - before, matrix, out=other) is other
+    left, top, right, bottom = crop_rectangle(matrix, SIZE, image.shape)
+    np.testing.assert_array_equal(other[top:bottom, left:right], expected[top:bottom, left:right])
+    other[top:bottom, left:right] = 7
+    assert (other == 7).all()
+    in_place = image.copy()
+    assert put_back(in_place, before, 1 - before, matrix, out=in_place) is in_place
+    np.testing.assert_array_equal(in_place, expected)
+
+
+@pytest.mark.parametrize("size", [128, 600])
+def test_quick_way_is_the_plain_formula(size: int) -> None:
+    """The blend at full size in NumPy, step by step, gives the same picture to a level in 255."""
+    generator = np.random.default_rng(3)
+    before = cv2.resize(generator.random((9, 9, 3), np.float32), (size, size))
+    change = cv2.resize(generator.normal(0, 0.15, (12, 12, 3)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
+    after = np.clip(before + change, 0, 1)
+    mask = cv2.resize(generator.random((10, 10), np.float32), (size, size))
+    image = np.rint(before * 255).astype(np.uint8)
+    blur, change = size / 64, after - before
+    amount = cv2.GaussianBlur(np.abs(cv2.GaussianBlur(change, (0, 0), blur)).max(2), (0, 0), blur)
+    same = np.exp(-((amount / 0.06) ** 2))
+    share = np.clip((cv2.GaussianBlur(mask, (0, 0), blur) - 0.5) / 0.4, 0, 1)
+    weight = soft_edge(size) * (1 - share**2 * (3 - 2 * share) * same)
+    replaced = (weight * (1 - same))[..., None]
+    added = weight[..., None] * change + replaced * before
+    expected = np.clip(image + added * 255 - replaced * image, 0, 255)
+    result = put_back(image, before, after, np.array([[1.0, 0, 0], [0, 1, 0]]), "mask", mask)
+    assert np.abs(result[2:-2, 2:-2] - expected[2:-2, 2:-2]).max() <= 1.5

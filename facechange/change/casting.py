@@ -1,0 +1,133 @@
+"""Who the faces of a target become: all of them one person, or each person somebody who does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from facechange.change.changer import Changer
+from facechange.change.personas import SUFFIX, draw_persona, read_persona
+from facechange.core import PictureError, hash_file
+from facechange.runtime import Graph, load_graph
+
+
+class Casting(Protocol):
+    """Gives faces their new identities."""
+
+    sources: Sequence[Path]  # the files that the identities come from
+
+    @property
+    def everyone(self) -> np.ndarray | None:
+        """The identity [512] that every face gets; None where it depends on whose face it is."""
+        ...
+
+    def identity_for(self, original: np.ndarray) -> np.ndarray:
+        """The identity [512] that the person whose identity is `original` [512] gets."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What the results depend on, as JSON can hold it."""
+        ...
+
+    def state(self) -> list[list[float]]:
+        """What the next identities depend on, as JSON can hold it; biometric."""
+        ...
+
+    def restore(self, state: list[list[float]]) -> None:
+        """Go on from a `state`."""
+        ...
+
+
+class OneForAll:
+    """Every face becomes the one person in `sources`."""
+
+    def __init__(self, identity: np.ndarray, sources: Sequence[Path]) -> None:
+        self._identity = identity
+        self.sources = sources
+
+    @property
+    def everyone(self) -> np.ndarray:
+        """The person's identity [512]."""
+        return self._identity
+
+    def identity_for(self, original: np.ndarray) -> np.ndarray:
+        """The person's identity [512]."""
+        return self._identity
+
+    def describe(self) -> dict[str, Any]:
+        """The files, by hash."""
+        return describe_sources(self.sources)
+
+    def state(self) -> list[list[float]]:
+        """Nothing."""
+        return []
+
+    def restore(self, state: list[list[float]]) -> None:
+        """Nothing to go on from."""
+
+
+class PersonaCast:
+    """Every person becomes somebody who does not exist: the same person the same one, as far as the identity network can tell."""
+
+    sources: Sequence[Path] = ()
+    everyone = None
+
+    def __init__(self, seed: int = 0, graph: Graph | None = None) -> None:
+        """`seed` decides who becomes whom; the sampler that ships is used where no `graph` is given."""
+        self._graph = graph or load_graph("personas")
+        self._seed = seed
+        self._same_person = float(self._graph.card.metrics["cosine_different_faces_p99"]["mean"])
+        self._originals: list[np.ndarray] = []
+        self._personas: list[np.ndarray] = []
+
+    def identity_for(self, original: np.ndarray) -> np.ndarray:
+        """The persona [512] that stands for the person whose identity is `original` [512]."""
+        cosines = [float(original @ known) for known in self._originals]
+        if cosines and max(cosines) >= self._same_person:
+            return self._personas[int(np.argmax(cosines))]
+        persona = draw_persona(self._graph, (self._seed, len(self._originals)), away_from=[original, *self._personas])
+        self._originals.append(original)
+        self._personas.append(persona)
+        return persona
+
+    def describe(self) -> dict[str, Any]:
+        """The seed and the sampler."""
+        return {"seed": self._seed, "sampler": self._graph.card.sha256}
+
+    def state(self) -> list[list[float]]:
+        """The people met so far, in order."""
+        return [original.tolist() for original in self._originals]
+
+    def restore(self, state: list[list[float]]) -> None:
+        """Meet those people again, in that order."""
+        self._originals, self._personas = [], []
+        for original in state:
+            self.identity_for(np.array(original, np.float32))
+
+
+def cast_sources(changer: Changer, sources: Sequence[Path]) -> OneForAll:
+    """Every face becomes the person in `sources`: pictures, or a persona that was kept. Raises what reading them raises."""
+    if not are_personas(sources):
+        return OneForAll(changer.identify(*sources), sources)
+    if len(sources) > 1:
+        raise PictureError("Several personas are not one person.", "Give one.")
+    return OneForAll(read_persona(sources[0]).identity, sources)
+
+
+def describe_sources(sources: Sequence[Path]) -> dict[str, Any]:
+    """What results depend on where every face becomes the person in `sources`; raises `PictureError` where one cannot be read."""
+    try:
+        return {"sources": [hash_file(path) for path in sources]}
+    except OSError as error:
+        raise PictureError(f"{error.filename} cannot be read: {error.strerror}.", "Check the name and the folder.") from None
+
+
+def are_personas(sources: Sequence[Path]) -> bool:
+    """Whether `sources` are kept personas rather than pictures; raises `PictureError` where they are some of each."""
+    kinds = {source.suffix.lower() == SUFFIX for source in sources}
+    if len(kinds) > 1:
+        raise PictureError("A persona and pictures of a person are not one person.", "Give the one or the other as the source.")
+    return kinds == {True}

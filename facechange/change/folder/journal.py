@@ -1,0 +1,114 @@
+"""What became of each file of a folder: the report of a run, by which the same command goes on after an interruption."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from facechange.trust.files import plain_errors, write_whole
+
+REPORT_NAME = "facechange-batch.json"
+_SHARE_OF_TIME = 0.05  # that writing the report may take while a run goes on
+
+State = Literal["done", "faceless", "failed"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What became of one file."""
+
+    target: str  # below the input folder, with "/"
+    output: str  # below the output folder
+    index: int  # the number in its result's name
+    state: State
+    faces: int = 0  # changed; in a video, frames with a changed face
+    message: str = ""  # why there is no result
+    seconds: float = 0.0
+    target_stamp: tuple[int, ...] = ()
+    output_stamp: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many files a folder's report has of each state, and how many of them were finished by an earlier run."""
+
+    done: int
+    faceless: int
+    failed: int
+    skipped: int
+
+
+class Journal:
+    """The report in `folder`; opening it finds what earlier runs of the same `request` left.
+
+    `request` is whatever the results depend on besides the files, as JSON can hold it. A report of another request, or one that
+    cannot be understood, counts as none.
+    """
+
+    def __init__(self, folder: Path, request: dict[str, Any]) -> None:
+        self.folder = folder
+        self._request = json.loads(json.dumps(request))
+        self._entries = {entry.target: entry for entry in self._read()}
+        self._written_at, self._writing_s = time.monotonic(), 0.0
+
+    @property
+    def entries(self) -> list[Entry]:
+        """By name of the target."""
+        return [self._entries[name] for name in sorted(self._entries)]
+
+    def find(self, target: str) -> Entry | None:
+        """What is known of a file."""
+        return self._entries.get(target)
+
+    def is_finished(self, target: str, path: Path) -> bool:
+        """Whether the file at `path` was changed, or seen to have no face, and neither it nor its result was touched since."""
+        entry = self._entries.get(target)
+        if entry is None or entry.state == "failed" or entry.target_stamp != stamp(path):
+            return False
+        return entry.state == "faceless" or entry.output_stamp == stamp(self.folder / entry.output)
+
+    def keep(self, targets: Iterable[str]) -> None:
+        """Forget every file but `targets`."""
+        self._entries = {name: self._entries[name] for name in targets if name in self._entries}
+
+    def note(self, entry: Entry) -> None:
+        """Add an entry. It reaches the disk soon: a long report is not written after each of many small files."""
+        self._entries[entry.target] = entry
+        if time.monotonic() - self._written_at > max(1.0, self._writing_s / _SHARE_OF_TIME):
+            self.save()
+
+    def save(self) -> None:
+        """Write the report; raises `OutputError`."""
+        started = time.monotonic()
+        table = {"request": self._request, "files": [asdict(entry) for entry in self.entries]}
+        path = self.folder / REPORT_NAME
+        with plain_errors(path):
+            write_whole((json.dumps(table, indent=1) + "\n").encode(), path)
+        self._written_at = time.monotonic()
+        self._writing_s = self._written_at - started
+
+    def _read(self) -> list[Entry]:
+        try:
+            table = json.loads((self.folder / REPORT_NAME).read_text(encoding="utf-8"))
+            if table["request"] != self._request:
+                return []
+            return [_parse_entry(value) for value in table["files"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """What tells that a file was touched: its size in bytes and the time of its last change in ns; empty where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_size, status.st_mtime_ns
+
+
+def _parse_entry(value: dict[str, Any]) -> Entry:
+    return Entry(**{**value, "target_stamp": tuple(value["target_stamp"]), "output_stamp": tuple(value["output_stamp"])})

@@ -1,0 +1,72 @@
+"""Change one frame after another at once: what is not known yet cannot be waited for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from facechange.change.changer import Changer
+from facechange.change.choosing import FaceChoice
+from facechange.change.live.steadying import PointSteadier
+from facechange.change.tracking import FaceTracker, Sighting
+from facechange.core import Face
+from facechange.faces.align import warp_crop
+from facechange.faces.geometry import ffhq_crop_matrix
+from facechange.faces.put_back import Keep, put_back
+
+FADE_IN_FRAMES = 3  # a claim that comes and goes with a frame hardly shows
+
+
+@dataclass
+class _Seen:
+    frames: int = 0
+    steadier: PointSteadier = field(default_factory=PointSteadier)
+
+
+class LiveChanger:
+    """Gives the chosen faces of frames that come one by one the `identity` [512]. Raises `FaceError` for an unknown `face`."""
+
+    def __init__(self, changer: Changer, identity: np.ndarray, face: str = "all", keep: Keep = "mask") -> None:
+        reference = changer.identify(face.removeprefix("like:")) if face.startswith("like:") else None
+        self._changer = changer
+        self._identity = identity
+        self._keep = keep
+        self._choice = FaceChoice(face, reference, changer.least_cosine)
+        self._tracker = FaceTracker(changer, None if reference is None else lambda image, found: changer.identify(image, face=found))
+        self._seen: dict[int, _Seen] = {}
+        changer.bake(identity)
+        size = changer.size_px
+        changer.change_crops(np.zeros((1, size, size, 3), np.uint8), identity)  # engines take their time for the first
+
+    def step(self, rgb: np.ndarray, time_s: float) -> list[Face]:
+        """Change the faces of `rgb` [H, W, 3] uint8, the frame of `time_s`, in place; returns them."""
+        cut, sightings = self._tracker.step(rgb)
+        if cut:
+            self._seen.clear()
+        self._seen = {number: seen for number, seen in self._seen.items() if number in self._tracker.known()}
+        meant = self._choice.choose(sightings, self._tracker, (rgb.shape[1], rgb.shape[0]))
+        chosen = [sighting for sighting in sightings if sighting.number in meant]
+        if not chosen:
+            return []
+        size = self._changer.size_px
+        points = [self._steady(sighting, time_s) for sighting in chosen]
+        matrices = [ffhq_crop_matrix(each, size) for each in points]
+        changed = self._changer.change_crops(np.stack([warp_crop(rgb, matrix, size) for matrix in matrices]), self._identity)
+        for place, (sighting, matrix) in enumerate(zip(chosen, matrices, strict=True)):
+            before = changed.before[place]
+            opacity = min(self._seen[sighting.number].frames / FADE_IN_FRAMES, 1.0)
+            after = before + np.float32(opacity) * (changed.after[place] - before)
+            put_back(rgb, before, after, matrix, self._keep, changed.finest_mask(place), out=rgb)
+        return [_as_face(each) for each in points]
+
+    def _steady(self, sighting: Sighting, time_s: float) -> np.ndarray:
+        seen = self._seen.setdefault(sighting.number, _Seen())
+        seen.frames += 1
+        return seen.steadier.step(sighting.points, sighting.size_px, time_s)
+
+
+def _as_face(points: np.ndarray) -> Face:
+    left, top = points.min(0)
+    width, height = np.ptp(points, 0)
+    return Face((float(left), float(top), float(width), float(height)), points.astype(np.float32), 1.0)

@@ -1,0 +1,129 @@
+"""Encoders by the names people know, and their options from one quality and one preset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.codec.codec import find_best_pix_fmt_of_list
+from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
+from av.video.reformatter import ColorRange
+
+from facechange.change.video.facts import VideoFacts
+from facechange.change.video.planes import can_edit
+from facechange.change.video.sequences import is_pattern
+from facechange.core import OutputError
+
+PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+PICTURE_SUFFIXES = (".gif", ".webp")  # animations, made in one go from frames that were stored losslessly
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An encoder of FFmpeg and the range of its quantiser for a quality of 0 and of 100."""
+
+    name: str
+    worst: int = 0
+    best: int = 0
+
+
+ENCODERS = {
+    "h264": Encoder("libx264", 51, 10),
+    "h265": Encoder("libx265", 51, 10),
+    "av1": Encoder("libsvtav1", 63, 12),
+    "prores": Encoder("prores_ks"),
+    "ffv1": Encoder("ffv1"),
+}
+_AV1_PRESETS = dict(zip(PRESETS, ("12", "11", "10", "9", "8", "7", "5", "4", "2"), strict=True))
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """An encoder and everything that is set on it: equal settings give streams that can be joined."""
+
+    kind: str  # a key of ENCODERS
+    pixel_format: str
+    options: dict[str, str]
+
+
+def choose_encoder(facts: VideoFacts, output: Path, kind: str | None, quality: int, preset: str) -> EncoderSettings:
+    """Settings for a result named `output`.
+
+    Without a `kind`: AV1 for WebM, ProRes and FFV1 for themselves, H.265 for more than 8 bits, and H.264 for everything else.
+    `quality` is 0 to 100. Raises `OutputError` for an unknown name and for an encoder that this FFmpeg lacks.
+    """
+    suffix = output.suffix.lower()
+    if is_pattern(output) or suffix in PICTURE_SUFFIXES:
+        kind = "ffv1"
+    elif kind is None:
+        by_source = {"prores": "prores", "ffv1": "ffv1"}.get(facts.codec, "h265" if facts.bits > 8 else "h264")
+        fits = (
+            by_source == "h265" or by_source == "h264" or (by_source, suffix) in {("prores", ".mov"), ("prores", ".mkv"), ("ffv1", ".mkv")}
+        )
+        kind = "av1" if suffix == ".webm" else by_source if fits else "h265" if facts.bits > 8 else "h264"
+    kind = next((word for word, encoder in ENCODERS.items() if kind in (word, encoder.name)), kind)
+    if kind not in ENCODERS:
+        raise OutputError(f"There is no video encoder {kind!r}.", f"Use one of {', '.join(ENCODERS)}.")
+    if preset not in PRESETS:
+        raise OutputError(f"There is no preset {preset!r}.", f"Use one of {', '.join(PRESETS)}.")
+    if ENCODERS[kind].name not in av.codecs_available:
+        raise OutputError(f"The FFmpeg of this installation cannot write {kind}.", "Choose another --output-video-encoder.")
+    return EncoderSettings(kind, _pixel_format(facts, kind), _options(kind, quality, preset, facts.has_alpha))
+
+
+def open_encoder(settings: EncoderSettings, facts: VideoFacts, context: VideoCodecContext | None = None) -> VideoCodecContext:
+    """An encoder that counts frames instead of seconds; `context` is that of a container's stream, else it stands alone."""
+    context = context or av.CodecContext.create(ENCODERS[settings.kind].name, "w")  # type: ignore[assignment]
+    assert context is not None
+    context.width, context.height, context.pix_fmt = facts.width, facts.height, settings.pixel_format
+    context.framerate = facts.rate.limit_denominator(1001)
+    context.time_base = 1 / context.framerate
+    if facts.aspect:
+        context.sample_aspect_ratio = facts.aspect
+    from_rgb = facts.is_rgb and not av.VideoFormat(settings.pixel_format).is_rgb
+    context.color_range = ColorRange.JPEG if facts.full_range and not from_rgb else ColorRange.MPEG
+    context.colorspace = 0 if av.VideoFormat(settings.pixel_format).is_rgb else 1 if from_rgb else facts.colorspace
+    context.color_primaries, context.color_trc = facts.primaries, facts.transfer
+    context.options = dict(settings.options)
+    context.flags |= Flags.global_header
+    return context
+
+
+def _pixel_format(facts: VideoFacts, kind: str) -> str:
+    """What the encoder takes that loses least of the source; what every player knows, where the source is RGB."""
+    offered = [layout.name for layout in av.Codec(ENCODERS[kind].name, "w").video_formats or [] if can_edit(layout.name)]
+    odd = facts.width % 2 or facts.height % 2
+    if odd and kind in ("h264", "h265"):
+        offered = [name for name in offered if "420" not in name and "422" not in name]
+    if facts.pixel_format in offered:
+        return facts.pixel_format
+    if facts.is_rgb and kind != "ffv1":
+        offered = [name for name in offered if "444" in name or ("420" in name and not odd)]
+        offered = [name for name in offered if ("p10" in name) == (facts.bits > 8)] or offered
+        return next((name for name in offered if "420" in name and not name.startswith("yuva")), offered[0])
+    known = facts.pixel_format if facts.pixel_format != "pal8" else "bgra"
+    return find_best_pix_fmt_of_list(offered, known, has_alpha=facts.has_alpha)[0].name  # type: ignore[union-attr]
+
+
+def _options(kind: str, quality: int, preset: str, has_alpha: bool) -> dict[str, str]:
+    encoder = ENCODERS[kind]
+    quantiser = str(round(encoder.worst + (encoder.best - encoder.worst) * quality / 100))
+    match kind:
+        case "h264":
+            return {"preset": preset, "crf": quantiser}
+        case "h265":
+            return {"preset": preset, "crf": quantiser, "x265-params": "log-level=none"}
+        case "av1":
+            return {"preset": _AV1_PRESETS[preset], "crf": quantiser}
+        case "prores":
+            profile = "4444" if has_alpha else "proxy" if quality < 25 else "lt" if quality < 50 else "standard" if quality < 75 else "hq"
+            return {"profile": profile, "vendor": "apl0"}
+    return {"level": "3", "slicecrc": "1"}
+
+
+def frame_time(settings: EncoderSettings, facts: VideoFacts) -> Fraction:
+    """The time base in which an encoder of `open_encoder` counts."""
+    return 1 / facts.rate.limit_denominator(1001)

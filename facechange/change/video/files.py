@@ -1,0 +1,230 @@
+"""Videos as files: decode, follow the faces, change them, encode in segments, join, publish; and go on after any interruption."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from facechange.change.casting import Casting, are_personas
+from facechange.change.changer import Changer
+from facechange.change.choosing import FaceChoice
+from facechange.change.tracking import FaceTracker
+from facechange.change.video.ahead import run_ahead
+from facechange.change.video.animations import write_animation
+from facechange.change.video.encoding import PICTURE_SUFFIXES, EncoderSettings, choose_encoder
+from facechange.change.video.facts import VideoFacts, inspect_video
+from facechange.change.video.frames import Window, read_frames
+from facechange.change.video.journal import Entry, Journal, Progress
+from facechange.change.video.muxing import Join, check_container, write_result
+from facechange.change.video.numbered_pictures import publish_pictures
+from facechange.change.video.placing import Placer
+from facechange.change.video.rendering import RenderedFrame, Renderer
+from facechange.change.video.segments import SegmentWriter
+from facechange.change.video.sequences import is_pattern, numbered, pictures_of
+from facechange.change.video.track_casting import TrackCasting
+from facechange.change.video.trimming import parse_trim
+from facechange.core import Face, FacechangeError, FaceError, OutputError, StoppedError, hash_file
+from facechange.faces.put_back import Keep
+from facechange.trust import Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media, require_grant
+from facechange.trust.files import plain_errors
+
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", *PICTURE_SUFFIXES)
+SEGMENT_FRAMES = 96
+BYTES_AHEAD = 48 << 20  # of frames waiting between two stages
+
+Report = Callable[[int, int], None]  # frames done, frames in all (0 where nobody knows)
+
+
+class FacelessVideoError(FaceError):
+    """No frame has a face to change, so nothing was written."""
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """How a result is made. `encoder` None is by the output's name; `trim` is FROM-TO."""
+
+    face: str = "all"
+    keep: Keep = "mask"
+    encoder: str | None = None
+    quality: int = 80  # 0..100
+    preset: str = "veryfast"
+    trim: str | None = None
+
+
+@dataclass(frozen=True)
+class PublishedVideo:
+    """What was written."""
+
+    path: Path
+    frames: int
+    changed: int  # frames with a changed face
+    repeated: int  # frames that could not be decoded, for which the one before stands
+    resumed_at: int  # frames that an earlier run had done
+    left_out: list[str]  # tracks that the container cannot hold, neither sound nor subtitles
+
+
+def request_video_change(
+    sources: Sequence[Path], video: Path, output: Path, consent: str | None, purpose: str = "", persona: bool | None = None
+) -> Grant:
+    """Leave to begin, asked for before anything is decoded: `change.request_change` for videos."""
+    if any(path.exists() and output.exists() and path.samefile(output) for path in (*sources, video)) or video == output:
+        raise OutputError(f"{output} is one of the files to read.", "Write the result to another file, so that the original stays.")
+    if is_pattern(output):
+        check_writable(numbered(output, 0))
+    elif output.suffix.lower() not in VIDEO_SUFFIXES:
+        raise OutputError(
+            f"The name {output.name} ends in no kind of video.", f"Use one of {', '.join(VIDEO_SUFFIXES)}, or frames/%04d.png for pictures."
+        )
+    else:
+        check_media_writable(output)
+    inspect_video(video)
+    return require_grant(consent, sources, pictures_of(video), purpose, are_personas(sources) if persona is None else persona)
+
+
+def change_video(
+    changer: Changer,
+    casting: Casting,
+    video: Path,
+    output: Path,
+    *,
+    grant: Grant,
+    options: VideoOptions | None = None,
+    report: Report = lambda done, total: None,
+) -> PublishedVideo:
+    """Give the chosen faces of `video` the identities that `casting` has for them, and publish the result at `output`.
+
+    `grant` is what `request_video_change` gave for these files. What is done is kept beside `output` until the result is
+    whole: the same call goes on after a crash, a full disk or a Ctrl-C, and ends in the same frames. Raises
+    `FacelessVideoError`, `StoppedError` on Ctrl-C, and other `FacechangeError`s that say what is wrong.
+    """
+    options = options or VideoOptions()
+    facts = inspect_video(video)
+    settings = choose_encoder(facts, output, options.encoder, options.quality, options.preset)
+    join = Join(video, facts, settings, parse_trim(options.trim, facts))
+    with plain_errors(output):
+        journal = Journal(output.parent / f".{output.name}.facechange", _request(changer, casting, video, options, settings), _decide())
+        as_pictures = is_pattern(output) or output.suffix.lower() in PICTURE_SUFFIXES
+        finished = journal.folder / f"finished{output.suffix}"
+        left_out = [] if as_pictures else check_container(join, finished)
+    resumed_at = journal.last.progress.frames if journal.last else 0
+    try:
+        _make_segments(changer, casting, join, options, journal, report)
+        progress = journal.last.progress if journal.last else Progress()
+        if not progress.changed:
+            journal.discard()
+            raise FacelessVideoError(f"{video.name}: no frame has such a face.", "Choose another video or another --face.")
+        _publish(changer, casting.sources, join, journal, finished, output, grant)
+    except FacechangeError:
+        if journal.last is None:
+            journal.discard()
+        raise
+    except KeyboardInterrupt:
+        done = journal.last.progress.frames if journal.last else 0
+        raise StoppedError(f"Stopped. {done} frames are kept.", "The same command goes on from there.") from None
+    journal.discard()
+    return PublishedVideo(output, progress.frames, progress.changed, progress.repeated, resumed_at, left_out)
+
+
+def _request(changer: Changer, casting: Casting, video: Path, options: VideoOptions, settings: EncoderSettings) -> dict[str, Any]:
+    """Everything that the frames of the result depend on."""
+    reference = options.face.removeprefix("like:") if options.face.startswith("like:") else None
+    return {
+        **casting.describe(),
+        "video": [hash_file(path) for path in pictures_of(video)],
+        "like": hash_file(Path(reference)) if reference and Path(reference).is_file() else None,
+        "options": asdict(options),
+        "settings": asdict(settings),
+        "model": changer.card.sha256,
+        "engine": changer.engine,
+        "ffmpeg": av.ffmpeg_version_info,
+    }
+
+
+def _decide() -> dict[str, Any]:
+    return {"identifier": new_identifier()}
+
+
+def _make_segments(changer: Changer, casting: Casting, join: Join, options: VideoOptions, journal: Journal, report: Report) -> None:
+    """Everything that the journal does not have yet."""
+    last = journal.last
+    if last is not None and last.state is None:
+        return  # it ends with the video
+    window = join.window
+    if last is not None:
+        window = replace(window, done_frames=last.progress.frames, done_pts=last.segment.pts[-1])
+    if casting.everyone is not None:
+        changer.bake(casting.everyone)
+    progress = last.progress if last else Progress()
+    writer: SegmentWriter | None = None
+    report(progress.frames, join.facts.frames)
+    with closing(_pipeline(changer, casting, join, options, window, journal)) as frames, plain_errors(journal.folder):
+        try:
+            for rendered in frames:
+                writer = writer or SegmentWriter(journal.folder, journal.segments, join.settings, join.facts)
+                writer.write(rendered.frame)
+                progress = _count(progress, rendered)
+                report(progress.frames, join.facts.frames)
+                if rendered.state is not None:
+                    journal.add(Entry(writer.finish(), progress, rendered.state))
+                    writer = None
+            if writer is not None:
+                journal.add(Entry(writer.finish(), progress, None))
+                writer = None
+        finally:
+            if writer is not None:
+                writer.abandon()
+
+
+def _pipeline(
+    changer: Changer, casting: Casting, join: Join, options: VideoOptions, window: Window, journal: Journal
+) -> Generator[RenderedFrame, None, None]:
+    """Reading, following and changing, each in a thread of its own."""
+    facts = join.facts
+    reference = changer.identify(options.face.removeprefix("like:")) if options.face.startswith("like:") else None
+    by_sight = reference is None and casting.everyone is not None  # nobody asks who the people are
+    tracker = FaceTracker(changer, None if by_sight else lambda image, face: changer.identify(image, face=face))
+    choice = FaceChoice(options.face, reference, changer.least_cosine)
+    placer = Placer(tracker, choice, TrackCasting(casting, tracker), facts.time_base, SEGMENT_FRAMES)
+    renderer = Renderer(changer, options.keep, facts, partial(_mark, journal.facts["identifier"]))
+    if journal.last is not None and journal.last.state is not None:
+        placer.restore(journal.last.state)
+        renderer.restore(journal.last.state)
+    depth = _depth(facts)
+    read = run_ahead(read_frames(join.source, facts, join.settings.pixel_format, window), depth)
+    placed = run_ahead(placer.place(read), depth)
+    yield from run_ahead(renderer.render(placed), depth)
+
+
+def _mark(identifier: int, image: np.ndarray, faces: list[Face]) -> np.ndarray:
+    return mark_frame(image, faces, identifier)
+
+
+def _depth(facts: VideoFacts) -> int:
+    frame_bytes = facts.width * facts.height * 5 * (1 if facts.bits <= 8 else 2)
+    return max(min(BYTES_AHEAD // frame_bytes, 8), 2)
+
+
+def _count(progress: Progress, rendered: RenderedFrame) -> Progress:
+    return Progress(progress.frames + 1, progress.changed + (rendered.faces > 0), progress.repeated + rendered.frame.repeated)
+
+
+def _publish(changer: Changer, sources: Sequence[Path], join: Join, journal: Journal, finished: Path, output: Path, grant: Grant) -> None:
+    if is_pattern(output):
+        publish_pictures(join, journal, output, grant, changer.card)
+        return
+    with plain_errors(output):
+        if output.suffix.lower() in PICTURE_SUFFIXES:
+            write_animation(join, journal, finished)
+        else:
+            write_result(join, journal, finished)
+    targets = pictures_of(join.source)
+    publish_media(
+        finished, output, grant=grant, card=changer.card, targets=targets, sources=sources, identifier=journal.facts["identifier"]
+    )

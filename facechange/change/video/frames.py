@@ -1,0 +1,112 @@
+"""The frames of a video in the order in which they are shown, each at its exact time, wherever the reading begins."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Generator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from facechange.change.video.animated_webp import is_animated_webp, read_animated_webp
+from facechange.change.video.facts import VideoFacts, open_video, video_stream
+from facechange.change.video.planes import store_as, to_upright_rgb
+
+SEEK_MARGIN_S = 3  # a frame shown after a key frame may need one before it, so reading starts well before
+
+
+@dataclass(frozen=True, eq=False)
+class SourceFrame:
+    """A frame as it is stored and as it is seen."""
+
+    index: int  # from 0, the first frame that is kept
+    pts: int  # in units of the video's time base
+    duration: int  # in the same units; 0 where the file does not say
+    stored: av.VideoFrame  # of its own, in the pixel format of the result
+    rgb: np.ndarray  # upright, uint8 or uint16 [H, W, 3]
+    repeated: bool  # it could not be decoded, and this is the one before it again
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which part of a video is read, and what of it is already done."""
+
+    start_pts: int | None = None  # inclusive
+    end_pts: int | None = None  # exclusive
+    done_frames: int = 0
+    done_pts: int | None = None  # of the last frame that is done
+
+
+Decoded = tuple[int, int, av.VideoFrame, bool]  # pts, duration, frame, whether it stands for one that was lost
+
+
+def read_frames(path: Path, facts: VideoFacts, pixel_format: str, window: Window) -> Generator[SourceFrame, None, None]:
+    """The frames of `path` inside `window` after those that are done.
+
+    A frame that the decoder gives up is replaced by the one before it.
+    """
+    index = window.done_frames
+    for pts, duration, frame, repeated in _in_order(path, window):
+        if (window.start_pts is not None and pts < window.start_pts) or (window.done_pts is not None and pts <= window.done_pts):
+            continue
+        if window.end_pts is not None and pts >= window.end_pts:
+            return
+        stored = store_as(frame, pixel_format, facts)
+        yield SourceFrame(index, pts, duration, stored, to_upright_rgb(stored, facts), repeated)
+        index += 1
+
+
+def _in_order(path: Path, window: Window) -> Generator[Decoded, None, None]:
+    """Frames with their times, which rise strictly, from some frame at or before the first one wanted."""
+    wanted = max((pts for pts in (window.start_pts, window.done_pts) if pts is not None), default=None)
+    if is_animated_webp(path):
+        yield from ((frame.pts or 0, frame.duration, frame, False) for frame in read_animated_webp(path))
+        return
+    if wanted is not None:
+        frames = _decode(path, wanted)
+        first = next(frames, None)
+        if first is not None and first[0] <= wanted:
+            yield first
+            yield from frames
+            return
+        frames.close()  # the index of the file led too far: read it from its beginning
+    yield from _decode(path, None)
+
+
+def _decode(path: Path, seek_pts: int | None) -> Generator[Decoded, None, None]:
+    with open_video(path) as container:
+        stream = video_stream(container, path.name)
+        time_base = stream.time_base or Fraction(1, 25)
+        if seek_pts is not None:
+            container.seek(max(seek_pts - round(SEEK_MARGIN_S / time_base), stream.start_time or 0), stream=stream)
+        step = max(round(1 / ((stream.average_rate or stream.guessed_rate or Fraction(25)) * time_base)), 1)
+        announced: list[int] = []  # a heap of the times of what was handed to the decoder and has not come out
+        failures = 0
+        last: tuple[int, av.VideoFrame] | None = None
+        for packet in container.demux(stream):
+            if packet.pts is not None and packet.size:
+                heapq.heappush(announced, packet.pts)
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                failures += 1
+                continue
+            for frame in frames:
+                pts = frame.pts if frame.pts is not None else (last[0] + step if last else 0)
+                while announced and announced[0] <= pts:
+                    lost = heapq.heappop(announced)
+                    if failures and last is not None and last[0] < lost < pts:
+                        failures -= 1
+                        last = lost, last[1]
+                        yield lost, step, last[1], True
+                if last is not None and pts <= last[0]:
+                    pts = last[0] + 1  # a broken clock
+                last = pts, frame
+                yield pts, frame.duration, frame, False
+        if last is not None:
+            end, frame = last
+            for lost in sorted(pts for pts in announced if pts > end)[:failures]:
+                yield lost, step, frame, True

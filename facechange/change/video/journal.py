@@ -1,0 +1,109 @@
+"""What is done of a video, in a file that survives a crash: a line for the request, then a line a finished segment."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from facechange.change.video.segments import Segment, segment_path
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a video has come."""
+
+    frames: int = 0
+    changed: int = 0  # frames with a changed face
+    repeated: int = 0  # frames that could not be decoded
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A finished segment: what is in it, how far the video is with it, and the state from which the next one goes on."""
+
+    segment: Segment
+    progress: Progress
+    state: dict[str, Any] | None  # None after the last one
+
+
+class Journal:
+    """The folder in which a video is made, beside its result. Opening it finds what an earlier run of the same request left.
+
+    `request` is whatever the result depends on, `facts` what is decided once and kept. A folder of another request, or one
+    that cannot be understood, is emptied.
+    """
+
+    def __init__(self, folder: Path, request: dict[str, Any], facts: dict[str, Any]) -> None:
+        self.folder = folder
+        self._path = folder / "journal.jsonl"
+        entries = self._read(request)
+        if entries is None:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o700)  # who the people in the video are is nobody else's business
+            self.facts = facts
+            self._write([{"request": request, "facts": facts}])
+            entries = []
+        self.last = entries[-1] if entries else None
+        self.segments = len(entries)
+
+    def add(self, entry: Entry) -> None:
+        """Note a finished segment; on the disk when this returns."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(entry)) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self.last = entry
+        self.segments += 1
+
+    def entries(self) -> Iterator[Entry]:
+        """The finished segments in order, read one at a time."""
+        with self._path.open(encoding="utf-8") as file:
+            next(file)
+            for line in file:
+                yield _parse_entry(line)
+
+    def discard(self) -> None:
+        """Remove the folder: the result is in its place."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _read(self, request: dict[str, Any]) -> list[Entry] | None:
+        """The entries whose files are whole, up to the first that is not; None where the folder is of no use."""
+        try:
+            lines = self._path.read_text(encoding="utf-8").split("\n")
+            head = json.loads(lines[0])
+            if head["request"] != json.loads(json.dumps(request)):
+                return None
+            self.facts = head["facts"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        entries: list[Entry] = []
+        for line in lines[1:-1]:  # what follows the last line break was being written
+            try:
+                entry = _parse_entry(line)
+                whole = segment_path(self.folder, entry.segment.number).stat().st_size == entry.segment.size
+            except (OSError, ValueError, KeyError, TypeError):
+                break
+            if not whole:
+                break
+            entries.append(entry)
+        self._write([head, *map(asdict, entries)])
+        return entries
+
+    def _write(self, values: list[dict[str, Any]]) -> None:
+        fresh = self._path.with_suffix(".new")
+        with fresh.open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(value) + "\n" for value in values)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+
+
+def _parse_entry(line: str) -> Entry:
+    value = json.loads(line)
+    packets = [tuple(packet) for packet in value["segment"].pop("packets")]
+    return Entry(Segment(**value["segment"], packets=packets), Progress(**value["progress"]), value["state"])

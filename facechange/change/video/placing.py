@@ -1,0 +1,154 @@
+"""Where each face is changed in each frame, and how much: steady, bridged over short gaps, faded out where a face goes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from facechange.change.choosing import FaceChoice
+from facechange.change.tracking import FaceTracker, Sighting
+from facechange.change.video.frames import SourceFrame
+from facechange.change.video.smoothing import smooth_at
+from facechange.change.video.track_casting import TrackCasting
+from facechange.pictures.picture import to_uint8
+
+REACH_FRAMES = 4  # how far before and after a frame is looked for a steady place
+CONFIRMING_SIGHTINGS = 3  # within reach, before a face is believed
+FADE_FRAMES = 4  # over which the change goes before a face does
+TURNED, TURNED_AWAY = 0.95, 1.35  # of `turn_of`: where the change begins to fade, and where it is gone
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """One face to change in one frame."""
+
+    number: int
+    points: np.ndarray  # [5, 2] px
+    opacity: float  # 0..1
+    identity: np.ndarray  # [512], the new one
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedFrame:
+    """A frame and what is to be changed in it."""
+
+    frame: SourceFrame
+    cut: bool
+    placements: list[Placement]
+    state: dict[str, Any] | None  # to go on after this frame; only where a segment ends
+
+
+@dataclass(frozen=True, eq=False)
+class _Observed:
+    index: int
+    time_s: float
+    cut: bool
+    sightings: list[Sighting]  # of the faces that are meant
+
+
+class Placer:
+    """Places the faces of frames that come in order; frames are held back for as long as their place depends on later ones.
+
+    Where `segment_frames` divides the number of frames done, the state after a frame is kept with it.
+    """
+
+    def __init__(self, tracker: FaceTracker, choice: FaceChoice, casting: TrackCasting, time_base: Fraction, segment_frames: int) -> None:
+        self._tracker = tracker
+        self._choice = choice
+        self._casting = casting
+        self._time_base = time_base
+        self._segment_frames = segment_frames
+        self._seen: deque[_Observed] = deque(maxlen=2 * REACH_FRAMES + 1)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from the `state` of a frame."""
+        self._tracker.restore(state["tracker"])
+        self._choice.restore(state["choice"])
+        self._casting.restore(state["casting"])
+        self._seen.extend(_from_json(observed) for observed in state["seen"])
+
+    def place(self, frames: Iterator[SourceFrame]) -> Generator[PlacedFrame, None, None]:
+        """`frames` with the faces to change."""
+        held: deque[tuple[SourceFrame, _Observed, dict[str, Any] | None]] = deque()
+        for frame in frames:
+            observed = self._observe(frame)
+            self._seen.append(observed)
+            held.append((frame, observed, self._state() if (frame.index + 1) % self._segment_frames == 0 else None))
+            if len(held) > REACH_FRAMES:
+                yield self._place(*held.popleft(), ends=False)
+        while held:
+            yield self._place(*held.popleft(), ends=True)
+
+    def _observe(self, frame: SourceFrame) -> _Observed:
+        cut, sightings = self._tracker.step(to_uint8(frame.rgb))
+        meant = self._choice.choose(sightings, self._tracker, (frame.rgb.shape[1], frame.rgb.shape[0]))
+        for number in meant:
+            self._casting.note(number)
+        time_s = float(frame.pts * self._time_base)
+        return _Observed(frame.index, time_s, cut, [sighting for sighting in sightings if sighting.number in meant])
+
+    def _state(self) -> dict[str, Any]:
+        seen = [_to_json(observed) for observed in list(self._seen)[-REACH_FRAMES:]]
+        return {"tracker": self._tracker.state(), "choice": self._choice.state(), "casting": self._casting.state(), "seen": seen}
+
+    def _place(self, frame: SourceFrame, here: _Observed, state: dict[str, Any] | None, ends: bool) -> PlacedFrame:
+        near = [seen for seen in self._seen if abs(seen.index - here.index) <= REACH_FRAMES]
+        begins = max((seen.index for seen in near if seen.cut and seen.index <= here.index), default=0)
+        stops = min((seen.index for seen in near if seen.cut and seen.index > here.index), default=None)
+        shot = [seen for seen in near if seen.index >= begins and (stops is None or seen.index < stops)]
+        placements = []
+        for number in sorted({sighting.number for seen in shot for sighting in seen.sightings}):
+            placed = _place_face(number, here, shot, shot_goes_on=stops is None and not ends)
+            if placed is not None:
+                placements.append(Placement(number, *placed, self._casting.identity_of(number)))
+        return PlacedFrame(frame, here.cut, placements, state)
+
+
+def _place_face(number: int, here: _Observed, shot: list[_Observed], shot_goes_on: bool) -> tuple[np.ndarray, float] | None:
+    """Points [5, 2] and opacity of the face `number` in the frame `here`, of which `shot` are the neighbours.
+
+    None where it is not, or not for sure.
+    """
+    found = [(seen, sighting) for seen in shot for sighting in seen.sightings if sighting.number == number]
+    seen_at = [seen.index for seen, _ in found]
+    if len(found) < min(CONFIRMING_SIGHTINGS, len(shot)) or not min(seen_at) <= here.index <= max(seen_at):
+        return None
+    times = np.array([seen.time_s for seen, _ in found])
+    values = np.stack([sighting.points.ravel() for _, sighting in found]).astype(np.float64)  # [N, 10]
+    size = float(np.mean([sighting.size_px for _, sighting in found]))
+    reach = 1.25 * max((abs(seen.time_s - here.time_s) for seen in shot), default=0.0)
+    points = smooth_at(times, values, here.time_s, reach, size).reshape(5, 2)
+    opacity = 1 - _smooth_step(turn_of(points), TURNED, TURNED_AWAY)
+    last = max(seen_at)
+    if shot_goes_on or last < shot[-1].index:
+        left = last - here.index + 1  # frames, this one among them; as many as can be seen ahead mean that it stays
+        opacity *= min(left / (FADE_FRAMES + 1), 1.0)
+    return (points, float(opacity)) if opacity > 0 else None
+
+
+def turn_of(points: np.ndarray) -> float:
+    """How far a face [5, 2] is turned aside: 0 from the front, 1 where the nose tip stands before an eye, more in profile."""
+    across = points[1] - points[0]
+    length = max(float(np.hypot(*across)), 1e-6)
+    nose = float((points[2] - points[:2].mean(0)) @ across) / length**2
+    return abs(2 * nose)
+
+
+def _smooth_step(value: float, low: float, high: float) -> float:
+    share = min(max((value - low) / (high - low), 0.0), 1.0)
+    return share * share * (3 - 2 * share)
+
+
+def _to_json(observed: _Observed) -> dict[str, Any]:
+    sightings = [[sighting.number, sighting.points.tolist(), sighting.size_px] for sighting in observed.sightings]
+    return {"index": observed.index, "time_s": observed.time_s, "cut": observed.cut, "sightings": sightings}
+
+
+def _from_json(stored: dict[str, Any]) -> _Observed:
+    sightings = [Sighting(number, np.array(points), size) for number, points, size in stored["sightings"]]
+    return _Observed(stored["index"], stored["time_s"], stored["cut"], sightings)

@@ -1,0 +1,76 @@
+"""A few frames of a video before and after, on a sheet, so that a long run is not begun in vain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facechange.change.casting import Casting
+from facechange.change.changer import Changer
+from facechange.change.video.encoding import choose_encoder
+from facechange.change.video.facts import VideoFacts, inspect_video
+from facechange.change.video.frames import Window, read_frames
+from facechange.change.video.trimming import parse_trim
+from facechange.core import FaceError
+from facechange.faces.put_back import Keep
+from facechange.pictures import as_picture
+from facechange.pictures.picture import to_uint8
+from facechange.trust import Grant, publish
+
+TILE_PX = 480  # the longer side of a frame on the sheet
+GAP_PX = 8
+
+
+def preview_path(output: Path) -> Path:
+    """Where the sheet for a result goes."""
+    return output.with_name(f"{output.stem.replace('%', '')}-preview.jpg")
+
+
+def publish_preview(
+    changer: Changer,
+    casting: Casting,
+    video: Path,
+    output: Path,
+    frames: int,
+    *,
+    grant: Grant,
+    face: str = "all",
+    keep: Keep = "mask",
+    trim: str | None = None,
+) -> Path:
+    """Publish a sheet of `frames` frames, spread over the part of `video` that would be made: before above, after below."""
+    facts = inspect_video(video)
+    columns = []
+    for picture in _spread_frames(video, facts, parse_trim(trim, facts), frames):
+        try:
+            faces = changer.select(picture, face)
+            identities = np.stack([casting.identity_for(changer.identify(picture, face=each)) for each in faces])
+            changed = changer.change(picture, identities, faces, keep=keep).image
+        except FaceError:  # this frame has none; the sheet shows it
+            changed = picture
+        tiles = [_tile(picture), _tile(changed)]
+        columns.append(cv2.copyMakeBorder(np.vstack(tiles), GAP_PX, GAP_PX, GAP_PX, GAP_PX, cv2.BORDER_CONSTANT, value=(255, 255, 255)))
+    return publish(as_picture(np.hstack(columns)), preview_path(output), grant=grant, card=changer.card, target=None)
+
+
+def _spread_frames(video: Path, facts: VideoFacts, window: Window, count: int) -> list[np.ndarray]:
+    """`count` upright uint8 frames, evenly apart."""
+    start = window.start_pts if window.start_pts is not None else facts.start_pts
+    end = window.end_pts if window.end_pts is not None else start + round(facts.frames / facts.rate / facts.time_base)
+    found = []
+    for part in range(count):
+        at = start + (end - start) * (2 * part + 1) // (2 * count)
+        frames = read_frames(video, facts, choose_encoder(facts, video, "ffv1", 100, "fast").pixel_format, replace(window, start_pts=at))
+        frame = next(frames, None)
+        frames.close()
+        if frame is not None:
+            found.append(to_uint8(frame.rgb))
+    return found
+
+
+def _tile(picture: np.ndarray) -> np.ndarray:
+    scale = TILE_PX / max(picture.shape[:2])
+    return cv2.resize(picture, (round(picture.shape[1] * scale), round(picture.shape[0] * scale)), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,82 @@
+"""What `batch` and `anonymize` share: change every file of a folder, and say what became of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from facechange.cli.console import counting, waiting
+
+if TYPE_CHECKING:
+    from facechange.change.casting import Casting
+    from facechange.change.changer import Changer
+    from facechange.change.folder import ChangeOptions
+
+EXIT_SOME_FAILED = 1
+
+
+@dataclass(frozen=True)
+class FolderRequest:
+    """A folder to change."""
+
+    folder: Path
+    output: Path
+    sources: Sequence[Path]
+    consent: str | None
+    purpose: str
+    persona: bool  # the identities are synthetic people's
+    pattern: str
+
+
+def change_folder(
+    request: FolderRequest,
+    who: dict[str, Any],
+    make_casting: Callable[[Changer], Casting],
+    options: ChangeOptions,
+    model: Path | None,
+    threads: int | None,
+    engine: str,
+    verbose: bool,
+) -> None:
+    """Change what is left to change of a folder; `who` is what `Casting.describe` will say. Exits with 1 where a file failed."""
+    from facechange.change import load_changer
+    from facechange.change.folder import change_work, describe_changes, open_folder
+    from facechange.change.folder.page import PAGE_NAME
+    from facechange.core import load_card
+    from facechange.runtime import embedded_path
+    from facechange.trust import require_grant
+
+    started = time.perf_counter()
+    card = load_card((model or embedded_path("change")).with_suffix(".json"))
+    described = describe_changes(who, card, options, request.consent, request.purpose)
+    run = open_folder(request.folder, request.output, described, sources=request.sources, pattern=request.pattern)
+    if run.jobs:
+        grant = require_grant(request.consent, request.sources, run.targets, request.purpose, request.persona)
+        with waiting("Loading the model"):
+            changer = load_changer(model, threads, engine)
+            work = change_work(changer, make_casting(changer), grant, options)
+        if verbose:
+            typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
+        with counting("Changing the folder") as report:
+            counts = run.change(work, report)
+    else:
+        counts = run.report()
+    for entry in run.failures:
+        typer.echo(_printable(f"{entry.target}: {entry.message}"), err=True)
+    earlier = f" ({counts.skipped} of them before)" if counts.skipped else ""
+    typer.echo(
+        f"{request.output}: {counts.done} changed, {counts.faceless} without such a face, {counts.failed} failed{earlier} "
+        f"in {time.perf_counter() - started:.1f} s; {request.output / PAGE_NAME} shows them"
+    )
+    if counts.failed:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _printable(text: str) -> str:
+    """Names can hold bytes that are no text."""
+    return text.encode("utf-8", "replace").decode()

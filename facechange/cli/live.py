@@ -1,0 +1,79 @@
+"""`facechange live`: put a person's face on what a camera sees, as it sees it."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facechange.cli.options import ConsentOption, EngineOption, FaceOption, ModelOption, PurposeOption, ThreadsOption
+from facechange.cli.swap import KeepChoice
+
+if TYPE_CHECKING:
+    from facechange.change.live import Pace
+
+
+def live(
+    sources: Annotated[list[Path], typer.Argument(help="One or more pictures of the person who gives the identity.", metavar="SOURCE...")],
+    source: Annotated[str, typer.Option("-i", "--input", help="A camera's number, a stream (rtsp://...) or a video file.")] = "0",
+    window: Annotated[bool, typer.Option("--window", help="Show it in a window; so it is where nothing else is chosen.")] = False,
+    mjpeg: Annotated[
+        str | None,
+        typer.Option("--mjpeg", help="Show it to browsers at [HOST:]PORT; other machines only see it with their HOST.", show_default=False),
+    ] = None,
+    virtual_camera: Annotated[bool, typer.Option("--virtual-camera", help="Be a camera for other programs (needs pyvirtualcam).")] = False,
+    consent: ConsentOption = None,
+    purpose: PurposeOption = "",
+    face: FaceOption = "all",
+    keep: Annotated[
+        KeepChoice, typer.Option(help="mask: the camera's own pixels where nothing changed; crop: the model's whole crop.")
+    ] = KeepChoice.mask,
+    model: ModelOption = None,
+    threads: ThreadsOption = None,
+    engine: EngineOption = "auto",
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is used.")] = False,
+) -> None:
+    """Change faces live. Frames that come too fast are dropped, never queued; each one carries a visible label. Ctrl-C ends it."""
+    from facechange.change import cast_sources, load_changer
+    from facechange.change.live import Capture, MjpegServer, Sink, VirtualCamera, Window, parse_address, parse_input, request_live, run_live
+
+    address = parse_address(mjpeg) if mjpeg else None
+    chosen = parse_input(source)
+    with ExitStack() as stack:
+
+        def open_sink(sink: Sink) -> Sink:
+            stack.callback(sink.close)
+            return sink
+
+        sinks = [open_sink(Window())] if window or not (address or virtual_camera) else []
+        if virtual_camera:
+            sinks.append(open_sink(VirtualCamera()))
+        server = MjpegServer(address) if address else None
+        if server:
+            sinks.append(open_sink(server))
+        grant = request_live(sources, chosen, consent, purpose)
+        capture = Capture(chosen)
+        if server:
+            typer.echo(f"Look at {server.url}{'; other machines may reach it' if server.is_public else ''}", err=True)
+        changer = load_changer(model, threads, engine)
+        if verbose:
+            typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
+        identity = cast_sources(changer, sources).everyone
+        try:
+            shown = run_live(changer, identity, capture, sinks, grant=grant, face=face, keep=keep.value, report=_say_pace)
+        except KeyboardInterrupt:  # the usual way to end it
+            typer.echo("\nStopped.", err=True)
+        else:
+            typer.echo(f"\nThe end: {shown} frames were shown.", err=True)
+
+
+def _say_pace(pace: Pace) -> None:
+    """One line that is written over, on a terminal."""
+    end = "\r" if sys.stderr.isatty() else "\n"
+    faces = "1 face" if pace.faces == 1 else f"{pace.faces} faces"
+    words = f"{pace.frames_a_second:.1f} frames/s, {pace.latency_ms:.0f} ms behind, {pace.dropped} dropped, {faces}"
+    sys.stderr.write(f"{words:<70}{end}")
+    sys.stderr.flush()

@@ -1,0 +1,44 @@
+"""`facechange persona`: people who do not exist, kept for a virtual character (para. 99)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facechange.cli.options import OutputOption
+
+app = typer.Typer(help="Keep a person who does not exist, for a virtual character.", no_args_is_help=True)
+
+
+@app.command("new")
+def new(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where to keep it; the name ends in .persona.")],
+    name: Annotated[str, typer.Option(help="What the character is called; the file's name by default.", show_default=False)] = "",
+    seed: Annotated[int | None, typer.Option(min=0, help="Draws the same persona again; random by default.", show_default=False)] = None,
+) -> None:
+    """Draw a persona; use the file where a source is asked for: facechange swap ann.persona PHOTOGRAPH -o OUT."""
+    import secrets
+
+    from facechange.change.personas import new_persona, write_persona
+
+    persona = new_persona(name or output.stem, secrets.randbelow(2**32) if seed is None else seed)
+    write_persona(persona, output)
+    typer.echo(f"{output}: {persona.name}, seed {persona.seed}, drawn by {persona.model}")
+
+
+@app.command("show")
+def show(
+    persona: Annotated[Path, typer.Argument(help="A file made by facechange persona new.")],
+    output: OutputOption,
+) -> None:
+    """Draw the persona's portrait: its identity on the face of somebody else who does not exist."""
+    from facechange.change import cast_sources, change_photograph, load_changer, request_change
+    from facechange.change.personas import PORTRAIT, read_persona
+
+    kept = read_persona(persona)
+    grant = request_change([persona], PORTRAIT, output, "synthetic")
+    changer = load_changer()
+    change_photograph(changer, cast_sources(changer, [persona]), PORTRAIT, output, grant=grant)
+    typer.echo(f"{output}: {kept.name}, seed {kept.seed}, drawn by {kept.model}")

@@ -1,0 +1,95 @@
+"""`facechange video`: put a person's face on the faces of a video."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facechange.cli.console import counting, waiting
+from facechange.cli.options import ConsentOption, EngineOption, FaceOption, ModelOption, OutputOption, PurposeOption, ThreadsOption
+from facechange.cli.swap import KeepChoice
+
+if TYPE_CHECKING:
+    from facechange.change import Changer
+    from facechange.change.casting import Casting
+    from facechange.change.video import VideoOptions
+    from facechange.trust import Grant
+
+
+def video(
+    sources: Annotated[list[Path], typer.Argument(help="One or more pictures of the person who gives the identity.", metavar="SOURCE...")],
+    target: Annotated[Path, typer.Argument(help="The video to change, or numbered pictures: frames/%04d.png.", metavar="VIDEO")],
+    output: OutputOption,
+    consent: ConsentOption = None,
+    purpose: PurposeOption = "",
+    face: FaceOption = "all",
+    keep: Annotated[
+        KeepChoice, typer.Option(help="mask: the video's own pixels where nothing changed; crop: the model's whole crop.")
+    ] = KeepChoice.mask,
+    trim: Annotated[str | None, typer.Option(help="Only a part: FROM-TO in seconds or [h:]m:s, as in 12.5-30.", show_default=False)] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            "--output-video-encoder", help="h264, h265, av1, prores or ffv1 (lossless); by the output by default.", show_default=False
+        ),
+    ] = None,
+    quality: Annotated[
+        int, typer.Option("--output-video-quality", min=0, max=100, help="100 is the best picture and the largest file.")
+    ] = 80,
+    preset: Annotated[str, typer.Option("--output-video-preset", help="ultrafast to veryslow: slower makes smaller files.")] = "veryfast",
+    preview: Annotated[
+        int, typer.Option("--preview", min=0, max=24, help="Only make a sheet of so many frames, before and after, beside the output.")
+    ] = 0,
+    model: ModelOption = None,
+    threads: ThreadsOption = None,
+    engine: EngineOption = "auto",
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is used.")] = False,
+) -> None:
+    """Change the faces of a video; sound, subtitles, chapters and metadata stay. The same command goes on after an interruption."""
+    from facechange.cli.extras import need_video
+
+    need_video()
+    from facechange.change import cast_sources, load_changer
+    from facechange.change.video import VideoOptions, publish_preview, request_video_change
+
+    started = time.perf_counter()
+    grant = request_video_change(sources, target, output, consent, purpose)
+    changer = load_changer(model, threads, engine)
+    casting = cast_sources(changer, sources)
+    if preview:
+        with waiting("Changing a few frames"):
+            sheet = publish_preview(changer, casting, target, output, preview, grant=grant, face=face, keep=keep.value, trim=trim)
+        typer.echo(f"{sheet}: before above, after below")
+        return
+    options = VideoOptions(face, keep.value, encoder, quality, preset, trim)
+    change_one_video(changer, casting, target, output, grant, options, started, verbose)
+
+
+def change_one_video(
+    changer: Changer, casting: Casting, target: Path, output: Path, grant: Grant, options: VideoOptions, started: float, verbose: bool
+) -> None:
+    """Change a video and say what became of it; one without a face is copied as it is. `started` is of `time.perf_counter`."""
+    from facechange.change.video import FacelessVideoError, change_video
+    from facechange.trust.files import copy_whole
+
+    if verbose:
+        typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
+    try:
+        with counting("Changing the video") as report:
+            done = change_video(changer, casting, target, output, grant=grant, options=options, report=report)
+    except FacelessVideoError:
+        if target.suffix.lower() != output.suffix.lower() or options.trim:
+            raise
+        copy_whole(target, output)
+        typer.echo(f"{output}: no frame has such a face, so it is {target.name} as it was")
+        return
+    for words in done.left_out:
+        typer.echo(f"Left out, because {output.suffix} cannot hold it: {words}.", err=True)
+    if done.repeated:
+        typer.echo(f"{done.repeated} damaged frames show the frame before them.", err=True)
+    if done.resumed_at:
+        typer.echo(f"{done.resumed_at} frames were there from an earlier run.", err=True)
+    typer.echo(f"{done.path}: {done.changed} of {done.frames} frames changed in {time.perf_counter() - started:.1f} s")

@@ -1,0 +1,101 @@
+"""People who do not exist, on the networks that ship."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import facechange
+from facechange.change import Changer, PersonaCast, cast_sources, change_photograph, request_change
+from facechange.change.personas import LARGEST_COSINE_TO_ORIGINAL, PORTRAIT, draw_persona, new_persona, read_persona, write_persona
+from facechange.core import ConsentError, OutputError, PictureError
+from facechange.runtime import Graph, load_graph
+from facechange.trust import read_statement
+
+BASIS = "People are made unrecognisable."
+
+
+@pytest.fixture(scope="module")
+def changer() -> Changer:
+    return facechange.load(threads=1)
+
+
+@pytest.fixture(scope="module")
+def sampler() -> Graph:
+    return load_graph("personas", 1)
+
+
+def test_a_persona_is_nobody_known_and_is_decided_by_its_seed(sampler: Graph) -> None:
+    persona = draw_persona(sampler, 3)
+    assert persona.shape == (512,)
+    assert np.linalg.norm(persona) == pytest.approx(1, abs=1e-5)
+    np.testing.assert_array_equal(persona, draw_persona(sampler, 3))
+    assert draw_persona(sampler, 4) @ persona < 0.7
+    others = [draw_persona(sampler, seed, away_from=[persona]) for seed in range(10)]
+    assert max(other @ persona for other in others) <= LARGEST_COSINE_TO_ORIGINAL
+
+
+def test_no_persona_is_nearer_to_a_training_face_than_different_people_are(sampler: Graph) -> None:
+    noise = np.random.default_rng(0).standard_normal((256, 128), np.float32)
+    drawn = sampler.run({"noise": noise})
+    allowed = sampler.card.metrics["cosine_different_faces_p99"]["mean"]
+    assert 0.1 < np.mean(drawn["nearest"] <= allowed) < 0.9  # so that the rule says something, and can be kept
+    kept = [draw_persona(sampler, seed) for seed in range(8)]
+    near = [any(np.allclose(persona, row, atol=1e-6) for row in drawn["identity"][drawn["nearest"] > allowed]) for persona in kept]
+    assert not any(near)
+
+
+def test_one_person_becomes_one_persona_and_two_people_two(changer: Changer) -> None:
+    source = Path(__file__).parents[2] / "examples" / "source.jpg"
+    one, two = changer.identify(source), changer.identify(PORTRAIT)
+    cast = PersonaCast(seed=5)
+    first, second = cast.identity_for(one), cast.identity_for(two)
+    assert first @ second <= LARGEST_COSINE_TO_ORIGINAL
+    mirrored = changer.identify(np.ascontiguousarray(np.asarray(Image.open(source))[:, ::-1]))
+    np.testing.assert_array_equal(cast.identity_for(mirrored), first)
+    resumed = PersonaCast(seed=5)
+    resumed.restore(cast.state())
+    np.testing.assert_array_equal(resumed.identity_for(two), second)
+    assert PersonaCast(seed=6).identity_for(one) @ first < 0.9
+
+
+def test_an_anonymised_face_is_no_longer_its_owner_s(changer: Changer, tmp_path: Path) -> None:
+    output = tmp_path / "out.png"
+    grant = request_change([], PORTRAIT, output, BASIS, persona=True)
+    published = change_photograph(changer, PersonaCast(1), PORTRAIT, output, grant=grant)
+    assert published.faces == 1
+    (face,) = changer.locate(output)
+    (before,) = changer.locate(PORTRAIT)
+    assert np.linalg.norm(face.points - before.points, axis=1).max() < 0.06 * before.size_px  # pose and place stayed
+    assert changer.identify(PORTRAIT) @ changer.identify(output) < 0.4
+    statement = read_statement(output)
+    assert statement["digital_source_type"].endswith("/trainedAlgorithmicMedia")
+    assert BASIS in statement["consent"]
+
+
+def test_a_kept_persona_gives_its_identity_to_any_picture(changer: Changer, tmp_path: Path) -> None:
+    kept = new_persona("Ann", 8)
+    write_persona(kept, tmp_path / "ann.persona")
+    read = read_persona(tmp_path / "ann.persona")
+    assert (read.name, read.seed, read.model) == (kept.name, kept.seed, kept.model)
+    casting = cast_sources(changer, [tmp_path / "ann.persona"])
+    np.testing.assert_array_equal(casting.everyone, kept.identity)
+    changed = changer.change(PORTRAIT, casting.everyone)
+    before = changer.identify(PORTRAIT) @ kept.identity
+    assert changer.identify(changed.image) @ kept.identity > before + 0.3
+    with pytest.raises(ConsentError):
+        request_change([tmp_path / "ann.persona"], PORTRAIT, tmp_path / "out.png", None)  # the target needs a basis all the same
+
+
+def test_what_is_no_persona_is_refused_in_a_sentence(changer: Changer, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.persona"
+    broken.write_text('{"kind": "facechange persona", "name": "x", "seed": 1, "model": "m", "identity": "AAAA"}')
+    with pytest.raises(PictureError, match="not a persona"):
+        read_persona(broken)
+    with pytest.raises(PictureError, match="no persona"):
+        read_persona(tmp_path / "missing.persona")
+    with pytest.raises(PictureError, match="not one person"):
+        cast_sources(changer, [broken, PORTRAIT])
+    with pytest.raises(OutputError, match=r"\.persona"):
+        write_persona(new_persona("x", 1), tmp_path / "x.json")

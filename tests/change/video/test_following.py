@@ -1,0 +1,119 @@
+"""Whose face is changed where, on faces whose paths are known."""
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+
+import av
+import numpy as np
+import pytest
+
+from facechange.change import Changer, OneForAll
+from facechange.change.choosing import FaceChoice
+from facechange.change.tracking import FaceTracker
+from facechange.change.video.frames import SourceFrame
+from facechange.change.video.placing import FADE_FRAMES, PlacedFrame, Placer, turn_of
+from facechange.change.video.track_casting import TrackCasting
+from facechange.core import FaceError
+from facechange.evaluation.crop_jitter import crop_jitter
+
+SIZE = (480, 270)
+Place = Callable[..., list[PlacedFrame]]
+
+
+@pytest.fixture
+def place(changer: Changer) -> Place:
+    def run(frames: list[np.ndarray], face: str = "all", like: Path | None = None) -> list[PlacedFrame]:
+        reference = None if like is None else changer.identify(like)
+        tracker = FaceTracker(changer, None if like is None else lambda image, found: changer.identify(image, face=found))
+        choice = FaceChoice(face, reference, changer.least_cosine)
+        stored = av.VideoFrame(16, 16, "yuv420p")
+        source: Iterator[SourceFrame] = (SourceFrame(i, i, 1, stored, pixels, False) for i, pixels in enumerate(frames))
+        return list(
+            Placer(tracker, choice, TrackCasting(OneForAll(np.zeros(512, np.float32), []), tracker), Fraction(1, 25), 1000).place(source)
+        )
+
+    return run
+
+
+def middle(placed: PlacedFrame) -> np.ndarray:
+    assert len(placed.placements) == 1, placed.placements
+    return placed.placements[0].points.mean(0)
+
+
+def test_a_moving_face_is_followed_without_lag_and_steadier_than_it_is_located(
+    place: Place, changer: Changer, videos: ModuleType, portrait: np.ndarray
+) -> None:
+    rng = np.random.default_rng(0)
+    paths = [(150 + 4 * i, 135 + 15 * np.sin(i / 5)) for i in range(40)]
+    clean = [videos.place_portrait(portrait, SIZE, path, 8 * np.sin(i / 7)) for i, path in enumerate(paths)]
+    frames = [np.clip(frame + rng.normal(0, 6, frame.shape), 0, 255).astype(np.uint8) for frame in clean]
+    placed = place(frames)
+    offsets = np.array([middle(each) for each in placed]) - paths
+    assert np.abs(offsets - offsets.mean(0)).max() < 5  # px of a face of 130; a lag of one frame would show as 4 all along
+    speed = np.gradient(np.array(paths)[:, 1])
+    assert abs(np.polyfit(speed, offsets[:, 1], 1)[0]) < 0.5  # frames of lag
+    located = np.stack([changer.locate(frame)[0].points for frame in frames])
+    assert crop_jitter(np.stack([each.placements[0].points for each in placed])) < 0.6 * crop_jitter(located)
+
+
+def test_a_face_that_is_covered_and_comes_back_keeps_its_number_and_fades(place: Place, videos: ModuleType, portrait: np.ndarray) -> None:
+    frames = [videos.place_portrait(portrait, SIZE, (200 + i, 135)) for i in range(36)]
+    for frame in frames[14:24]:
+        frame[70:200, 150:300] = (110, 120, 120)  # a hand
+    placed = place(frames)
+    counts = [len(each.placements) for each in placed]
+    assert counts[:14] == [1] * 14 and counts[14:24] == [0] * 10 and counts[24:] == [1] * 12
+    opacities = [each.placements[0].opacity for each in placed[:14]]
+    assert opacities[-FADE_FRAMES:] == sorted(opacities[-FADE_FRAMES:], reverse=True)
+    assert opacities[0] == 1 and 0 < opacities[-1] < 0.3
+
+
+def test_a_cut_starts_anew(place: Place, videos: ModuleType, portrait: np.ndarray) -> None:
+    first = [videos.place_portrait(portrait, SIZE, (130, 135)) for _ in range(10)]
+    second = [255 - videos.place_portrait(255 - portrait, SIZE, (330, 130), 0, 0.7) for _ in range(10)]
+    placed = place(first + second)
+    assert [each.cut for each in placed] == [index == 10 for index in range(20)]
+    assert all(abs(middle(each)[0] - 130) < 12 for each in placed[:10])
+    assert all(abs(middle(each)[0] - 330) < 12 for each in placed[10:])
+    assert all(each.placements[0].opacity == 1 for each in placed)
+
+
+def test_like_holds_the_right_one_of_two_people_who_pass_each_other(place: Place, videos: ModuleType, source: Path) -> None:
+    one, other = (videos.read_example(name, 170) for name in ("source", "target"))
+    xs = np.linspace(110, 370, 60)
+    frames = [_beside(videos, one, other, x) for x in xs]
+    placed = place(frames, like=source)
+    apart = [(each, 480 - x) for each, x in zip(placed, xs, strict=True) if abs(480 - 2 * x) > 180]
+    right = [bool(each.placements) and abs(middle(each)[0] - x) < 15 for each, x in apart]
+    assert len(right) == 20
+    assert np.mean(right) >= 0.99
+
+
+def _beside(videos: ModuleType, one: np.ndarray, other: np.ndarray, x: float) -> np.ndarray:
+    """Both portraits, `other` at `x` in front of `one` at the mirrored place."""
+    frame = videos.place_portrait(one, SIZE, (480 - x, 135))
+    front = videos.place_portrait(other, SIZE, (x, 135))
+    left, right = max(round(x - 85), 0), min(round(x + 85), SIZE[0])
+    frame[:, left:right] = front[:, left:right]
+    return frame
+
+
+def test_a_word_is_held_while_the_face_is_followed(place: Place, videos: ModuleType) -> None:
+    one, other = (videos.read_example(name, 170) for name in ("source", "target"))
+    frames = []
+    for i in range(16):
+        frame = videos.place_portrait(one, SIZE, (110, 135), 0, 0.7 + 0.02 * i)  # grows past the other
+        frame[:, 250:] = videos.place_portrait(other, SIZE, (360, 135), 0, 0.85)[:, 250:]
+        frames.append(frame)
+    assert all(abs(middle(each)[0] - 360) < 15 for each in place(frames, face="largest"))
+    with pytest.raises(FaceError, match="called"):
+        place(frames[:1], face="boss")
+
+
+def test_turn_grows_from_the_front_to_the_profile() -> None:
+    front = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float64)
+    turned = front + np.array([[0, 0], [0, 0], [20, 0], [0, 0], [0, 0]])
+    assert turn_of(front) == pytest.approx(0)
+    assert turn_of(turned) == pytest.approx(1)

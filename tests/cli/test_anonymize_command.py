@@ -1,0 +1,72 @@
+"""`facechange anonymize` and `facechange persona` through the command line, with the networks that ship."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import facechange
+from facechange.cli import app
+
+EXAMPLES = Path(facechange.__file__).parent.parent / "examples"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    monkeypatch.setenv("FACECHANGE_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["facechange", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            app.main()
+        said = capsys.readouterr()
+        return int(stop.value.code or 0), said.out, said.err
+
+    return invoke
+
+
+def test_a_photograph_is_anonymised_without_a_word_of_consent_and_says_so(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("anonymize", str(EXAMPLES / "source.jpg"), "-o", "out.jpg", "--seed", "3", "-v")
+    assert code == 0, err
+    assert out.startswith("out.jpg: 1 face changed in ")
+    code, out, _ = run("verify", "out.jpg")
+    assert code == 0
+    assert "made by a trained model" in out
+
+
+def test_a_folder_is_anonymised_and_one_person_stays_one(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(EXAMPLES / "source.jpg", tmp_path / "in" / "a.jpg")
+    shutil.copy(EXAMPLES / "source.jpg", tmp_path / "in" / "b.jpg")
+    code, out, err = run("anonymize", "in", "-o", "out")
+    assert code == 0, err
+    assert "2 changed" in out
+    changer = facechange.load(threads=1)
+    assert changer.identify("out/a.jpg") @ changer.identify("out/b.jpg") > 0.95
+    assert changer.identify("out/a.jpg") @ changer.identify("in/a.jpg") < 0.4
+
+
+def test_a_persona_is_made_shown_and_used_as_a_source(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("persona", "new", "-o", "ann.persona", "--seed", "5")
+    assert code == 0, err
+    assert "ann, seed 5" in out
+    assert run("persona", "show", "ann.persona", "-o", "ann.png")[0] == 0
+    code, _, err = run("swap", "ann.persona", str(EXAMPLES / "source.jpg"), "-o", "out.png")
+    assert code == 6  # who is in the target has a say
+    code, out, err = run("swap", "ann.persona", str(EXAMPLES / "source.jpg"), "-o", "out.png", "--consent", "self")
+    assert code == 0, err
+    changer = facechange.load(threads=1)
+    assert changer.identify("out.png") @ changer.identify("ann.png") > 0.4
+    code, _, err = run("persona", "show", str(EXAMPLES / "source.jpg"), "-o", "x.png")
+    assert code == 3
+    assert "is not a persona" in err
+
+
+def test_what_is_not_there_is_said(run: Run) -> None:
+    code, _, err = run("anonymize", "missing.jpg", "-o", "out.jpg")
+    assert code == 3, err
+    assert err.count("\n") == 1

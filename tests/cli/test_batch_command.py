@@ -1,0 +1,84 @@
+"""`facechange batch` through the command line, with the toy networks."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import facechange.change
+from facechange.change import Changer
+from facechange.cli import app
+
+ORANGE, YELLOW = (230, 110, 60), (235, 190, 40)
+BATCH = ("batch", "a.png", "in", "-o", "out", "--consent", "All agreed.")
+
+
+@pytest.fixture
+def run(
+    toy_changer: Changer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    faces_picture: Callable[..., np.ndarray],
+) -> Callable[..., tuple[int, str, str]]:
+    """Run the command in `tmp_path`, where the folder `in` has a face and none: exit code, stdout, stderr."""
+    (tmp_path / "in").mkdir()
+    Image.fromarray(faces_picture({(200, 150): ORANGE}, height=160)).save(tmp_path / "a.png")
+    Image.fromarray(faces_picture({(80, 150): YELLOW})).save(tmp_path / "in" / "b.png")
+    Image.fromarray(faces_picture({})).save(tmp_path / "in" / "empty.png")
+    monkeypatch.setattr(facechange.change, "load_changer", lambda *_: toy_changer)
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["facechange", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            app.main()
+        said = capsys.readouterr()
+        return int(stop.value.code or 0), said.out, said.err
+
+    return invoke
+
+
+def test_a_folder_is_changed_and_then_there_is_nothing_left(run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, out, err = run(*BATCH)
+    assert (code, err) == (0, "")
+    assert out.startswith("out: 1 changed, 1 without such a face, 0 failed in ")
+    assert out.endswith("facechange-batch.html shows them\n") and out.count("\n") == 1
+    monkeypatch.setattr(facechange.change, "load_changer", lambda *_: pytest.fail("no model is needed"))
+    code, out, _ = run(*BATCH)
+    assert code == 0
+    assert "1 changed, 1 without such a face, 0 failed (2 of them before)" in out
+
+
+def test_what_failed_is_named_and_the_exit_code_says_so(run: Callable, tmp_path: Path) -> None:
+    (tmp_path / "in" / "zero.jpg").touch()
+    (tmp_path / "in" / "raw.cr2").write_bytes(bytes(99))
+    code, out, err = run(*BATCH)
+    assert code == 1
+    assert "1 changed, 1 without such a face, 2 failed" in out
+    assert [line.split(":")[0] for line in err.splitlines()] == ["raw.cr2", "zero.jpg"]
+    assert len(json.loads((tmp_path / "out" / "facechange-batch.json").read_text())["files"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("a.png", "in", "-o", "out"), 6, "agreed"),
+        (("empty.png", "in", "-o", "out", "--consent", "x"), 3, "empty.png"),
+        (("a.png", "nowhere", "-o", "out", "--consent", "x"), 3, "nowhere"),
+        (("a.png", "in", "-o", "in", "--consent", "x"), 5, "folder to read"),
+        (("a.png", "in", "-o", "out", "--output-pattern", "same.png", "--consent", "x"), 5, "{index}"),
+        (("in/empty.png", "in", "-o", "out", "--consent", "x"), 4, "empty.png"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(
+    run: Callable, tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    stopped, out, err = run("batch", *arguments)
+    assert (stopped, out) == (code, "")
+    assert words in err
+    assert not (tmp_path / "out").exists()
