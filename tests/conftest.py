@@ -6,7 +6,8 @@ the crop and its finest mask says where it did not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -61,6 +62,15 @@ def save_graph(path: Path, nodes: list[onnx.NodeProto], inputs: dict, outputs: l
     return path
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test sees or writes the ledger, keys and settings of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACECHANGE_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("FACECHANGE_SETTINGS", os.devnull)
+        yield
+
+
 @pytest.fixture(scope="session")
 def identity_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     middle = np.zeros((1, 1, 112, 112), np.float32)
@@ -90,7 +100,9 @@ def change_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         helper.make_node("Sub", ["pixel", "target"], ["difference"]),
         helper.make_node("Mul", ["difference", "painted"], ["paint"]),
         helper.make_node("Add", ["target", "paint"], ["changed"]),
-        *(helper.make_node("Identity", [f"constant_{name}"], [name]) for name in ("mask_64_1", "mask_64_2", "mask_4_1", "mask_4_2")),
+        helper.make_node("ReduceMax", ["target"], ["brightest"], axes=[1, 2, 3]),
+        helper.make_node("Sub", ["brightest", "brightest"], ["nothing"]),  # [N, 1, 1, 1]: a mask for every crop
+        *(helper.make_node("Add", [f"constant_{name}", "nothing"], [name]) for name in ("mask_64_1", "mask_64_2", "mask_4_1", "mask_4_2")),
     ]
     small = cv2.resize(1 - painted[0, 0], (4, 4), interpolation=cv2.INTER_AREA)[None, None]
     masks = {"mask_64_1": 1 - painted, "mask_64_2": 1 - painted, "mask_4_1": small, "mask_4_2": small}

@@ -13,15 +13,29 @@ import pytest
 import facechange
 
 ROOT = Path(facechange.__file__).parent
-ORDER = ("core", "pictures", "trust", "faces", "runtime", "model", "training", "evaluation", "change", "cli")
+ORDER = ("core", "pictures", "faces", "trust", "runtime", "model", "training", "evaluation", "change", "benchmark", "cli")
 HEAVY = {"torch", "torchvision", "safetensors", "onnx", "tensorboard", "matplotlib"}  # what only the extra `train` installs
 HEAVY_PACKAGES = {"model", "training"}
+HEAVY_FILES = {"runtime/pytorch.py"}  # an engine; imported where it is asked for
 
 # The only files that turn pixels into a picture file, and why each may.
 PICTURE_WRITERS = {
     "pictures/writing.py": "encodes bytes; publish writes them",
     "trust/publish.py": "the exit of a changed picture",
+    "trust/live_frames.py": "the exit of a live frame, which is shown and not kept",
     "evaluation/comparison_grid.py": "sheets of measurements",
+    "benchmark/stages.py": "the photograph that a measured change reads",
+}
+# The only files that encode videos, and why each may. What they write are work files, which publish_media gives out.
+MEDIA_WRITERS = {
+    "change/video/animations.py": "GIF and animated WebP from finished segments",
+    "change/video/muxing.py": "a whole video from finished segments",
+}
+# The only files that show live frames, and why each may. What they show is a trust.PublishedFrame, by its type.
+LIVE_SINKS = {
+    "change/live/windows.py": "a window",
+    "change/live/virtual_cameras.py": "a camera for other programs",
+    "change/live/mjpeg.py": "browsers",
 }
 # training/ compresses in memory what it learns from, and its files named *sheet* or *curve* draw how a run goes.
 
@@ -82,7 +96,7 @@ def test_a_package_imports_only_from_those_before_it(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_only_model_and_training_import_pytorch(path: Path) -> None:
-    if package_of(path) in HEAVY_PACKAGES:
+    if package_of(path) in HEAVY_PACKAGES or name_of(path) in HEAVY_FILES:
         return
     tree = parse(path)
     late = late_nodes(tree)
@@ -124,15 +138,54 @@ def test_pictures_leave_only_through_publish(path: Path) -> None:
         pytest.fail(f"{name_of(path)}:{line} calls {call}: a changed picture leaves through facechange.trust.publish only")
 
 
-def test_encoded_pictures_are_asked_for_by_publish_alone() -> None:
+def media_writing_calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Calls that make a video: OpenCV's writer, and PyAV's streams, packets and files opened to write."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        opens = node.func.attr == "open" and isinstance(node.func.value, ast.Name) and node.func.value.id == "av"
+        modes = [*node.args[1:2], *(keyword.value for keyword in node.keywords if keyword.arg == "mode")]
+        writes = opens and any(not isinstance(mode, ast.Constant) or mode.value != "r" for mode in modes)
+        if writes or node.func.attr in {"VideoWriter", "add_stream", "add_stream_from_template", "mux", "mux_one"}:
+            yield node.lineno, node.func.attr
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_videos_are_encoded_where_publish_media_gives_them_out(path: Path) -> None:
+    for line, call in media_writing_calls(parse(path)):
+        assert name_of(path) in MEDIA_WRITERS, f"{name_of(path)}:{line} calls {call}: a video leaves through trust.publish_media only"
+
+
+def showing_calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """What can show frames without a file: OpenCV's windows, virtual cameras and servers."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "imshow":
+            yield node.lineno, "imshow"
+    for line, name in imports_of(tree):
+        if name.startswith(("pyvirtualcam", "http.server", "socketserver")):
+            yield line, name
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_live_frames_are_shown_only_after_publish_frame(path: Path) -> None:
+    tree = parse(path)
+    for line, call in showing_calls(tree):
+        assert name_of(path) in LIVE_SINKS, f"{name_of(path)}:{line} uses {call}: a live frame is shown by a sink of change/live only"
+    made = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("PublishedFrame")]
+    assert not made or name_of(path) == "trust/live_frames.py", f"{name_of(path)}:{made} makes a PublishedFrame"
+    if name_of(path) in LIVE_SINKS:
+        shows = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "show"]
+        assert [ast.unparse(show.args.args[1].annotation or show) for show in shows] == ["PublishedFrame"]
+
+
+def test_nothing_but_publish_signs() -> None:
     for path in FILES:
-        names = {name.split(".")[-1] for _, name in imports_of(parse(path))}
-        if "encode_picture" in names:
-            assert package_of(path) == "pictures" or name_of(path) == "trust/publish.py", name_of(path)
+        signing = {"sign_picture", "sign_file"} & {name.split(".")[-1] for _, name in imports_of(parse(path))}
+        assert not signing or name_of(path) == "trust/publish.py", name_of(path)
 
 
 def test_importing_the_product_leaves_pytorch_out() -> None:
-    light = [path for path in FILES if package_of(path) not in HEAVY_PACKAGES]
+    light = [path for path in FILES if package_of(path) not in HEAVY_PACKAGES and name_of(path) not in HEAVY_FILES]
     modules = [".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__") for path in light]
     program = f"import sys, {', '.join(modules)}\nprint([name for name in {sorted(HEAVY)!r} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
@@ -143,5 +196,9 @@ def test_importing_the_product_leaves_pytorch_out() -> None:
 def test_the_checks_see_what_they_forbid() -> None:
     tree = ast.parse("import cv2\nfrom PIL import Image\ncv2.imwrite('x.png', y)\nImage.new('L', (1, 1)).save('x.png')\n")
     assert [call for _, call in picture_writing_calls(tree)] == ["imwrite", "save"]
+    tree = ast.parse("av.open(p, 'w')\nav.open(p)\nav.open(p, mode='r')\nav.open(p, mode=m)\nc.mux(x)\ncv2.VideoWriter(p)\n")
+    assert [line for line, _ in media_writing_calls(tree)] == [1, 4, 5, 6]
+    tree = ast.parse("import http.server\ncv2.imshow('x', y)\nimport pyvirtualcam\n")
+    assert {line for line, _ in showing_calls(tree)} == {1, 2, 3}
     assert list(imports_of(ast.parse("def f():\n    import torch.nn"))) == [(2, "torch.nn")]
     assert not late_nodes(ast.parse("import torch"))

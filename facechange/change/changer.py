@@ -168,13 +168,14 @@ class Changer:
         return faces[best]
 
 
-def load_changer(model: str | Path | None = None, threads: int | None = None, engine: str = "auto") -> Changer:
+def load_changer(model: str | Path | None = None, threads: int | None = None, engine: str = "auto", many_runs: bool = False) -> Changer:
     """Load the embedded graphs, or another face-change `model` (an .onnx file with its card).
 
-    `threads` and `engine` are `load_graph`'s, and so are the errors raised.
+    `threads`, `engine` and `many_runs` are `load_graph`'s, and so are the errors raised.
     """
-    locator, identity = load_graph("locator", threads, engine), load_graph("identity", threads, engine)
-    return Changer(FaceLocator(locator), identity, load_graph("change" if model is None else model, threads, engine))
+    names = ("locator", "identity", "change" if model is None else model)
+    locator, identity, change = (load_graph(name, threads, engine, many_runs) for name in names)
+    return Changer(FaceLocator(locator), identity, change)
 
 
 @contextmanager

@@ -51,7 +51,9 @@ def anonymize(
         from facechange.cli.video import change_one_video
 
         grant = request_video_change([], target, output, basis, purpose, persona=True)
-        change_one_video(load_changer(model, threads, engine), cast, target, output, grant, VideoOptions(face), started, verbose)
+        change_one_video(
+            load_changer(model, threads, engine, many_runs=True), cast, target, output, grant, VideoOptions(face), started, verbose
+        )
         return
     grant = request_change([], target, output, basis, purpose, persona=True)
     with waiting("Changing the photograph"):

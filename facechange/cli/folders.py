@@ -58,7 +58,7 @@ def change_folder(
     if run.jobs:
         grant = require_grant(request.consent, request.sources, run.targets, request.purpose, request.persona)
         with waiting("Loading the model"):
-            changer = load_changer(model, threads, engine)
+            changer = load_changer(model, threads, engine, many_runs=True)
             work = change_work(changer, make_casting(changer), grant, options)
         if verbose:
             typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)

@@ -58,7 +58,7 @@ def live(
         capture = Capture(chosen)
         if server:
             typer.echo(f"Look at {server.url}{'; other machines may reach it' if server.is_public else ''}", err=True)
-        changer = load_changer(model, threads, engine)
+        changer = load_changer(model, threads, engine, many_runs=True)
         if verbose:
             typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
         identity = cast_sources(changer, sources).everyone

@@ -57,7 +57,7 @@ def video(
 
     started = time.perf_counter()
     grant = request_video_change(sources, target, output, consent, purpose)
-    changer = load_changer(model, threads, engine)
+    changer = load_changer(model, threads, engine, many_runs=True)
     casting = cast_sources(changer, sources)
     if preview:
         with waiting("Changing a few frames"):

@@ -75,15 +75,20 @@ def _correlate(feature: Tensor, weight: Tensor) -> Tensor:
     return (rows.T @ weight.permute(0, 2, 3, 1).reshape(-1, 1)).squeeze(1)
 
 
+def _differentiates_by_hand() -> bool:
+    """A compiler fuses the plain forms by itself."""
+    return torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+
 def scale_and_activate(feature: Tensor, factor: Tensor, bias: Tensor) -> Tensor:
     """As `scale_and_activate_plain`, cheaper to differentiate."""
-    if torch.is_grad_enabled():
+    if _differentiates_by_hand():
         return _ScaleAndActivate.apply(feature, factor, bias)
     return scale_and_activate_plain(feature, factor, bias)
 
 
 def inject(feature: Tensor, attributes: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """As `inject_plain`, cheaper to differentiate."""
-    if torch.is_grad_enabled():
+    if _differentiates_by_hand():
         return _Inject.apply(feature, attributes, weight, bias)
     return inject_plain(feature, attributes, weight, bias)

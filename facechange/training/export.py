@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from facechange.core import ModelCard, ModelError, hash_file
-from facechange.model.export import SMALLEST_HALVED, export_changer, export_graph, output_names
+from facechange.model.export import SMALLEST_HALVED, export_changer, export_graph, export_program, output_names, withstands_bfloat16
 from facechange.model.identity import IDENTITY_SIZE, count_parameters
 from facechange.runtime import load_graph
 from facechange.training.checkpoint import read_checkpoint
@@ -53,18 +53,23 @@ def export_identity(checkpoint: Path, path: Path, metrics: dict[str, Any] | None
         training=f"Distilled from MobileFaceNet (foamliu, Apache-2.0) on {seen:,} crops: faces, blends and cuts of two faces.",
         limits=LIMITS,
         metrics=metrics or {},
+        bfloat16=withstands_bfloat16(network, IDENTITY_SIZE),
     )
     card.save(path.with_suffix(".json"))
-    _compare(path, network, {"crop": crop}, ["identity"])
+    compare_with_graph(path, network, {"crop": crop}, ["identity"])
     return card
 
 
-def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = None) -> ModelCard:
-    """Write the averaged face-change model of a run as `path` (.onnx) with its card; raises `TrainingError`, `ModelError`."""
+def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = None, *, program: bool = False) -> ModelCard:
+    """Write the averaged face-change model of a run as `path` (.onnx) with its card; raises `TrainingError`, `ModelError`.
+
+    With `program` a PyTorch program (.pt2) for GPUs goes beside them.
+    """
     changer = round_weights(load_face_changer(checkpoint).eval())
     export_changer(changer, path, half=True)
     progress = read_checkpoint(checkpoint)[1]
     size = changer.size_px
+    identity = nn.functional.normalize(torch.randn(2, 512), dim=1)
     card = ModelCard(
         name=f"facechange-{changer.preset}-{size}",
         role="change",
@@ -85,11 +90,14 @@ def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = N
         training=f"Losses 1 to 6, identity judged by two recognisers; {'; then '.join(describe_stages(progress))}.",
         limits=LIMITS,
         metrics=metrics or {},
+        bfloat16=withstands_bfloat16(changer, size, identity),
     )
     card.save(path.with_suffix(".json"))
     target = torch.rand(2, 3, size, size) * 2 - 1
-    identity = nn.functional.normalize(torch.randn(2, 512), dim=1)
-    _compare(path, lambda *given: _flat(changer(*given, with_masks=True)), {"target": target, "identity": identity}, output_names(changer))
+    inputs = {"target": target, "identity": identity}
+    compare_with_graph(path, lambda *given: _flat(changer(*given, with_masks=True)), inputs, output_names(changer))
+    if program:
+        export_program(changer, path)
     return card
 
 
@@ -107,9 +115,9 @@ def _flat(outputs: tuple[Tensor, list[Tensor]]) -> tuple[Tensor, ...]:
 
 
 @torch.no_grad()
-def _compare(path: Path, network: Any, inputs: dict[str, Tensor], names: list[str]) -> None:
+def compare_with_graph(path: Path, network: Any, inputs: dict[str, Tensor], names: list[str]) -> None:
     """Raise `ModelError` where the graph gives other numbers than PyTorch with the same rounded weights."""
-    graph = load_graph(path)
+    graph = load_graph(path, engine="cpu")
     ours = network(*inputs.values())
     found = graph.run({name: value.numpy() for name, value in inputs.items()}, names)
     for name, expected in zip(names, ours if isinstance(ours, tuple) else (ours,), strict=True):

@@ -30,7 +30,7 @@ def run(
     Image.fromarray(faces_picture({(200, 150): ORANGE}, height=160)).save(tmp_path / "a.png")
     Image.fromarray(faces_picture({(80, 150): YELLOW})).save(tmp_path / "in" / "b.png")
     Image.fromarray(faces_picture({})).save(tmp_path / "in" / "empty.png")
-    monkeypatch.setattr(facechange.change, "load_changer", lambda *_: toy_changer)
+    monkeypatch.setattr(facechange.change, "load_changer", lambda *_, **__: toy_changer)
     monkeypatch.chdir(tmp_path)
 
     def invoke(*arguments: str) -> tuple[int, str, str]:
@@ -48,7 +48,7 @@ def test_a_folder_is_changed_and_then_there_is_nothing_left(run: Callable, tmp_p
     assert (code, err) == (0, "")
     assert out.startswith("out: 1 changed, 1 without such a face, 0 failed in ")
     assert out.endswith("facechange-batch.html shows them\n") and out.count("\n") == 1
-    monkeypatch.setattr(facechange.change, "load_changer", lambda *_: pytest.fail("no model is needed"))
+    monkeypatch.setattr(facechange.change, "load_changer", lambda *_, **__: pytest.fail("no model is needed"))
     code, out, _ = run(*BATCH)
     assert code == 0
     assert "1 changed, 1 without such a face, 0 failed (2 of them before)" in out

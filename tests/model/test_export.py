@@ -1,15 +1,20 @@
 """An exported graph gives PyTorch's numbers."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
-from facechange.model.export import export_changer, output_names
+from facechange.core import ModelError, hash_file, load_card
+from facechange.model.export import export_changer, export_program, output_names, withstands_bfloat16
 from facechange.model.face_changer import FaceChanger
+from facechange.runtime import embedded_path, load_graph
 
 
 def halved(model: FaceChanger) -> FaceChanger:
@@ -51,3 +56,57 @@ def test_halved_weights_halve_the_file(tmp_path: Path) -> None:
 
 def test_output_names_follow_the_masks() -> None:
     assert output_names(FaceChanger("tiny", 64))[:4] == ["changed", "mask_4_1", "mask_4_2", "mask_8_1"]
+
+
+def test_bfloat16_is_refused_where_it_shows() -> None:
+    class Large(nn.Module):
+        """The picture on top of a large constant, whose bits bfloat16 spends on it."""
+
+        def __init__(self, constant: float) -> None:
+            super().__init__()
+            self.pass_on = nn.Conv2d(3, 3, 1)
+            nn.init.dirac_(self.pass_on.weight)
+            nn.init.constant_(self.pass_on.bias, constant)
+
+        def forward(self, picture: Tensor) -> Tensor:
+            return self.pass_on(picture).float() - self.pass_on.bias[0]
+
+    assert withstands_bfloat16(Large(0.0), 64)
+    assert not withstands_bfloat16(Large(10.0), 64)
+
+
+@pytest.mark.slow
+def test_program_equals_the_graph_it_belongs_to(tmp_path: Path, describe_changer: Callable[[Path], None]) -> None:
+    torch.manual_seed(0)
+    model = FaceChanger("tiny", 64)
+    path = tmp_path / "changer.onnx"
+    export_changer(model, path)
+    describe_changer(path)
+    program = export_program(model, path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["changer.json", "changer.onnx", "changer.pt2"]
+    graph, twin = load_graph(path, 1, "cpu"), load_graph(path, 1, "pytorch")
+    assert twin.output_names == graph.output_names
+    for pictures in (1, 3):
+        target = torch.rand(pictures, 3, 64, 64).numpy() * 2 - 1
+        identity = functional.normalize(torch.randn(1, 512), dim=1).numpy()
+        expected = graph.run({"target": target, "identity": identity.repeat(pictures, 0)})
+        found = twin.bake({"identity": identity}).run({"target": target})
+        assert max(np.abs(expected[name] - found[name]).max() for name in expected) < 1e-4
+    export_changer(FaceChanger("tiny", 64), path)
+    describe_changer(path)
+    with pytest.raises(ModelError, match="does not belong"):
+        load_graph(path, 1, "pytorch")
+    program.write_bytes(b"PK")
+    with pytest.raises(ModelError, match="not a program"):
+        load_graph(path, 1, "pytorch")
+
+
+@pytest.fixture
+def describe_changer() -> Callable[[Path], None]:
+    """Writes the card that a graph of 64 pixels needs."""
+
+    def describe(path: Path) -> None:
+        shipped = load_card(embedded_path("change").with_suffix(".json"))
+        replace(shipped, size_px=64, sha256=hash_file(path)).save(path.with_suffix(".json"))
+
+    return describe

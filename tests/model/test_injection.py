@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from facechange.model import fused
-from facechange.model.injection import IdentityConvolution, MaskedInjection, ZeroStart
+from facechange.model.face_changer import FaceChanger
+from facechange.model.injection import IdentityConvolution, MaskedInjection, ZeroStart, fix_masks
 
 
 def convolve_by_sample(layer: IdentityConvolution, feature: Tensor, identity: Tensor) -> Tensor:
@@ -87,3 +88,13 @@ def test_the_start_is_what_a_convolution_of_zeros_gives() -> None:
     feature = start(torch.zeros(2, 3, 4, 4))
     expected = functional.leaky_relu(start.bias * math.sqrt(2), 0.2)[None, :, None, None].expand(2, 3, 4, 4)
     assert torch.allclose(feature, expected)
+
+
+def test_fixed_masks_are_one_half_and_stay_so() -> None:
+    model = FaceChanger("tiny", 64)
+    fix_masks(model)
+    changed, masks = model(torch.rand(1, 3, 64, 64), torch.rand(1, 512), with_masks=True)
+    assert all((mask == 0.5).all() for mask in masks)
+    changed.sum().backward()
+    fixed = [parameter for module in model.modules() if isinstance(module, MaskedInjection) for parameter in module.parameters()]
+    assert len(fixed) == 2 * len(masks) and all(parameter.grad is None for parameter in fixed)

@@ -1,0 +1,117 @@
+"""What every engine offers, and which one runs a graph."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from facechange.core import DependencyError, ModelError
+
+ENGINES = ("auto", "cpu", "openvino", "openvino-fp32", "cuda", "tensorrt", "coreml", "directml", "pytorch")
+LARGE_PX = 1024  # side of the input from which one run on OpenVINO saves what it takes to get it ready
+
+
+class Engine(Protocol):
+    """A graph made ready to run; may be shared between threads. Any exception it raises in `run` is the graph's to explain."""
+
+    name: str  # for people: "OpenVINO CPU bf16"
+    input_names: list[str]
+    output_names: list[str]
+
+    def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]: ...
+
+
+@dataclass(frozen=True)
+class Model:
+    """What an engine opens."""
+
+    data: bytes  # an ONNX file
+    path: Path  # where it was read; a PyTorch program may lie beside it
+    sha256: str
+    size_px: int  # the card's
+    bfloat16: bool  # whether it may be computed in bfloat16
+    threads: int
+    many_runs: bool = False  # whether many pictures are to come
+    fixed: Mapping[str, np.ndarray] = field(default_factory=dict)  # constant inputs; an identity: nothing of it may reach a disk
+
+
+def preferred_engines(model: Model) -> list[str]:
+    """The engines that `auto` tries in turn: those on accelerators that seem to be there, last the quickest on processors.
+
+    ONNX Runtime is ready sooner, OpenVINO runs faster: a graph that runs once or twice is for the one, a graph for many runs,
+    as a baked one is, for the other, and so is a large one, for which ONNX Runtime takes several times the memory
+    (docs/performance.md).
+    """
+    import onnxruntime
+
+    preferred = []
+    if program_path(model).is_file() and find_spec("torch"):
+        from facechange.runtime.pytorch import sees_gpu
+
+        preferred += ["pytorch"] if sees_gpu() else []
+    available = onnxruntime.get_available_providers()
+    providers = (("CUDAExecutionProvider", "cuda"), ("DmlExecutionProvider", "directml"))
+    preferred += [engine for provider, engine in providers if provider in available]
+    many_runs_or_large = model.many_runs or bool(model.fixed) or model.size_px >= LARGE_PX
+    return [*preferred, "openvino" if many_runs_or_large and find_spec("openvino") else "cpu"]
+
+
+def open_engine(model: Model, engine: str) -> Engine:
+    """Make `model` ready on the engine of that name, one of `ENGINES`.
+
+    Raises `DependencyError` where its package is not installed, `ModelError` where this machine lacks its device or the
+    graph cannot be loaded.
+    """
+    if engine == "auto":
+        *accelerated, engine = preferred_engines(model)
+        for name in accelerated:
+            with suppress(ModelError):  # its package is here, but not its driver
+                return open_engine(model, name)
+    if engine == "pytorch":
+        if not program_path(model).is_file():
+            raise ModelError(f"There is no PyTorch program at {program_path(model)}.", "Write one with: facechange export face --program")
+        if not find_spec("torch"):
+            raise DependencyError("PyTorch is not installed.", "Install it with: pip install 'facechange[train]'")
+        from facechange.runtime.pytorch import open_program
+
+        return open_program(model)
+    if model.fixed:
+        from facechange.runtime.bake import bake_model
+        from facechange.runtime.onnx_runtime import evaluate_constants
+
+        model = replace(model, data=bake_model(model.data, model.fixed, evaluate_constants))
+    if engine.startswith("openvino"):
+        if not find_spec("openvino"):
+            raise DependencyError("OpenVINO is not installed.", "Install it with: pip install 'facechange[fast]'")
+        from facechange.runtime.openvino import open_compiled
+
+        return open_compiled(model, low_precision=engine == "openvino" and model.bfloat16)
+    from facechange.runtime.onnx_runtime import open_session
+
+    return open_session(model, engine)
+
+
+def check_engine(engine: str) -> str:
+    """`engine` as it is; raises `ModelError` where there is none of that name."""
+    if engine not in ENGINES:
+        raise ModelError(f"There is no engine {engine!r}.", f"Choose one of {', '.join(ENGINES)}.")
+    return engine
+
+
+def program_path(model: Model) -> Path:
+    """Where the PyTorch program that does what `model` does would lie."""
+    return model.path.with_suffix(".pt2")
+
+
+def usable_processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # respects taskset and container limits that cpu_count does not see
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
