@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from facechange.faces.geometry import scale_of
+from facechange.faces.geometry import invert, scale_of, transform_points
 
 
 def warp_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
@@ -15,6 +15,9 @@ def warp_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     so that fine texture does not alias.
     """
     shrink = int(1 / max(scale_of(matrix), 1e-6))  # whole picture pixels a crop pixel
+    if shrink >= 4:  # averaging by half of it first is several times faster
+        image, matrix = _reduce(image, matrix, size, shrink // 2)
+        shrink = int(1 / max(scale_of(matrix), 1e-6))
     if shrink < 2:
         return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     fine = np.array(matrix, np.float64) * shrink
@@ -22,3 +25,17 @@ def warp_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     side = size * shrink
     large = cv2.warpAffine(image, fine, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def _reduce(image: np.ndarray, matrix: np.ndarray, size: int, factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """The part of `image` that a crop needs, averaged down by a whole `factor`, and the matrix from there to the crop."""
+    corners = transform_points(np.array([[0, 0], [size, 0], [size, size], [0, size]]) - 0.5, invert(matrix))
+    limits = np.array(image.shape[1::-1])
+    start = np.clip(np.floor(corners.min(0)).astype(int) - 2 * factor, 0, np.maximum(limits - factor, 0))
+    blocks = np.maximum((np.clip(np.ceil(corners.max(0)).astype(int) + 2 * factor, start + 1, limits) - start) // factor, 1)
+    (left, top), (width, height) = start, blocks * factor
+    reduced = cv2.resize(image[top : top + height, left : left + width], tuple(map(int, blocks)), interpolation=cv2.INTER_AREA)
+    onward = np.array(matrix, np.float64)
+    onward[:, 2] += onward[:, :2] @ (start + (factor - 1) / 2)  # centre of the first block
+    onward[:, :2] *= factor
+    return reduced, onward

@@ -12,6 +12,7 @@ from facechange.faces.geometry import invert, scale_of, transform_points
 Keep = Literal["mask", "crop"]
 
 _BAND_ROWS = 64  # rows worked on at a time: what is in between stays in the caches, and memory flat however large the face
+_MOST_ENLARGED, _LARGEST_ENLARGED_PX = 4, 1024  # how far, and to what side, maps are enlarged before they are sampled
 _SMOOTH_PX = 256  # side of the grid for maps that are blurred over a 64th of it
 _GRID_VARIANCE = 1 / 12  # px²: what averaging onto the grid blurs already
 _EDGE_SHARE = 0.08  # of the crop's side over which its border fades
@@ -47,12 +48,13 @@ def put_back(
     peak = float(np.iinfo(photograph.dtype).max)
     maps, matrix = _match_scale(_blend_maps(before, after, keep, mask), matrix)  # [r, r, 4]
     maps[..., :3] *= peak
-    maps[:2] = maps[-2:] = maps[:, :2] = maps[:, -2:] = 0  # a cubic reaches two pixels: nothing leaks past the border
+    _clear_border(maps, 2)  # a cubic reaches two pixels: nothing leaks past the border
+    maps, matrix, interpolation = _enlarge(maps, matrix)
     depth = cv2.CV_8U if photograph.dtype == np.uint8 else cv2.CV_16U
     for start in range(top, bottom, _BAND_ROWS):
         band = slice(start, min(start + _BAND_ROWS, bottom)), slice(left, right)
         own = photograph[band]
-        warped = _warp_window(maps, matrix, left, start, own.shape[1], own.shape[0])
+        warped = _warp_window(maps, matrix, (left, start, own.shape[1], own.shape[0]), interpolation)
         replaced = _in_three(cv2.extractChannel(warped, 3))
         difference = cv2.subtract(cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB), cv2.multiply(replaced, own, dtype=cv2.CV_32F))
         changed[band] = cv2.add(own, difference, dtype=depth)  # rounds, and clips to the type's range
@@ -133,6 +135,26 @@ def _match_scale(maps: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.n
     return cv2.resize(maps, (side, side), interpolation=cv2.INTER_AREA), coarse
 
 
+def _enlarge(maps: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Maps, matrix and OpenCV's interpolation to sample the maps with, a cubic all in all.
+
+    Maps much coarser than the photograph are enlarged by a cubic first and then sampled linearly: a warp by a cubic is far slower.
+    """
+    factor = min(int(1 / scale_of(matrix)), _MOST_ENLARGED, _LARGEST_ENLARGED_PX // maps.shape[0])
+    if factor < 2:
+        return maps, matrix, cv2.INTER_CUBIC
+    finer = np.array(matrix, np.float64) * factor
+    finer[:, 2] += (factor - 1) / 2  # pixel centres of the finer grid
+    side = maps.shape[0] * factor
+    enlarged = cv2.resize(maps, (side, side), interpolation=cv2.INTER_CUBIC)
+    _clear_border(enlarged, factor)
+    return enlarged, finer, cv2.INTER_LINEAR
+
+
+def _clear_border(maps: np.ndarray, width: int) -> None:
+    maps[:width] = maps[-width:] = maps[:, :width] = maps[:, -width:] = 0
+
+
 def crop_rectangle(matrix: np.ndarray, size: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     """The rectangle (left, top, right, bottom) of a photograph of `shape` that holds the crop of side `size`, cut at its borders."""
     corners = transform_points(np.array([[0, 0], [size, 0], [size, size], [0, size]]) - 0.5, invert(matrix))
@@ -141,9 +163,9 @@ def crop_rectangle(matrix: np.ndarray, size: int, shape: tuple[int, ...]) -> tup
     return int(left), int(top), int(right), int(bottom)
 
 
-def _warp_window(maps: np.ndarray, matrix: np.ndarray, left: int, top: int, width: int, height: int) -> np.ndarray:
-    """Sample `maps` for the window of the photograph at (`left`, `top`): [height, width, 4]; 0 outside the crop."""
-    window = np.array(matrix, np.float64)
-    window[:, 2] += window[:, :2] @ (left, top)
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(maps, window, (width, height), flags=flags, borderMode=cv2.BORDER_CONSTANT)
+def _warp_window(maps: np.ndarray, matrix: np.ndarray, window: tuple[int, int, int, int], interpolation: int) -> np.ndarray:
+    """Sample `maps` for the `window` (left, top, width, height) of the photograph: [height, width, 4]; 0 outside the crop."""
+    left, top, width, height = window
+    there = np.array(matrix, np.float64)
+    there[:, 2] += there[:, :2] @ (left, top)
+    return cv2.warpAffine(maps, there, (width, height), flags=interpolation | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT)
