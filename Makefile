@@ -18,7 +18,7 @@ demo: .venv/base.stamp  ## change the face of an example picture with the shippe
 		--consent "Nobody in these pictures exists: the project's own model drew them." && \
 	echo "The changed picture is $(CURDIR)/$(DEMO) ($$(($$(date +%s) - begin)) s; both originals are in examples/)."
 
-test: .venv/dev.stamp  ## run the tests (installs PyTorch for the training half)
+test: .venv/dev.stamp  ## run the tests (installs every extra, PyTorch among them)
 	@$(BIN)/python -m pytest
 
 check: .venv/dev.stamp  ## ruff and mypy
@@ -34,10 +34,10 @@ clean:  ## remove the environment and every cache
 
 .venv/base.stamp: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Installing facechange into .venv (without PyTorch) ..."
-	@$(INSTALL) --editable .
+	@$(INSTALL) --no-compile --editable .
 	@touch $@
 
 .venv/dev.stamp: .venv/base.stamp
-	@echo "Installing what training and the tests need ..."
-	@$(INSTALL) --editable ".[train,dev]"
+	@echo "Installing every extra, for the tests ..."
+	@$(INSTALL) --editable ".[train,fast,video,dev]"
 	@touch $@
