@@ -1,21 +1,19 @@
-"""Photographs of any size to measure with, around the one face that ships for it."""
+"""Photographs of any size to measure with, around the face that ships."""
 
 from __future__ import annotations
-
-from importlib.resources import files
-from pathlib import Path
 
 import cv2
 import numpy as np
 
+from facechange.change.personas import PORTRAIT
 from facechange.pictures import read_picture
 
 FACE_SHARE = 0.5  # of the photograph's height, that the picture of the face takes
 
 
 def read_face() -> np.ndarray:
-    """A person who does not exist, drawn by this project's own model: uint8 [320, 320, 3]."""
-    return read_picture(Path(str(files("facechange") / "benchmark" / "face.jpg"))).pixels
+    """A person who does not exist, drawn by this project's own model: uint8 [S, S, 3]."""
+    return read_picture(PORTRAIT).pixels
 
 
 def draw_photograph(megapixels: float) -> np.ndarray:

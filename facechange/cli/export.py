@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from facechange.core import ModelCard
 
 app = typer.Typer(help="Turn a checkpoint into an ONNX graph with its card.", no_args_is_help=True)
 
@@ -33,21 +36,50 @@ def locator(checkpoint: Checkpoint, output: Output, metrics: Metrics = None) -> 
     _export("export_locator", checkpoint, output, metrics)
 
 
-def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None, **options: bool) -> None:
+@app.command("personas")
+def personas(
+    output: Output,
+    train: Annotated[Path, typer.Option(help="Aligned shards made by: facechange data prepare")],
+    identity_network: Annotated[
+        Path | None,
+        typer.Option("--identity", help="Identity network (checkpoint or .onnx) instead of the one that ships.", show_default=False),
+    ] = None,
+) -> None:
+    """The sampler of people who do not exist, learned from the identities of training faces."""
     from facechange.cli.extras import need_training
-    from facechange.core import OutputError
 
     need_training()
-    if output.suffix != ".onnx":
-        raise OutputError(f"{output} does not end in .onnx.", "Graphs are written as ONNX.")
-    if not output.parent.is_dir():
-        raise OutputError(f"The folder {output.parent} does not exist.", "Make it first.")
+    _check_output(output)
+    from facechange.runtime import embedded_path
+    from facechange.training.personas import export_personas
+
+    _say(export_personas(train, identity_network or embedded_path("identity"), output), output)
+
+
+def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None, **options: bool) -> None:
+    from facechange.cli.extras import need_training
+
+    need_training()
+    _check_output(output)
     from facechange.training import export, locator
 
     function = {"export_face": export.export_face, "export_identity": export.export_identity, "export_locator": locator.export_locator}[
         kind
     ]
     card = function(checkpoint, output, _read_metrics(metrics), **options)
+    _say(card, output)
+
+
+def _check_output(output: Path) -> None:
+    from facechange.core import OutputError
+
+    if output.suffix != ".onnx":
+        raise OutputError(f"{output} does not end in .onnx.", "Graphs are written as ONNX.")
+    if not output.parent.is_dir():
+        raise OutputError(f"The folder {output.parent} does not exist.", "Make it first.")
+
+
+def _say(card: ModelCard, output: Path) -> None:
     typer.echo(f"{output}: {card.name} {card.version}, {card.parameters / 1e6:.1f} M parameters, {output.stat().st_size / 2**20:.1f} MiB")
 
 
