@@ -11,9 +11,9 @@ import numpy as np
 from facechange.change.crops import ChangedCrops, CropChanger
 from facechange.core import Changed, Face, FaceError, ModelCard
 from facechange.faces.align import warp_crop
-from facechange.faces.geometry import ffhq_crop_matrix, identity_crop_matrix
+from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix, identity_crop_matrix
 from facechange.faces.locate import FaceLocator
-from facechange.faces.put_back import Keep, crop_rectangle, put_back
+from facechange.faces.put_back import Keep, put_back
 from facechange.faces.select import select_faces
 from facechange.pictures import Picture, as_picture
 from facechange.pictures.reading import PictureLike
@@ -114,8 +114,7 @@ class Changer:
         `put_back`'s. With `with_masks` every control mask of every face comes along. Raises `FaceError` where there
         is no face or one is too small, `ValueError` for a strength out of range.
         """
-        if not STRENGTH_RANGE[0] <= strength <= STRENGTH_RANGE[1]:
-            raise ValueError(f"strength {strength} is not between {STRENGTH_RANGE[0]} and {STRENGTH_RANGE[1]}")
+        check_strength(strength)
         picture = as_picture(target)
         chosen = self.select(picture) if faces is None else [_check_size(face) for face in faces]
         given = [_normalise(own) for own in np.broadcast_to(identity, (len(chosen), np.shape(identity)[-1]))]
@@ -152,8 +151,7 @@ class Changer:
 
     def _blend(self, picture: Picture, face: Face, identity: np.ndarray, strength: float) -> np.ndarray:
         """The identity [512] `strength` of the way from that of `face` to `identity`."""
-        of_target = self._identify_face(picture.rgb8(), face)
-        return _normalise(of_target + strength * (identity - of_target))
+        return blend_identities(self._identify_face(picture.rgb8(), face), identity, strength)
 
     def _identify_face(self, image: np.ndarray, face: Face) -> np.ndarray:
         crop = warp_crop(image, identity_crop_matrix(face.points), 112)
@@ -195,6 +193,17 @@ def _check_size(face: Face) -> Face:
             f"The face is too small: {face.size_px:.0f} px, at least {MINIMUM_FACE_PX} are needed.", "Use a larger version of the picture."
         )
     return face
+
+
+def check_strength(strength: float) -> None:
+    """Raise `ValueError` for a strength out of range."""
+    if not STRENGTH_RANGE[0] <= strength <= STRENGTH_RANGE[1]:
+        raise ValueError(f"strength {strength} is not between {STRENGTH_RANGE[0]} and {STRENGTH_RANGE[1]}")
+
+
+def blend_identities(of_target: np.ndarray, identity: np.ndarray, strength: float) -> np.ndarray:
+    """The identity [512] `strength` of the way, in `STRENGTH_RANGE`, from `of_target` [512] to `identity` [512]."""
+    return _normalise(of_target + strength * (identity - of_target))
 
 
 def _normalise(vector: np.ndarray) -> np.ndarray:

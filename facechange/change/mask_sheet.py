@@ -21,8 +21,7 @@ def draw_mask_sheet(source: np.ndarray, target: np.ndarray, result: np.ndarray, 
         columns.setdefault(mask.shape[0], []).append(mask)
     crop_px = source.shape[0]
     rows = max(map(len, columns.values()), default=0)
-    crops_width = 3 * crop_px + 4 * _GAP_PX
-    masks_width = len(columns) * (_TILE_PX + _GAP_PX) + _GAP_PX
+    crops_width, masks_width = _widths(crop_px, len(columns))
     width = max(crops_width, masks_width)
     masks_top = _GAP_PX + _LABEL_PX + crop_px + _GAP_PX
     height = masks_top + 2 * _LABEL_PX + rows * (_TILE_PX + _GAP_PX) + _GAP_PX
@@ -50,3 +49,14 @@ def draw_mask_sheet(source: np.ndarray, target: np.ndarray, result: np.ndarray, 
             draw.rectangle((left - 1, top - 1, left + _TILE_PX, top + _TILE_PX), outline=_INK)
         left += _TILE_PX + _GAP_PX
     return np.asarray(sheet)
+
+
+def place_of_result(crop_px: int, masks: list[np.ndarray]) -> tuple[int, int]:
+    """Left and top of the result's crop, of side `crop_px`, on the sheet that `draw_mask_sheet` makes with `masks`."""
+    crops_width, masks_width = _widths(crop_px, len({mask.shape[0] for mask in masks}))
+    return (max(crops_width, masks_width) - crops_width) // 2 + 3 * _GAP_PX + 2 * crop_px, _GAP_PX + _LABEL_PX
+
+
+def _widths(crop_px: int, measures: int) -> tuple[int, int]:
+    """How wide the row of three crops is, and the rows of masks, with the gaps around them."""
+    return 3 * crop_px + 4 * _GAP_PX, measures * (_TILE_PX + _GAP_PX) + _GAP_PX

@@ -10,10 +10,10 @@ import numpy as np
 
 from facechange.change.casting import Casting, are_personas
 from facechange.change.changer import Changer, naming
-from facechange.change.mask_sheet import draw_mask_sheet
-from facechange.core import OutputError
+from facechange.change.mask_sheet import draw_mask_sheet, place_of_result
+from facechange.core import Face, OutputError
 from facechange.faces.align import warp_crop
-from facechange.faces.geometry import ffhq_crop_matrix
+from facechange.faces.geometry import ffhq_crop_matrix, transform_points
 from facechange.faces.put_back import Keep
 from facechange.pictures import as_picture, read_picture
 from facechange.trust import Grant, check_writable, publish, require_grant
@@ -74,7 +74,10 @@ def change_photograph(
 
 
 def publish_mask_sheet(changer: Changer, source: Path, target: Path, output: Path, *, grant: Grant, face: str = "largest") -> Published:
-    """Publish a sheet of one change: source, target, result and every control mask, coarse to fine (the patent's Fig. 6)."""
+    """Publish a sheet of one change: source, target, result and every control mask, coarse to fine (the patent's Fig. 6).
+
+    The result on it carries the watermark, as a changed photograph does.
+    """
     source_picture, target_picture = read_picture(source), read_picture(target)
     with naming(source):
         source_face = changer.select(source_picture, "largest")[0]
@@ -87,7 +90,10 @@ def publish_mask_sheet(changer: Changer, source: Path, target: Path, output: Pat
         (target_picture.rgb8(), target_face),
         (as_picture(changed.image).rgb8(), target_face),
     ]
-    crops = [warp_crop(image, ffhq_crop_matrix(shown_face.points, _SHEET_CROP_PX), _SHEET_CROP_PX) for image, shown_face in shown]
+    crops = [warp_crop(image, ffhq_crop_matrix(each.points, _SHEET_CROP_PX), _SHEET_CROP_PX) for image, each in shown]
     sheet = draw_mask_sheet(crops[0], crops[1], crops[2], changed.masks[0])
-    path = publish(as_picture(sheet), output, grant=grant, card=changer.card, target=target, sources=[source])
+    points = transform_points(target_face.points, ffhq_crop_matrix(target_face.points, _SHEET_CROP_PX))
+    left, top = place_of_result(_SHEET_CROP_PX, changed.masks[0])
+    shown_face = Face((left, top, _SHEET_CROP_PX, _SHEET_CROP_PX), (points + np.array([left, top])).astype(np.float32), target_face.score)
+    path = publish(as_picture(sheet), output, grant=grant, card=changer.card, target=target, sources=[source], faces=[shown_face])
     return Published(path, 1)

@@ -74,7 +74,7 @@ def list_records(
     everything: Annotated[bool, typer.Option("--all", help="Also statements that came with a change, and what ended.")] = False,
 ) -> None:
     """List the records in force, a line each, oldest first."""
-    from facechange.trust.fingerprint import hash_picture
+    from facechange.trust.record import hash_picture
     from facechange.trust.standing import read_standings
 
     everything = everything or picture is not None

@@ -25,7 +25,7 @@ def new(
 
     persona = new_persona(name or output.stem, secrets.randbelow(2**32) if seed is None else seed)
     write_persona(persona, output)
-    typer.echo(f"{output}: {persona.name}, seed {persona.seed}, drawn by {persona.model}")
+    typer.echo(f"{output}: {persona.name}, seed {persona.seed}")
 
 
 @app.command("show")
@@ -41,4 +41,4 @@ def show(
     grant = request_change([persona], PORTRAIT, output, "synthetic")
     changer = load_changer()
     change_photograph(changer, cast_sources(changer, [persona]), PORTRAIT, output, grant=grant)
-    typer.echo(f"{output}: {kept.name}, seed {kept.seed}, drawn by {kept.model}")
+    typer.echo(f"{output}: {kept.name}, seed {kept.seed}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,7 +17,7 @@ def verify(
 ) -> None:
     """Say what a file is: made here, by which model, signed by whom, changed since, watermarked, with consent in force.
 
-    Nothing is asked of anyone outside this computer.
+    Nothing is asked of anyone outside this computer. A file that cannot be read makes the exit code 3.
     """
     import json
     from dataclasses import asdict
@@ -25,6 +25,7 @@ def verify(
     from facechange.core import PictureError
     from facechange.faces.locate import FaceLocator
     from facechange.runtime import load_graph
+    from facechange.trust.record import clean_line
     from facechange.trust.verify import examine
     from facechange.trust.verify_words import describe_findings
 
@@ -33,12 +34,19 @@ def verify(
     except (OSError, UnicodeDecodeError):
         raise PictureError(f"The certificates {trust} cannot be read.", "Name a file of PEM certificates.") from None
     locator = FaceLocator(load_graph("locator"))
-    entries = []
+    entries: list[dict[str, Any]] = []
     for path in files:
-        findings = examine(path, locator.locate, trusted)
+        try:
+            findings = examine(path, locator.locate, trusted)
+        except PictureError as error:  # the others are looked at all the same
+            entries.append({"file": path.name, "error": str(error)})
+            typer.echo(clean_line(str(error)), err=True)
+            continue
         words = describe_findings(findings)
         entries.append({**asdict(findings), "words": words})
         if not as_json:
-            typer.echo("\n  ".join([str(path), *words]))
+            typer.echo("\n  ".join([clean_line(str(path)), *words]))
     if as_json:
-        typer.echo(json.dumps(entries, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(entries, indent=2))
+    if any("error" in entry for entry in entries):
+        raise typer.Exit(PictureError.exit_code)

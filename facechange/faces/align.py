@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from facechange.faces.geometry import invert, scale_of, transform_points
+from facechange.faces.geometry import cut_off, invert, rescale, scale_of, transform_points
 
 
 def warp_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
@@ -20,10 +20,8 @@ def warp_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
         shrink = int(1 / max(scale_of(matrix), 1e-6))
     if shrink < 2:
         return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    fine = np.array(matrix, np.float64) * shrink
-    fine[:, 2] += (shrink - 1) / 2  # pixel centres of the finer grid
     side = size * shrink
-    large = cv2.warpAffine(image, fine, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    large = cv2.warpAffine(image, rescale(matrix, shrink), (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA)
 
 
@@ -35,7 +33,6 @@ def _reduce(image: np.ndarray, matrix: np.ndarray, size: int, factor: int) -> tu
     blocks = np.maximum((np.clip(np.ceil(corners.max(0)).astype(int) + 2 * factor, start + 1, limits) - start) // factor, 1)
     (left, top), (width, height) = start, blocks * factor
     reduced = cv2.resize(image[top : top + height, left : left + width], tuple(map(int, blocks)), interpolation=cv2.INTER_AREA)
-    onward = np.array(matrix, np.float64)
-    onward[:, 2] += onward[:, :2] @ (start + (factor - 1) / 2)  # centre of the first block
+    onward = cut_off(matrix, *(start + (factor - 1) / 2))  # to the centre of the first block
     onward[:, :2] *= factor
     return reduced, onward

@@ -61,6 +61,39 @@ def scale_of(matrix: np.ndarray) -> float:
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
 
 
+def rescale(matrix: np.ndarray, factor: float) -> np.ndarray:
+    """`matrix` for a crop with `factor` times as many pixels on a side: their centres lie elsewhere."""
+    rescaled = np.array(matrix, np.float64) * factor
+    rescaled[:, 2] += (factor - 1) / 2
+    return rescaled
+
+
+def cut_off(matrix: np.ndarray, left: float, top: float) -> np.ndarray:
+    """`matrix` for a picture of which `left` columns and `top` rows were cut off."""
+    moved = np.array(matrix, np.float64)
+    moved[:, 2] += moved[:, :2] @ (left, top)
+    return moved
+
+
+def crop_rectangle(matrix: np.ndarray, size: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """The rectangle (left, top, right, bottom) of a picture of `shape` that holds the crop of side `size`, cut at its borders."""
+    corners = transform_points(np.array([[0, 0], [size, 0], [size, size], [0, size]]) - 0.5, invert(matrix))
+    left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, [shape[1], shape[0]])
+    right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 1, 0, [shape[1], shape[0]])
+    return int(left), int(top), int(right), int(bottom)
+
+
+def match_scale(maps: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`maps` [R, R, ...] of a crop, averaged down to the picture's scale where they are finer, and the matrix to them.
+
+    Sampling them for the picture then does not alias.
+    """
+    side = max(round(maps.shape[0] / scale_of(matrix)), 1)
+    if side >= maps.shape[0]:
+        return maps, matrix
+    return cv2.resize(maps, (side, side), interpolation=cv2.INTER_AREA), rescale(matrix, side / maps.shape[0])
+
+
 def roll_degrees(points: np.ndarray) -> float:
     """Rotation of the face in the picture plane; positive is clockwise as the viewer sees it."""
     eye_to_eye = points[1] - points[0]

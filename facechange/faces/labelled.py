@@ -1,7 +1,7 @@
 """Pictures with known landmarks, to learn from and to measure on: a folder of tar shards and a JSON line a picture.
 
 `SPLIT.jsonl` has a line a picture: `image` and `shard` (where it lies), `landmarks5`, and optionally `box` (x, y, w, h) and
-`landmarks68` (300-W order), all in pixels of the picture.
+`landmarks68` (300-W order), all in pixels of the picture, and `group`, by which results are told apart.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from facechange.core import PictureError
 from facechange.faces.align import warp_crop
-from facechange.faces.geometry import ffhq_crop_matrix, identity_crop_matrix, transform_points
+from facechange.faces.geometry import identity_crop_matrix
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class LabelledFace:
     landmarks5: np.ndarray  # [5, 2] eyes, nose, mouth corners, the viewer's left first
     landmarks68: np.ndarray | None  # [68, 2] in 300-W order
     box: np.ndarray | None  # [4]: x, y, width, height
+    group: str | None = None
 
 
 class LabelledFaces:
@@ -62,26 +63,11 @@ class LabelledFaces:
         """The crop that recognisers read (ArcFace template): uint8 [112, 112, 3]."""
         return warp_crop(self.read(index), identity_crop_matrix(self.faces[index].landmarks5), 112)
 
-    def change_crop(self, index: int, size_px: int) -> np.ndarray:
-        """The FFHQ-style crop that the face-change model reads: uint8 [size_px, size_px, 3]."""
-        return warp_crop(self.read(index), ffhq_crop_matrix(self.faces[index].landmarks5, size_px), size_px)
-
-    def crop_landmarks(self, index: int, size_px: int) -> tuple[np.ndarray, np.ndarray]:
-        """Five [5, 2] and 68 [68, 2] landmarks in pixels of `change_crop`."""
-        face = self.faces[index]
-        matrix = ffhq_crop_matrix(face.landmarks5, size_px)
-        if face.landmarks68 is None:
-            raise PictureError(f"{face.image} has no 68 landmarks.", "Measuring needs `landmarks68` for every picture.")
-        return transform_points(face.landmarks5, matrix), transform_points(face.landmarks68, matrix)
-
 
 def _read_labels(path: Path) -> list[LabelledFace]:
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        faces = [
-            LabelledFace(row["image"], row["shard"], np.array(row["landmarks5"]), _optional(row, "landmarks68"), _optional(row, "box"))
-            for row in rows
-        ]
+        faces = [_to_face(row) for row in rows]
     except FileNotFoundError:
         raise PictureError(f"{path} is missing.", "Give the folder that holds the shards and their SPLIT.jsonl.") from None
     except (OSError, ValueError, KeyError) as error:
@@ -89,6 +75,12 @@ def _read_labels(path: Path) -> list[LabelledFace]:
     if not faces:
         raise PictureError(f"{path} lists no faces.", "It needs a JSON line a picture.")
     return faces
+
+
+def _to_face(row: dict[str, Any]) -> LabelledFace:
+    points, group = np.array(row["landmarks5"]), row.get("group")
+    landmarks68, box = _optional(row, "landmarks68"), _optional(row, "box")
+    return LabelledFace(row["image"], row["shard"], points, landmarks68, box, None if group is None else str(group))
 
 
 def _optional(row: dict[str, Any], name: str) -> np.ndarray | None:

@@ -7,7 +7,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from facechange.faces.geometry import invert, scale_of, transform_points
+from facechange.faces.geometry import crop_rectangle, cut_off, match_scale, rescale, scale_of
 
 Keep = Literal["mask", "crop"]
 
@@ -46,7 +46,7 @@ def put_back(
     if left == right or top == bottom:
         return changed  # the crop lies beside the photograph
     peak = float(np.iinfo(photograph.dtype).max)
-    maps, matrix = _match_scale(_blend_maps(before, after, keep, mask), matrix)  # [r, r, 4]
+    maps, matrix = match_scale(_blend_maps(before, after, keep, mask), matrix)  # [r, r, 4]
     maps[..., :3] *= peak
     _clear_border(maps, 2)  # a cubic reaches two pixels: nothing leaks past the border
     maps, matrix, interpolation = _enlarge(maps, matrix)
@@ -123,18 +123,6 @@ def _smooth_step(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return share * share * (3 - 2 * share)
 
 
-def _match_scale(maps: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Average maps finer than the photograph down to its scale, so that sampling them does not alias."""
-    scale = scale_of(matrix)  # crop pixels a photograph pixel
-    side = max(round(maps.shape[0] / scale), 1)
-    if side >= maps.shape[0]:
-        return maps, matrix
-    factor = side / maps.shape[0]
-    coarse = np.array(matrix, np.float64) * factor
-    coarse[:, 2] += (factor - 1) / 2  # pixel centres of the coarser grid
-    return cv2.resize(maps, (side, side), interpolation=cv2.INTER_AREA), coarse
-
-
 def _enlarge(maps: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     """Maps, matrix and OpenCV's interpolation to sample the maps with, a cubic all in all.
 
@@ -143,29 +131,18 @@ def _enlarge(maps: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarr
     factor = min(int(1 / scale_of(matrix)), _MOST_ENLARGED, _LARGEST_ENLARGED_PX // maps.shape[0])
     if factor < 2:
         return maps, matrix, cv2.INTER_CUBIC
-    finer = np.array(matrix, np.float64) * factor
-    finer[:, 2] += (factor - 1) / 2  # pixel centres of the finer grid
     side = maps.shape[0] * factor
     enlarged = cv2.resize(maps, (side, side), interpolation=cv2.INTER_CUBIC)
     _clear_border(enlarged, factor)
-    return enlarged, finer, cv2.INTER_LINEAR
+    return enlarged, rescale(matrix, factor), cv2.INTER_LINEAR
 
 
 def _clear_border(maps: np.ndarray, width: int) -> None:
     maps[:width] = maps[-width:] = maps[:, :width] = maps[:, -width:] = 0
 
 
-def crop_rectangle(matrix: np.ndarray, size: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """The rectangle (left, top, right, bottom) of a photograph of `shape` that holds the crop of side `size`, cut at its borders."""
-    corners = transform_points(np.array([[0, 0], [size, 0], [size, size], [0, size]]) - 0.5, invert(matrix))
-    left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, [shape[1], shape[0]])
-    right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 1, 0, [shape[1], shape[0]])
-    return int(left), int(top), int(right), int(bottom)
-
-
 def _warp_window(maps: np.ndarray, matrix: np.ndarray, window: tuple[int, int, int, int], interpolation: int) -> np.ndarray:
     """Sample `maps` for the `window` (left, top, width, height) of the photograph: [height, width, 4]; 0 outside the crop."""
     left, top, width, height = window
-    there = np.array(matrix, np.float64)
-    there[:, 2] += there[:, :2] @ (left, top)
+    there = cut_off(matrix, left, top)
     return cv2.warpAffine(maps, there, (width, height), flags=interpolation | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -79,16 +81,15 @@ def _from_array(array: np.ndarray) -> Picture:
     return Picture(np.ascontiguousarray(samples[..., :3]), alpha)
 
 
-def _read_bytes(path: Path) -> bytes:
-    """The file's bytes, or the sentence that says why not."""
+@contextlib.contextmanager
+def readable_file(path: Path) -> Iterator[None]:
+    """What keeps `path` from being read as a sentence: `PictureError`. A pipe would not come to an end, and can be read only once."""
     try:
         if path.is_dir():
             raise PictureError(f"{path} is a folder, not a picture.", "Name one file in it.")
         if path.exists() and not path.is_file():
             raise PictureError(f"{path} is not a file.", "Name a picture file.")
-        if path.is_file() and path.stat().st_size > LARGEST_BYTES:
-            raise PictureError(f"{path.name} is larger than 2 GiB.", READABLE)
-        data = path.read_bytes()
+        yield
     except FileNotFoundError:
         raise PictureError(f"{path} does not exist.", "Check the name and the folder.") from None
     except PermissionError:
@@ -96,6 +97,14 @@ def _read_bytes(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         raise PictureError(f"{path} cannot be read: {reason}.", "Check the name and the disk.") from None
+
+
+def _read_bytes(path: Path) -> bytes:
+    """The file's bytes, or the sentence that says why not."""
+    with readable_file(path):
+        if path.is_file() and path.stat().st_size > LARGEST_BYTES:
+            raise PictureError(f"{path.name} is larger than 2 GiB.", READABLE)
+        data = path.read_bytes()
     if not data:
         raise PictureError(f"{path.name} is empty.", AGAIN)
     return data

@@ -43,6 +43,7 @@ STALE = (
     "{http://ns.google.com/photos/1.0/image/}",
 )
 LARGEST_BYTES = 1 << 20
+DEEPEST = 100  # elements within each other; ElementTree writes them by recursion
 
 
 def parse_xmp(packet: bytes | None) -> ElementTree.Element:
@@ -53,7 +54,7 @@ def parse_xmp(packet: bytes | None) -> ElementTree.Element:
         except (ElementTree.ParseError, ValueError, LookupError):
             pass
         else:
-            if root.tag == RDF + "RDF" or root.find(f".//{RDF}RDF") is not None:
+            if _nesting(root) <= DEEPEST and (root.tag == RDF + "RDF" or root.find(f".//{RDF}RDF") is not None):
                 return root
     root = ElementTree.Element(META + "xmpmeta")
     ElementTree.SubElement(root, RDF + "RDF")
@@ -103,6 +104,14 @@ def clean_xmp(packet: bytes | None) -> bytes | None:
     if get_property(root, TIFF + "Orientation") is not None:
         set_property(root, TIFF + "Orientation", "1")
     return serialise_xmp(root)
+
+
+def _nesting(root: ElementTree.Element) -> int:
+    """How many elements lie within each other, counted no further than one too many."""
+    level, depth = [root], 0
+    while level and depth <= DEEPEST:
+        level, depth = [child for element in level for child in element], depth + 1
+    return depth
 
 
 def _rdf(root: ElementTree.Element) -> ElementTree.Element:

@@ -1,7 +1,15 @@
-"""Consent before a change, and one exit for everything changed: marked, signed, and to be checked by anyone."""
+"""Consent before a change, and one exit for everything changed: marked, signed, and to be checked by anyone.
 
-from facechange.trust.consent import require_grant
-from facechange.trust.grant import Grant
+In the order in which it reads:
+
+- consent: `record` (what is written down), `ledger` (where), `standing` (whether it holds), `recording` (by hand), `consent` (the gate);
+- marks: `watermark` with `watermark_code` (what it says) and `watermark_sync` (finding it), `label`, and `marks` (both, by the settings);
+- words: `statement` (XMP) and `manifest` (C2PA), which `credentials` signs; `signing` finds the key, `keys` reads or makes it;
+- the exits: `publish` for files, through `files` and remembered by `registry`, and `live_frames`;
+- the way back: `verify`, and `verify_words` in sentences.
+"""
+
+from facechange.trust.consent import Grant, require_grant
 from facechange.trust.live_frames import LivePublication, PublishedFrame
 from facechange.trust.marks import mark_frame
 from facechange.trust.publish import check_media_writable, check_writable, publish, publish_media, read_statement

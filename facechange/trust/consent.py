@@ -8,15 +8,24 @@ from pathlib import Path
 
 from facechange.core import ConsentError
 from facechange.core.settings import ConsentSettings, load_settings
-from facechange.trust.fingerprint import clean_line, hash_picture, name_recorder
-from facechange.trust.grant import Grant
 from facechange.trust.ledger import Ledger, Line
-from facechange.trust.record import ID, WAYS, Record, new_id
+from facechange.trust.record import ID, WAYS, Record, clean_line, hash_picture, name_recorder, new_id
 from facechange.trust.standing import Standing, Standings, read_standings
 
 LONGEST_CHARACTERS = 4000
 RECORD_FIRST = "Record who agreed with facechange consent add, and give the record's number to --consent."
 _KEYWORDS = {"self": "I am the person in these pictures.", "synthetic": "Nobody in these pictures exists."}
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Leave to make one change. Only `require_grant` makes one, and hands it to the work, which hands it to `publish`."""
+
+    id: str  # of the record in the ledger, "fc-" and eight letters or digits
+    statement: str  # one line, stored in the result; free of labels where a record says who agreed
+    basis: str  # how consent was given: one of `record.WAYS`
+    record_hash: str  # SHA-256, hexadecimal, of the record's line in the ledger
+    persona: bool = False  # the identity is a synthetic person's
 
 
 @dataclass(frozen=True)

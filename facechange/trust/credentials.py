@@ -53,6 +53,7 @@ class Credentials:
     manifests: dict[str, dict[str, Any]]  # all by their label, earlier ones too
     problems: tuple[str, ...]  # codes of the C2PA specification, such as "assertion.dataHash.mismatch"
     signer_known: bool  # the signature is the signer's, and one of the authorities that were named vouches for the signer
+    time_stamp_known: bool = False  # likewise for who stamped the time
 
 
 def can_embed(suffix: str) -> bool:
@@ -171,12 +172,14 @@ def _read(media_type: str, file: IO[bytes], store: bytes | None, trusted: str) -
             codes = {kind: tuple(dict.fromkeys(each["code"] for each in results.get(kind, ()))) for kind in ("success", "failure")}
     except (c2pa.C2paError.ManifestNotFound, c2pa.C2paError.NotSupported):
         return None
-    except (c2pa.C2paError, ValueError, KeyError, TypeError, AttributeError) as error:  # broken ones can come back as any JSON, or none
+    except (c2pa.C2paError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # any JSON can come back, or none
+        if str(error).startswith("Remote:"):
+            raise PictureError("The content credentials lie elsewhere on the network, where nothing is fetched from.") from error
         if store is None and not _has_manifest(file):
             return None  # it is the file around it that cannot be parsed
         raise PictureError(f"The content credentials are broken ({error}).") from error
     known = {"claimSignature.validated", "signingCredential.trusted"} <= set(codes["success"])
-    return Credentials(active, report, codes["failure"], known)
+    return Credentials(active, report, codes["failure"], known, "timeStamp.trusted" in codes["success"])
 
 
 def _has_manifest(file: IO[bytes]) -> bool:

@@ -40,7 +40,7 @@ class Line(NamedTuple):
         """What the line says; raises `ConsentError` where this version of facechange does not understand it."""
         try:
             return from_table(json.loads(self.body))
-        except (TypeError, KeyError, ValueError):
+        except (AttributeError, TypeError, KeyError, ValueError):
             raise ConsentError(f"Line {self.number} of the consent ledger is of an unknown kind.", "Update facechange.") from None
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import functools
+import math
+import time
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from facechange.core import Face, ModelCard
-from facechange.core.settings import load_settings
-from facechange.trust.grant import Grant
-from facechange.trust.marks import mark_frame, say_what_is_off
+from facechange.core.settings import load_settings, settings_path
+from facechange.trust.consent import Grant
+from facechange.trust.marks import mark_frame, say_once, say_what_is_off
 from facechange.trust.registry import new_identifier
+from facechange.trust.standing import check_still_held
 from facechange.trust.statement import add_statement
 
 JPEG_QUALITY = 85
+CONSENT_CHECKED_SECONDS = 5.0
 _XMP_MARKER = b"http://ns.adobe.com/xap/1.0/\0"
 
 
@@ -43,11 +47,21 @@ class LivePublication:
 
     def __init__(self, grant: Grant, card: ModelCard) -> None:
         say_what_is_off()
+        marking = load_settings().marking
+        if not (marking.label or marking.live_label):
+            say_once(f"Live pictures carry no visible label, because {settings_path()} says so.")
+        self._record_hash, self._checked = grant.record_hash, -math.inf
         self._identifier = new_identifier()
         self._statement, _ = add_statement(None, grant.statement, f"{card.name} {card.version}", grant.persona)
 
     def publish_frame(self, pixels: np.ndarray, faces: Sequence[Face]) -> PublishedFrame:
-        """`pixels` [H, W, 3] uint8 RGB, of which `faces` were changed, ready to be shown."""
+        """`pixels` [H, W, 3] uint8 RGB, of which `faces` were changed, ready to be shown.
+
+        Raises `ConsentError` within seconds after the consent was withdrawn or ended.
+        """
+        if time.monotonic() > self._checked + CONSENT_CHECKED_SECONDS:
+            check_still_held(self._record_hash)
+            self._checked = time.monotonic()
         marking = load_settings().marking
         marked = mark_frame(pixels, faces, self._identifier)
         if marking.live_label and not marking.label:

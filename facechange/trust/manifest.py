@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from facechange.core import ModelCard
-from facechange.trust.fingerprint import hash_picture
-from facechange.trust.grant import Grant
+from facechange.trust.consent import Grant
+from facechange.trust.record import hash_picture
 from facechange.trust.statement import digital_source_type, software_version
 
 CHANGE_LABEL = "facechange.change"  # our own assertion

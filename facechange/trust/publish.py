@@ -10,12 +10,14 @@ from pathlib import Path
 from facechange.core import Face, ModelCard, OutputError
 from facechange.core.settings import load_settings
 from facechange.pictures import WRITABLE_SUFFIXES, Picture, encode_picture, read_xmp
+from facechange.trust.consent import Grant
 from facechange.trust.credentials import can_embed, sidecar_of, sign_file, sign_picture
 from facechange.trust.files import check_place, part_file, plain_errors, take_name, write_whole
-from facechange.trust.grant import Grant
 from facechange.trust.manifest import Publication
 from facechange.trust.marks import mark_frame, say_once, say_what_is_off
-from facechange.trust.registry import new_identifier, remember
+from facechange.trust.registry import check_can_remember, new_identifier, remember
+from facechange.trust.signing import check_signing_key
+from facechange.trust.standing import check_still_held
 from facechange.trust.statement import add_statement, parse_statement
 
 
@@ -34,9 +36,11 @@ def publish(
     """Write a changed picture, marked and signed; either the whole file appears at `path` or nothing does.
 
     `faces` are the changed ones, where the watermark goes; `target` and `sources` are named in the credentials by their hash,
-    and the target's own credentials are kept. Returns `path`. Raises `OutputError` where the file cannot be written.
+    and the target's own credentials are kept. Returns `path`. Raises `OutputError` where the file cannot be written, and
+    `ConsentError` where the consent that `grant` rests on was withdrawn or ended meanwhile.
     """
     check_writable(path, overwrite)
+    check_still_held(grant.record_hash)
     say_what_is_off()
     marking = load_settings().marking
     identifier = new_identifier()
@@ -76,9 +80,10 @@ def publish_media(
 
     `identifier` is the watermark's with which `mark_frame` marked each frame; None where no frame was marked. A container that
     cannot hold credentials gets `NAME.SUFFIX.c2pa` beside it, which is said on stderr. `work_file` stays the caller's.
-    Returns `path`. Raises `OutputError` where it cannot be written.
+    Returns `path`. Raises as `publish` does.
     """
     check_media_writable(path, overwrite)
+    check_still_held(grant.record_hash)
     say_what_is_off()
     marking = load_settings().marking
     publication = Publication(
@@ -103,10 +108,11 @@ def publish_media(
 
 
 def check_writable(path: Path, overwrite: bool = True) -> None:
-    """Raise `OutputError` where `publish` would have to, so that no work is done in vain: kind, folder, permission, space."""
+    """Raise `OutputError` where `publish` would have to, so that no work is done in vain: kind, folder, permission, space, signing key."""
     if path.suffix.lower() not in WRITABLE_SUFFIXES:
         raise OutputError(f"The name {path.name} ends in no kind of picture.", f"Use one of {', '.join(WRITABLE_SUFFIXES)}.")
     check_place(path, overwrite)
+    _check_marking()
 
 
 def check_media_writable(path: Path, overwrite: bool = True) -> None:
@@ -114,6 +120,7 @@ def check_media_writable(path: Path, overwrite: bool = True) -> None:
     check_place(path, overwrite)
     if not can_embed(path.suffix):
         check_place(sidecar_of(path), overwrite)
+    _check_marking()
 
 
 def read_statement(path: Path) -> dict[str, str]:
@@ -122,3 +129,11 @@ def read_statement(path: Path) -> dict[str, str]:
     Raises `PictureError` where the file is no picture.
     """
     return parse_statement(read_xmp(path))
+
+
+def _check_marking() -> None:
+    """Raise what signing with an unusable key would raise at the end of the work; nothing is made yet."""
+    marking = load_settings().marking
+    if marking.credentials:
+        check_signing_key(marking)
+        check_can_remember()

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import re
 import secrets
 from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any
+
+from facechange.core import hash_file
+from facechange.pictures.reading import readable_file
 
 # How consent was given, and the words for it in a result. A "statement" is what somebody said with the change itself.
 WAYS = {
@@ -16,6 +23,8 @@ WAYS = {
     "statement": "statement",
 }
 ID = re.compile(r"\bfc-[a-z2-7]{8}\b", re.IGNORECASE)
+# All but what XML 1.0 allows (production 2), the controls that steer terminals, and those that turn the direction of text.
+_UNCLEAN = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,28 @@ def as_table(entry: Record | Withdrawal) -> dict[str, Any]:
 
 
 def from_table(table: dict[str, Any]) -> Record | Withdrawal:
-    """The entry that `as_table` made; raises `TypeError`, `KeyError` or `ValueError` for anything else."""
+    """The entry that `as_table` made; raises `AttributeError`, `TypeError`, `KeyError` or `ValueError` for anything else."""
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items() if key != "kind"}
-    return {"record": Record, "withdrawal": Withdrawal}[table["kind"]](**values)
+    entry: Record | Withdrawal = {"record": Record, "withdrawal": Withdrawal}[table["kind"]](**values)
+    if datetime.fromisoformat(entry.recorded_at).tzinfo is None or (isinstance(entry, Record) and entry.way not in WAYS):
+        raise ValueError("not an entry of this version")
+    return entry
+
+
+def clean_line(text: str) -> str:
+    """The text on one line, as it can be stored in XML and shown on a terminal."""
+    return " ".join(_UNCLEAN.sub("", text).split())
+
+
+def hash_picture(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal; raises `PictureError` where it cannot be read."""
+    with readable_file(path):
+        return hash_file(path)
+
+
+def name_recorder() -> str:
+    """The name under which whoever runs this is logged in."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a process without a user's entry, as in some containers
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown"

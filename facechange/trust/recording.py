@@ -9,9 +9,8 @@ from typing import Literal
 
 from facechange.core import ConsentError
 from facechange.trust.consent import clean_statement
-from facechange.trust.fingerprint import clean_line, hash_picture, name_recorder
 from facechange.trust.ledger import Ledger, Line
-from facechange.trust.record import WAYS, Record, Withdrawal, new_id
+from facechange.trust.record import WAYS, Record, Withdrawal, clean_line, hash_picture, name_recorder, new_id
 from facechange.trust.standing import Standings
 
 Role = Literal["source", "target", "both"]

@@ -5,9 +5,11 @@ It is what finds the credentials of a copy again that lost them. Deleting a file
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 
+from facechange.core import OutputError
 from facechange.core.settings import data_folder
 from facechange.trust.files import part_file, plain_errors
 from facechange.trust.manifest import Publication, identifier_text
@@ -31,6 +33,14 @@ def remember(publication: Publication, store: bytes) -> None:
         with part_file(path.parent, mode=0o600) as part:
             part.write_bytes(store)
             part.replace(path)
+
+
+def check_can_remember() -> None:
+    """Raise `OutputError` where nothing can be kept; nothing is made."""
+    folder = data_folder()
+    there = next(each for each in (folder / "published", folder, *folder.absolute().parents) if each.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise OutputError(f"The folder {folder} for keys and credentials may not be written to.", "FACECHANGE_HOME can name another.")
 
 
 def recall(identifier: int) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,10 +32,16 @@ def find_signing_key(marking: MarkingSettings) -> SigningKey:
     Raises `SettingsError` where the configured one is unusable, `OutputError` where an own one can be neither read nor made.
     """
     if marking.certificate and marking.key:
-        from facechange.trust.configured_key import read_configured_key  # late: cryptography is slow to import
+        from facechange.trust.keys import read_configured_key  # late: cryptography is slow to import
 
         return read_configured_key(marking.certificate, marking.key)
     return _read_own(datetime.now(UTC).year)
+
+
+def check_signing_key(marking: MarkingSettings) -> None:
+    """Raise what `find_signing_key` would of a key that is there; none is made."""
+    if marking.certificate or own_key_path(datetime.now(UTC).year).exists():
+        find_signing_key(marking)
 
 
 def own_key_path(year: int) -> Path:
@@ -43,22 +50,37 @@ def own_key_path(year: int) -> Path:
 
 
 def own_certificates() -> str:
-    """The PEM certificates of all keys that this computer ever made, and of the one in the settings."""
+    """The PEM certificates of all keys that this computer ever made, and of the one in the settings, with their authorities'."""
+    return b"\n".join(certificate for chain in _own_chains() for certificate in chain).decode("ascii", "replace")
+
+
+def own_serial_numbers() -> frozenset[str]:
+    """The serial numbers of this computer's own certificates, in decimal: an authority in `own_certificates` signs for others too."""
+    from cryptography import x509  # late: slow to import
+
+    numbers = set()
+    for chain in _own_chains():
+        with contextlib.suppress(ValueError):  # no certificate
+            numbers.add(str(x509.load_pem_x509_certificate(chain[0]).serial_number))
+    return frozenset(numbers)
+
+
+def _own_chains() -> Iterator[list[bytes]]:
+    """PEM certificates, a chain with the signer's first for each key."""
     paths = sorted(data_folder().glob("signing-*.pem"))
     if certificate := load_settings().marking.certificate:
         paths.append(certificate)
-    found = []
     for path in paths:
         with contextlib.suppress(OSError):  # one that may not be read recognises nothing
-            found += _CERTIFICATES.findall(path.read_bytes())
-    return b"\n".join(found).decode("ascii", "replace")
+            if chain := _CERTIFICATES.findall(path.read_bytes()):
+                yield chain
 
 
 def _read_own(year: int) -> SigningKey:
     path = own_key_path(year)
     with plain_errors(path):
         if not path.exists():
-            from facechange.trust.own_key import make_own_key
+            from facechange.trust.keys import make_own_key
 
             make_own_key(path, year)
         text = path.read_bytes()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from facechange.core import ConsentError
 from facechange.trust.ledger import Ledger, Line
 from facechange.trust.record import Record, Withdrawal
 
@@ -39,13 +40,7 @@ class Standings:
 
     def find(self, reference: str) -> Standing | None:
         """The record with this number, or on the line with this hash."""
-        number = reference.lower()
-        for line in self.lines:
-            if line.hash == number or number in line.body:
-                entry = line.entry
-                if isinstance(entry, Record) and number in (entry.id, line.hash):
-                    return self._judge(line, entry)
-        return None
+        return self._find(reference, self.lines)
 
     def naming(self, pictures: Collection[str]) -> Iterator[Standing]:
         """The records in which any of these pictures, by their SHA-256, is a source or a target; oldest first."""
@@ -66,6 +61,15 @@ class Standings:
         entries = (line.entry for line in self.lines if '"kind": "withdrawal"' in line.body)
         return {entry.withdraws: entry for entry in entries if isinstance(entry, Withdrawal)}
 
+    def _find(self, reference: str, lines: list[Line]) -> Standing | None:
+        number = reference.lower()
+        for line in lines:
+            if line.hash == number or number in line.body:
+                entry = line.entry
+                if isinstance(entry, Record) and number in (entry.id, line.hash):
+                    return self._judge(line, entry)
+        return None
+
     def _judge(self, line: Line, record: Record) -> Standing:
         if withdrawal := self._withdrawals.get(record.id):
             because = f" ({withdrawal.reason})" if withdrawal.reason else ""
@@ -73,8 +77,9 @@ class Standings:
         if record.until and self.now[:10] > record.until:
             return Standing(line, record, "expired", f"ended on {record.until}")
         for reference in record.rests_on:
-            below = self.find(reference)
-            assert below is not None, "a record rests on older lines, and the ledger loses none"
+            below = self._find(reference, self.lines[: line.number - 1])
+            if below is None:
+                return Standing(line, record, "withdrawn", f"rests on {reference}, which no older line of the ledger records")
             if not below.in_force:
                 return Standing(line, record, below.state, f"rests on {reference}, which {below.reason}")
         return Standing(line, record, "in force", "")
@@ -93,3 +98,10 @@ def look_up(reference: str) -> Standing | None:
     Raises as `read_standings` does.
     """
     return read_standings().find(reference)
+
+
+def check_still_held(reference: str) -> None:
+    """Raise `ConsentError` where the record on the line with this hash no longer holds: long work is published when it is done."""
+    standing = look_up(reference)
+    if standing and not standing.in_force:
+        raise ConsentError(f"The consent {standing.record.id} {standing.reason}, so that the result is not published.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,18 +14,21 @@ from facechange.core import ConsentError, Face, PictureError
 from facechange.pictures import read_picture, read_xmp
 from facechange.pictures.kinds import is_video
 from facechange.trust.credentials import Credentials, read_credentials, read_store, sidecar_of
-from facechange.trust.fingerprint import hash_picture
-from facechange.trust.frames import sample_frames
 from facechange.trust.manifest import CHANGE_LABEL, WATERMARK_ALGORITHM, identifier_text
+from facechange.trust.record import hash_picture
 from facechange.trust.registry import recall
-from facechange.trust.signing import own_certificates
+from facechange.trust.signing import own_certificates, own_serial_numbers
 from facechange.trust.standing import look_up
 from facechange.trust.statement import parse_source_type, parse_statement
 from facechange.trust.watermark import find_watermark
 
 Locate = Callable[[np.ndarray], Sequence[Face]]
 UNTRUSTED = "signingCredential.untrusted"
+LONGEST_STATEMENT = 1000  # characters of an unsigned statement
 SOFT_BINDING = "c2pa.soft-binding"
+LARGEST_SIDECAR_BYTES = 64 << 20
+FRAMES_AT_MOST = 8
+KEY_FRAMES_PASSED = 4  # between two looks
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Signed:
     signer: str
     signed_here: bool  # with a key of this computer's
     trusted: bool  # an authority that the reader named vouches for the signer
-    time_stamp: str  # of an authority; empty where there is none
+    time_stamp: str  # empty where there is none
+    time_stamp_trusted: bool  # an authority that the reader named vouches for who stamped it
     said_time: str  # by the signer's own clock
     generator: str
     source_types: tuple[str, ...]  # last parts of IPTC's digital source types
@@ -57,7 +62,7 @@ class Findings:
     broken: str = ""  # why credentials that are there cannot be understood
     watermark: str = ""  # the identifier found in its faces
     watermark_sought: bool = False
-    consent_state: str = ""  # "in force", "expired", "withdrawn", "not in this ledger", "ledger unusable"
+    consent_state: str = ""  # "in force", "expired", "withdrawn", "unproven", "not in this ledger", "ledger unusable"
     consent_reason: str = ""
     statement: dict[str, str] = field(default_factory=dict)  # unsigned, from XMP
     source_type: str = ""  # unsigned, from XMP
@@ -79,7 +84,7 @@ def examine(path: Path, locate: Locate | None = None, trusted: str = "") -> Find
         frames, packet = (), None
     watermark, sought = _seek_watermark(frames, locate)
     if watermark is not None and signed is None and (store := recall(watermark)) and (found := read_store(store)):
-        signed = _summarise(found, "registry", signed_here=True, trusted=False)
+        signed = _summarise(found, "registry", signed_here=True)
     state, reason = _consent_standing(signed)
     return Findings(
         file=path.name,
@@ -90,8 +95,8 @@ def examine(path: Path, locate: Locate | None = None, trusted: str = "") -> Find
         watermark_sought=sought,
         consent_state=state,
         consent_reason=reason,
-        statement=parse_statement(packet),
-        source_type=parse_source_type(packet),
+        statement={key: _text(value, LONGEST_STATEMENT) for key, value in parse_statement(packet).items()},
+        source_type=_text(parse_source_type(packet)),
     )
 
 
@@ -99,30 +104,51 @@ def _open_media(path: Path, with_frames: bool) -> tuple[Iterable[np.ndarray], by
     """The frames [H, W, 3] uint8 to look for a watermark in, and a picture's XMP packet."""
     with path.open("rb") as file:
         if is_video(file.read(64), path.name):
-            return (sample_frames(path) if with_frames else ()), None
+            return (_sample_frames(path) if with_frames else ()), None
     return ((read_picture(path).rgb8(),) if with_frames else ()), read_xmp(path)
+
+
+def _sample_frames(path: Path) -> Iterator[np.ndarray]:
+    """Up to eight key frames [H, W, 3] uint8 RGB of a video; none without the extra `video`, or where it cannot be decoded."""
+    try:
+        import av  # late: an extra
+    except ImportError:
+        return
+    try:
+        with av.open(str(path.resolve())) as container:  # absolute: no name is taken for a network address
+            if not container.streams.video:
+                return
+            stream = container.streams.video[0]
+            stream.codec_context.skip_frame = "NONKEY"
+            frames = (frame for number, frame in enumerate(container.decode(stream)) if number % KEY_FRAMES_PASSED == 0)
+            for frame, _ in zip(frames, range(FRAMES_AT_MOST), strict=False):
+                yield frame.to_ndarray(format="rgb24")
+    except av.FFmpegError:
+        return
 
 
 def _find_signed(path: Path, trusted: str) -> tuple[Signed | None, str]:
     """The credentials in the file or beside it, or why they cannot be understood."""
-    own = own_certificates()
-    for where, store in (("file", None), ("sidecar", _read_sidecar(path))):
-        if where == "sidecar" and store is None:
-            continue
+    own, sidecar = own_certificates(), _read_sidecar(path)
+    places: list[tuple[Literal["file", "sidecar"], bytes | None]] = [("file", None)]
+    for where, store in places + ([("sidecar", sidecar)] if sidecar else []):
         try:
             found = read_credentials(path, store, own)
             if found is None:
                 continue
-            vouched = bool(trusted) and (again := read_credentials(path, store, trusted)) is not None and again.signer_known
+            vouched = read_credentials(path, store, trusted) if trusted else None
         except PictureError as error:
-            return None, error.message
-        return _summarise(found, "file" if where == "file" else "sidecar", found.signer_known, vouched), ""
+            return None, _text(error.message)
+        here = found.signer_known and _text(_table(found.active.get("signature_info")).get("cert_serial_number")) in own_serial_numbers()
+        return _summarise(found, where, here, vouched), ""
     return None, ""
 
 
 def _read_sidecar(path: Path) -> bytes | None:
+    """The manifest store beside a file; not a pipe, which would not end, nor what is too large to be one."""
+    sidecar = sidecar_of(path)
     try:
-        return sidecar_of(path).read_bytes()
+        return sidecar.read_bytes() if sidecar.is_file() and sidecar.stat().st_size <= LARGEST_SIDECAR_BYTES else None
     except OSError:
         return None
 
@@ -138,8 +164,13 @@ def _seek_watermark(frames: Iterable[np.ndarray], locate: Locate | None) -> tupl
     return None, sought
 
 
-def _summarise(found: Credentials, where: Literal["file", "sidecar", "registry"], signed_here: bool, trusted: bool) -> Signed:
-    """A manifest, which anybody may have written, as the few values that are of interest."""
+def _summarise(
+    found: Credentials, where: Literal["file", "sidecar", "registry"], signed_here: bool, vouched: Credentials | None = None
+) -> Signed:
+    """A manifest, which anybody may have written, as the few values that are of interest.
+
+    `vouched` is the same, held against the authorities that the reader named.
+    """
     problems = tuple(problem for problem in found.problems if problem != UNTRUSTED) if where != "registry" else ()
     signature = _table(found.active.get("signature_info"))
     actions = [_table(action) for action in _list(_assertion(found.active, "c2pa.actions").get("actions"))]
@@ -154,8 +185,9 @@ def _summarise(found: Credentials, where: Literal["file", "sidecar", "registry"]
         problems=problems,
         signer=f"{name} ({issuer})" if name and issuer and issuer not in name else name or issuer,
         signed_here=signed_here,
-        trusted=trusted,
+        trusted=vouched is not None and vouched.signer_known,
         time_stamp=_text(signature.get("time")),
+        time_stamp_trusted=vouched is not None and vouched.time_stamp_known,
         said_time=next((_text(action["when"]) for action in reversed(actions) if action.get("when")), ""),
         generator=_generator(found.active),
         source_types=tuple(dict.fromkeys(filter(None, source_types))),
@@ -169,8 +201,10 @@ def _summarise(found: Credentials, where: Literal["file", "sidecar", "registry"]
 def _consent_standing(signed: Signed | None) -> tuple[str, str]:
     """Whether the record of consent that credentials name holds now, by this computer's ledger."""
     record_hash = signed.consent.get("record_sha256", "") if signed else ""
-    if not record_hash:
+    if not re.fullmatch("[0-9a-f]{64}", record_hash):  # a number that anybody can read off would prove nothing
         return "", ""
+    if signed and (signed.intact is False or not (signed.signed_here or signed.trusted)):
+        return "unproven", "nobody whom this computer trusts says that this file rests on it"
     try:
         standing = look_up(record_hash)
     except ConsentError as error:
@@ -201,6 +235,8 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value] if isinstance(value, dict) else []
 
 
-def _text(value: Any) -> str:
-    """A value from a manifest as a short text that is safe to show: no control characters, which steer terminals."""
-    return "".join(character for character in str(value) if character.isprintable())[:200] if isinstance(value, (str, int)) else ""
+def _text(value: Any, longest: int = 200) -> str:
+    """A value that anybody may have written as a short text on one line: no control characters, which steer terminals."""
+    if not isinstance(value, (str, int)):
+        return ""
+    return "".join(character if character.isprintable() else " " * character.isspace() for character in str(value)[: 4 * longest])[:longest]

@@ -45,7 +45,7 @@ def _origin(findings: Findings) -> str:
     if findings.watermark:
         return "A face in it was changed with facechange: it has facechange's watermark. It was not published from this computer."
     if findings.broken:
-        return "Its content credentials are broken, so that nothing in them counts."
+        return f"{findings.broken} Nothing in them counts."
     if findings.statement:
         return "It says of itself that a face in it was changed with facechange. Nothing proves it."
     return "Nothing is known about it. That does not mean that it is unchanged."
@@ -58,7 +58,8 @@ def _model(signed: Signed) -> list[str]:
 
 
 def _signature(signed: Signed) -> str:
-    time = f"on {_moment(signed.time_stamp)}, by a time stamp" if signed.time_stamp else ""
+    stamp = "by the time stamp of an authority that you trust" if signed.time_stamp_trusted else "by a time stamp that nobody vouches for"
+    time = f"on {_moment(signed.time_stamp)}, {stamp}" if signed.time_stamp else ""
     if not time and signed.said_time:
         time = f"on {_moment(signed.said_time)}, by the signer's own clock"
     if signed.trusted:
@@ -86,6 +87,8 @@ def _watermark(findings: Findings) -> list[str]:
     named = findings.signed.watermark if findings.signed else ""
     if findings.watermark and named and named != findings.watermark:
         return [f"Its watermark {findings.watermark} is not {named}, which its credentials name: parts of it come from elsewhere."]
+    if findings.watermark and findings.signed and not named:
+        return [f"It has facechange's watermark {findings.watermark}: a face in it was changed, whatever its credentials say."]
     if findings.watermark:
         return [f"Watermark: {findings.watermark}."]
     if not findings.watermark_sought:
@@ -97,6 +100,8 @@ def _consent(findings: Findings) -> list[str]:
     if not findings.signed or not findings.consent_state:
         return []
     record = f"Consent: record {findings.signed.consent.get('id', '')}"
+    if findings.consent_state == "unproven":
+        return [f"{record} is named, but {findings.consent_reason}."]
     if findings.consent_state == "in force":
         return [f"{record} ({findings.signed.consent.get('basis', '')}) is in force."]
     if findings.consent_state == "not in this ledger":

@@ -14,7 +14,7 @@ import numpy as np
 
 from facechange.core import Face
 from facechange.faces.align import warp_crop
-from facechange.faces.geometry import ffhq_crop_matrix, invert, scale_of, transform_points
+from facechange.faces.geometry import crop_rectangle, cut_off, ffhq_crop_matrix, match_scale, scale_of
 from facechange.faces.put_back import soft_edge
 from facechange.trust.watermark_code import CHIP_PX, IDENTIFIER_BITS, draw_pattern, encode_chips
 from facechange.trust.watermark_sync import read_face
@@ -56,28 +56,18 @@ def find_watermark(pixels: np.ndarray, faces: Sequence[Face]) -> int | None:
 
 def _add_pattern(pixels: np.ndarray, pattern: np.ndarray, matrix: np.ndarray, boost: float) -> None:
     """Add `pattern` [P, P] (rms 1) to `pixels` in place, as strongly as they hide it; `matrix` maps the picture to the pattern."""
-    height, width = pixels.shape[:2]
-    corners = transform_points(np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * len(pattern) - 0.5, invert(matrix))
-    left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, [width, height])
-    right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 1, 0, [width, height])
+    left, top, right, bottom = crop_rectangle(matrix, len(pattern), pixels.shape)
     if left >= right or top >= bottom:
         return  # the crop lies beside the picture
-    part, matrix = pixels[top:bottom, left:right], _moved(matrix, left, top)
+    part, matrix = pixels[top:bottom, left:right], cut_off(matrix, left, top)
     peak, kind = np.iinfo(pixels.dtype).max, cv2.CV_8U if pixels.dtype == np.uint8 else cv2.CV_16U
     strength = np.minimum(boost * _strength(_small_crop(part, matrix, len(pattern))), MOST_LEVELS)
-    levels, matrix = _match_scale(pattern * strength * soft_edge(len(pattern)) * np.float32(peak / 255), matrix)
+    levels, matrix = match_scale(pattern * strength * soft_edge(len(pattern)) * np.float32(peak / 255), matrix)
     for start in range(0, len(part), BAND_ROWS):
         rows = part[start : start + BAND_ROWS]
-        window = _moved(matrix, 0, start)
+        window = cut_off(matrix, 0, start)
         added = cv2.warpAffine(levels, window, rows.shape[1::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         rows[...] = cv2.add(rows, cv2.merge([added] * 3), dtype=kind)  # rounds, and stops at black and white
-
-
-def _moved(matrix: np.ndarray, left: int, top: int) -> np.ndarray:
-    """`matrix` [2, 3] for a picture of which `left` columns and `top` rows were cut off."""
-    moved = np.array(matrix, np.float64)
-    moved[:, 2] += moved[:, :2] @ (left, top)
-    return moved
 
 
 def _small_crop(pixels: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
@@ -86,22 +76,9 @@ def _small_crop(pixels: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray
     if whole < 2:
         return warp_crop(pixels, matrix, side)
     height, width = (max(length // whole, 1) for length in pixels.shape[:2])
-    coarse = np.array(matrix, np.float64)
-    coarse[:, 2] += coarse[:, :2] @ np.full(2, (whole - 1) / 2)  # pixel centres of the coarser grid
+    coarse = cut_off(matrix, (whole - 1) / 2, (whole - 1) / 2)  # to the centre of the first block
     coarse[:, :2] *= whole
     return warp_crop(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), coarse, side)
-
-
-def _match_scale(levels: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Average a pattern finer than the picture down to its scale, so that sampling it does not alias."""
-    scale = scale_of(matrix)  # pattern pixels a picture pixel
-    side = max(round(len(levels) / scale), 1)
-    if side >= len(levels):
-        return levels, matrix
-    factor = side / len(levels)
-    coarse = np.array(matrix, np.float64) * factor
-    coarse[:, 2] += (factor - 1) / 2  # pixel centres of the coarser grid
-    return cv2.resize(levels, (side, side), interpolation=cv2.INTER_AREA), coarse
 
 
 def _strength(crop: np.ndarray) -> np.ndarray:

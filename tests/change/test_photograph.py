@@ -5,11 +5,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import facechange
 from facechange.change import Changer, Published, cast_sources, change_photograph, publish_mask_sheet, request_change
 from facechange.change.mask_sheet import draw_mask_sheet
 from facechange.core import ConsentError, FaceError, OutputError, PictureError
+from facechange.pictures import read_picture
 from facechange.trust import read_statement
+from facechange.trust.watermark import find_watermark
 
+EXAMPLES = Path(__file__).parents[2] / "examples"  # made by the project's own model
 ORANGE, YELLOW = (230, 110, 60), (235, 190, 40)
 CONSENT = "Both people in the pictures agreed on 3 May 2025."
 
@@ -82,6 +86,15 @@ def test_mask_sheet_is_published_with_its_statement(toy_changer: Changer, folder
     assert read_statement(output)["consent"] == CONSENT
     with Image.open(output) as image:
         assert image.width > image.height > 500
+
+
+def test_the_result_on_a_mask_sheet_carries_the_watermark(tmp_path: Path) -> None:
+    changer, face = facechange.load(), EXAMPLES / "target.jpg"
+    grant = request_change([EXAMPLES / "source.jpg"], face, tmp_path / "sheet.png", CONSENT)
+    publish_mask_sheet(changer, EXAMPLES / "source.jpg", face, tmp_path / "sheet.png", grant=grant)
+    sheet = read_picture(tmp_path / "sheet.png").rgb8()
+    faces = sorted(changer.locate(sheet), key=lambda each: each.box[0])
+    assert [find_watermark(sheet, [each]) is not None for each in faces] == [False, False, True]
 
 
 def test_sheet_shows_crops_and_masks_in_order() -> None:

@@ -1,6 +1,8 @@
 """Settings hold what the file says, and a file that says something else is refused."""
 
+import re
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,14 @@ from facechange.core.settings import settings_path
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FACECHANGE_SETTINGS", str(tmp_path / "settings.toml"))
     return tmp_path / "settings.toml"
+
+
+def test_the_example_holds_every_setting_at_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = Path(__file__).parents[2] / "docs" / "settings.toml"
+    monkeypatch.setenv("FACECHANGE_SETTINGS", str(example))
+    assert load_settings() == Settings()
+    named = set(re.findall(r"^(?:# )?(\w+) = ", example.read_text(encoding="utf-8"), re.MULTILINE))
+    assert named == {part.name for section in (Settings().consent, Settings().marking) for part in fields(section)}
 
 
 def test_every_setting_is_read(file: Path) -> None:

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from facechange.faces.align import warp_crop
-from facechange.faces.geometry import transform_points
-from facechange.faces.put_back import crop_rectangle, put_back, soft_edge
+from facechange.faces.geometry import crop_rectangle, transform_points
+from facechange.faces.put_back import put_back, soft_edge
 
 SIZE = 64
 

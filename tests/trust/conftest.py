@@ -26,6 +26,7 @@ def settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Non
     """Put settings in force, given as TOML."""
 
     def write(text: str) -> None:
+        home.mkdir(exist_ok=True)
         (home / "settings.toml").write_text(text, encoding="utf-8")
         monkeypatch.setenv("FACECHANGE_SETTINGS", str(home / "settings.toml"))
 

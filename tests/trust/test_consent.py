@@ -27,17 +27,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Put settings in force."""
-
-    def write(text: str) -> None:
-        (tmp_path / "settings.toml").write_text(text, encoding="utf-8")
-        monkeypatch.setenv("FACECHANGE_SETTINGS", str(tmp_path / "settings.toml"))
-
-    return write
-
-
-@pytest.fixture
 def ann(tmp_path: Path) -> Path:
     (tmp_path / "ann.jpg").write_bytes(b"Ann's face")
     return tmp_path / "ann.jpg"
@@ -80,7 +69,7 @@ def test_consent_is_required(ann: Path, party: Path, home: Path, missing: str | 
 
 
 def test_a_statement_is_one_clean_line() -> None:
-    assert clean_statement(" We\n all\tagreed\0\ud800\x1b\x9b ") == "We all agreed"
+    assert clean_statement(" We\n all\tagreed\0\ud800\x1b\x9b\u202e ") == "We all agreed"
     with pytest.raises(ConsentError, match="longer"):
         clean_statement("a" * 5000)
 
@@ -202,23 +191,23 @@ def test_a_record_ends_after_its_last_day_even_if_the_clock_is_put_back(ann: Pat
         recorded(ann, until=date(2025, 5, 3))
 
 
-def test_an_operator_can_ask_for_records(ann: Path, party: Path, policy: Callable[[str], None]) -> None:
+def test_an_operator_can_ask_for_records(ann: Path, party: Path, settings: Callable[[str], None]) -> None:
     loose = require_grant(TEXT, [ann], [party])
-    policy("[consent]\nsource_record = true\n")
+    settings("[consent]\nsource_record = true\n")
     for words in (TEXT, "self", "synthetic", loose.id):
         with pytest.raises(ConsentError, match=r"ann\.jpg"):
             require_grant(words, [ann], [party])
     source = recorded(ann)
     assert require_grant(f"{source.id}, all agreed", [ann], [party]).basis == "self"
-    policy("[consent]\nsource_record = true\ntarget_record = true\n")
+    settings("[consent]\nsource_record = true\ntarget_record = true\n")
     with pytest.raises(ConsentError, match=r"party\.jpg has none"):
         require_grant(f"{source.id}, all agreed", [ann], [party])
     target = recorded(party, role="target")
     require_grant(f"{source.id}, {target.id}", [ann], [party])
 
 
-def test_an_operator_can_list_purposes(ann: Path, party: Path, policy: Callable[[str], None]) -> None:
-    policy('[consent]\npurposes = ["film", "research"]\n')
+def test_an_operator_can_list_purposes(ann: Path, party: Path, settings: Callable[[str], None]) -> None:
+    settings('[consent]\npurposes = ["film", "research"]\n')
     with pytest.raises(ConsentError, match="No purpose is stated") as raised:
         require_grant(TEXT, [ann], [party])
     assert "film, research" in raised.value.remedy
@@ -227,8 +216,8 @@ def test_an_operator_can_list_purposes(ann: Path, party: Path, policy: Callable[
     assert look_up(require_grant(TEXT, [ann], [party], "Film").id).record.purpose == "Film"
 
 
-def test_a_persona_needs_no_source_but_the_targets_a_basis(party: Path, policy: Callable[[str], None]) -> None:
-    policy("[consent]\nsource_record = true\n")
+def test_a_persona_needs_no_source_but_the_targets_a_basis(party: Path, settings: Callable[[str], None]) -> None:
+    settings("[consent]\nsource_record = true\n")
     grant = require_grant("Taken in a public street for the news", [], [party], persona=True)
     assert grant.persona
     with pytest.raises(ConsentError, match="agreed"):

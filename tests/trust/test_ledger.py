@@ -1,5 +1,6 @@
 """Lines are only added, none is lost, an altered one is named, and no clock brings consent back."""
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from facechange.core import ConsentError
-from facechange.trust.ledger import Ledger, Line
-from facechange.trust.record import Withdrawal
+from facechange.trust.ledger import _SCHEMA, NO_HASH, Ledger, Line, _hash
+from facechange.trust.record import Record, Withdrawal
+from facechange.trust.standing import read_standings
 
 NOON = datetime(2025, 5, 3, 12, tzinfo=UTC)
 
@@ -170,3 +172,33 @@ def test_a_full_disk_leaves_the_ledger_as_it_was(ledger: Ledger) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert len(ledger.read()) == 3
     assert add(ledger, "d").number == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"recorded_at": "yesterday"}, "unknown kind"),
+        ({"recorded_at": "2025-05-03"}, "unknown kind"),
+        ({"recorded_at": 5}, "unknown kind"),
+        ({"way": "guess"}, "unknown kind"),
+        ({"kind": "gift"}, "unknown kind"),
+        ({"rests_on": ["fc-aaaaaaaa"]}, "no older line"),
+        ({"rests_on": ["fc-bbbbbbbb"]}, "no older line"),
+    ],
+)
+def test_whoever_forges_the_whole_chain_still_gets_sentences(tmp_path: Path, changes: dict, words: str) -> None:
+    """Hashes that fit do not make sense of what they bind."""
+    facts = dict.fromkeys(Record.__dataclass_fields__, "") | {"id": "fc-aaaaaaaa", "way": "self", "added": True, "sources": ["ab"]}
+    body = json.dumps({"kind": "record", **facts, "targets": [], "rests_on": [], "recorded_at": "2025-05-03T12:00:00Z", **changes})
+    ledger = Ledger(tmp_path / "consent.sqlite", lambda: NOON)
+    assert ledger.add(lambda lines, now: Line(1, "", "")) == Line(1, "", "")  # makes the file and its table
+    with sqlite3.connect(ledger.path) as connection:
+        connection.execute(_SCHEMA.split(";")[0])
+        connection.execute("INSERT INTO lines VALUES (1, ?, ?)", (body, _hash(NO_HASH, body)))
+    connection.close()
+    if words == "unknown kind":
+        with pytest.raises(ConsentError, match=words):
+            read_standings(ledger)
+    else:
+        (standing,) = read_standings(ledger).all()
+        assert not standing.in_force and words in standing.reason

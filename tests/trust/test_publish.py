@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facechange.core import Face, ModelCard, OutputError, PictureError
+from facechange.core import ConsentError, Face, ModelCard, OutputError, PictureError
 from facechange.pictures import WRITABLE_SUFFIXES, Picture, read_picture
-from facechange.trust import Grant, check_writable, publish, read_statement
+from facechange.trust import Grant, LivePublication, check_writable, publish, publish_media, read_statement, require_grant
+from facechange.trust.live_frames import CONSENT_CHECKED_SECONDS
+from facechange.trust.recording import withdraw_consent
 
 CONSENT = 'Zoë and I agreed to this <today> & "forever" — 李'
 
@@ -165,3 +167,27 @@ def test_the_label_is_drawn_where_the_settings_ask_for_it(tmp_path: Path, grant:
     grey = Picture(np.full((300, 400, 3), 128, np.uint8))
     changed = read_picture(publish(grey, tmp_path / "out.png", grant=grant, card=card)).pixels != 128
     assert changed[:150, :200].any() and not changed[150:].any() and not changed[:, 200:].any()
+
+
+def test_consent_withdrawn_during_the_work_stops_the_result(tmp_path: Path, card: ModelCard, picture):
+    (tmp_path / "ann.jpg").write_bytes(b"Ann")
+    grant = require_grant("Ann agreed to this on 3 May", [tmp_path / "ann.jpg"], [])
+    live = LivePublication(grant, card)
+    live.publish_frame(picture.pixels, [])
+    withdraw_consent(grant.id, "she asked")
+    with pytest.raises(ConsentError, match=rf"{grant.id} was withdrawn .*she asked.* not published"):
+        publish(picture, tmp_path / "out.png", grant=grant, card=card)
+    with pytest.raises(ConsentError, match="not published"):
+        publish_media(tmp_path / "ann.jpg", tmp_path / "out.mkv", grant=grant, card=card)
+    live._checked -= CONSENT_CHECKED_SECONDS
+    with pytest.raises(ConsentError, match="not published"):
+        live.publish_frame(picture.pixels, [])
+    assert [entry.name for entry in tmp_path.iterdir()] == ["ann.jpg"]
+
+
+def test_a_live_picture_without_label_says_so(grant: Grant, card: ModelCard, settings, capsys):
+    LivePublication(grant, card)
+    assert not capsys.readouterr().err
+    settings("[marking]\nlive_label = false\n")
+    LivePublication(grant, card)
+    assert "no visible label" in capsys.readouterr().err

@@ -18,18 +18,19 @@ from PIL import Image
 from facechange.core import ModelCard, OutputError, SettingsError
 from facechange.core.settings import MarkingSettings, load_settings
 from facechange.pictures import as_picture
-from facechange.trust import Grant, publish
+from facechange.trust import Grant, check_media_writable, check_writable, publish
 from facechange.trust.credentials import read_credentials
 from facechange.trust.signing import find_signing_key
+from facechange.trust.verify import examine
 
 PEM = serialization.Encoding.PEM
 NOW = datetime.now(UTC)
 
 
-def write_certificate(folder: Path, key=None, days: int = 30, with_key=None) -> tuple[Path, Path, str]:
+def write_certificate(folder: Path, key=None, days: int = 30, with_key=None, root_key=None) -> tuple[Path, Path, str]:
     """A certificate of a studio's, signed by a root that is returned too, and its key (or another one's)."""
     key = key or ec.generate_private_key(ec.SECP256R1())
-    root_key = ec.generate_private_key(ec.SECP256R1())
+    root_key = root_key or ec.generate_private_key(ec.SECP256R1())
     studio = x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Studio")
     names = [x509.Name([studio, x509.NameAttribute(NameOID.COMMON_NAME, each)]) for each in ("Root", "Signer")]
     made = []
@@ -64,6 +65,40 @@ def test_the_configured_certificate_signs(home, tmp_path: Path, settings, grant:
     assert found is not None and found.signer_known and not found.problems
     assert found.active["signature_info"]["issuer"] == "Studio"
     assert not list(home.glob("signing-*")), "no key of our own was needed"
+
+
+def test_who_shares_our_authority_is_not_this_computer(home: Path, tmp_path: Path, settings, grant: Grant, card: ModelCard):
+    root_key = ec.generate_private_key(ec.SECP256R1())
+    settings('[marking]\ncertificate = "chain.pem"\nkey = "key.pem"\n')
+    for name in ("theirs", "ours"):
+        _, _, root = write_certificate(home, root_key=root_key)
+        with (home / "chain.pem").open("a") as file:
+            file.write(root)
+        publish(as_picture(Image.new("RGB", (16, 16))), tmp_path / f"{name}.png", grant=grant, card=card)
+    ours, theirs = (examine(tmp_path / f"{name}.png").signed for name in ("ours", "theirs"))
+    assert ours is not None and ours.signed_here and ours.intact
+    assert theirs is not None and theirs.intact and not theirs.signed_here
+
+
+def test_an_unusable_key_is_said_before_any_work(home: Path, tmp_path: Path, settings):
+    settings('[marking]\ncertificate = "chain.pem"\nkey = "key.pem"\n')
+    _, key, _ = write_certificate(home)
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    locked = serialization.BestAvailableEncryption(b"secret")
+    key.write_bytes(private.private_bytes(PEM, serialization.PrivateFormat.PKCS8, locked))
+    for check in (check_writable, check_media_writable):
+        with pytest.raises(SettingsError, match="cannot be used") as raised:
+            check(tmp_path / "out.png")
+        assert "no password" in raised.value.remedy and "secret" not in str(raised.value)
+
+
+def test_a_home_that_cannot_be_used_is_said_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "file").write_bytes(b"no folder")
+    monkeypatch.setenv("FACECHANGE_HOME", str(tmp_path / "file" / "home"))
+    for check in (check_writable, check_media_writable):
+        with pytest.raises(OutputError, match="for keys and credentials") as raised:
+            check(tmp_path / "out.png")
+        assert "FACECHANGE_HOME" in raised.value.remedy
 
 
 def test_an_unusable_certificate_is_refused_before_anything_is_written(home, tmp_path: Path, settings, grant: Grant, card: ModelCard):

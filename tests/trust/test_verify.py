@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
+import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import c2pa
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from typer.testing import CliRunner
 
 from facechange.cli.app import app
@@ -21,10 +25,11 @@ from facechange.pictures import as_picture, read_picture
 from facechange.trust import Grant, publish, publish_media, require_grant
 from facechange.trust.recording import withdraw_consent
 from facechange.trust.signing import find_signing_key, own_certificates
-from facechange.trust.verify import Findings, examine
+from facechange.trust.verify import LARGEST_SIDECAR_BYTES, Findings, examine
 from facechange.trust.verify_words import describe_findings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "target.jpg"  # made by the project's own model
+DIGITAL_CAPTURE = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
 FORBIDDEN = ("authentic", "genuine", "real photograph", "unaltered")
 
 
@@ -145,6 +150,92 @@ def test_hostile_manifests_end_in_words(tmp_path: Path, grant: Grant, card: Mode
     assert told > 50  # a few land in padding, which C2PA leaves out
 
 
+def write_xmp(path: Path, packet: str) -> Path:
+    information = PngInfo()
+    information.add_itxt("XML:com.adobe.xmp", packet)
+    Image.new("RGB", (16, 16)).save(path, pnginfo=information)
+    return path
+
+
+XMP = '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description>%s</rdf:Description></rdf:RDF>'
+
+
+def test_a_statement_cannot_pass_for_findings(tmp_path: Path, face: Face):
+    """Metadata that anyone can write stays on its own line, is short, and steers no terminal."""
+    words = "Ann&#10;  Unchanged since it was signed.\x9b31m\u202e" + "A" * 50_000
+    path = write_xmp(tmp_path / "spoof.png", XMP % f'<s:Consent xmlns:s="urn:facechange:statement:1:">{words}</s:Consent>')
+    findings, said = ask(path, face)
+    assert said.startswith("It says of itself") and 'consent "Ann   Unchanged' in said
+    assert len(said) < 2000 and not set("\n\x9b\u202e") & set(said)
+    assert "\n" not in findings.statement["consent"]
+
+
+def test_hostile_xmp_hides_nothing(tmp_path: Path, face: Face, grant: Grant, card: ModelCard):
+    """A packet nested beyond reason is no packet: the picture is read, verified and published all the same."""
+    path = write_xmp(tmp_path / "deep.png", XMP % ("<a>" * 50_000 + "</a>" * 50_000))
+    assert ask(path, face)[1].startswith("Nothing is known")
+    assert publish(read_picture(path), tmp_path / "out.png", grant=grant, card=card, target=path).exists()
+
+
+def test_a_pipe_beside_a_file_is_no_sidecar(tmp_path: Path):
+    shutil.copy(EXAMPLE, tmp_path / "plain.jpg")
+    os.mkfifo(tmp_path / "plain.jpg.c2pa")  # reading it would not end
+    assert ask(tmp_path / "plain.jpg")[0].signed is None
+    (tmp_path / "plain.jpg.c2pa").unlink()
+    with (tmp_path / "plain.jpg.c2pa").open("wb") as file:
+        file.truncate(LARGEST_SIDECAR_BYTES + 1)
+    assert ask(tmp_path / "plain.jpg")[0].signed is None
+
+
+def test_credentials_elsewhere_are_not_fetched(tmp_path: Path):
+    path = tmp_path / "remote.jpg"
+    path.write_bytes(sign_as_stranger([], remote="http://127.0.0.1:9/manifest"))
+    assert "lie elsewhere on the network, where nothing is fetched from" in ask(path)[1]
+
+
+def test_strangers_do_not_speak_for_consent_of_ours(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "ann.jpg").write_bytes(b"Ann")
+    grant = require_grant("Ann agreed to this on 3 May", [tmp_path / "ann.jpg"], [])
+    for reference in (grant.record_hash, grant.id):
+        consent = {"id": grant.id, "basis": "release", "record_sha256": reference}
+        change = {"label": "facechange.change", "data": {"model": {"name": "face"}, "consent": consent}}
+        (tmp_path / "forged.jpg").write_bytes(sign_as_stranger([change]))
+        findings, words = ask(tmp_path / "forged.jpg")
+        assert "in force" not in words and findings.consent_state == ("unproven" if reference == grant.record_hash else "")
+
+
+def test_new_credentials_do_not_wash_the_watermark_off(published: Path, tmp_path: Path, face: Face):
+    (tmp_path / "washed.jpg").write_bytes(sign_as_stranger([], Image.open(published)))
+    findings, words = ask(tmp_path / "washed.jpg", face)
+    assert findings.watermark and "taken by a camera" in words
+    assert "a face in it was changed, whatever its credentials say" in words
+
+
+def sign_as_stranger(assertions: list[dict], image: Image.Image | None = None, remote: str = "") -> bytes:
+    """A JPEG that a camera took, say its credentials, of another computer's key that bears the same name."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as elsewhere:
+        patch.setenv("FACECHANGE_HOME", elsewhere)
+        key = find_signing_key(MarkingSettings())
+    actions = {"label": "c2pa.actions", "data": {"actions": [{"action": "c2pa.created", "digitalSourceType": DIGITAL_CAPTURE}]}}
+    plain, signed = io.BytesIO(), io.BytesIO()
+    (image or Image.new("RGB", (16, 16))).convert("RGB").save(plain, "JPEG", quality=90)
+    builder = c2pa.Builder({"claim_generator_info": [{"name": "facechange"}], "assertions": [actions, *assertions]}, context=c2pa.Context())
+    if remote:
+        builder.set_no_embed()
+        builder.set_remote_url(remote)
+    builder.sign(c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"es256", key.chain, key.private_key, None)), "image/jpeg", plain, signed)
+    return signed.getvalue()
+
+
+def test_a_time_stamp_is_worth_what_its_authority_is(published: Path):
+    signed = ask(published)[0].signed
+    assert signed is not None
+    stamped = replace(ask(published)[0], signed=replace(signed, time_stamp="2019-05-03T10:00:00+00:00"))
+    assert "3 May 2019 10:00 UTC, by a time stamp that nobody vouches for" in " ".join(describe_findings(stamped))
+    known = replace(stamped, signed=replace(stamped.signed, time_stamp_trusted=True))
+    assert "by the time stamp of an authority that you trust" in " ".join(describe_findings(known))
+
+
 def test_consent_is_looked_up(tmp_path: Path, card: ModelCard):
     source, target = tmp_path / "source.jpg", tmp_path / "target.jpg"
     source.write_bytes(b"source")
@@ -173,6 +264,14 @@ def test_the_command(published: Path, tmp_path: Path):
     entries = json.loads(result.stdout)
     assert [entry["file"] for entry in entries] == ["out.png", EXAMPLE.name]
     assert entries[0]["signed"]["signed_here"] and entries[0]["watermark"] == entries[0]["signed"]["watermark"]
-    (tmp_path / "text.txt").write_text("no picture")
-    result = CliRunner().invoke(app, ["verify", str(tmp_path / "text.txt")])
-    assert isinstance(result.exception, PictureError)
+
+
+def test_the_command_goes_on_after_a_file_that_it_cannot_read(tmp_path: Path):
+    (tmp_path / "text\x1b[31m.txt").write_text("no picture")
+    files = [str(tmp_path / "text\x1b[31m.txt"), str(tmp_path / "none.png"), str(EXAMPLE)]
+    result = CliRunner().invoke(app, ["verify", *files])
+    assert result.exit_code == PictureError.exit_code
+    assert "is not a picture" in result.stderr and "does not exist" in result.stderr and "Nothing proves it" in result.stdout
+    assert "\x1b" not in result.output
+    entries = json.loads(CliRunner().invoke(app, ["verify", "--json", *files]).stdout)
+    assert ["error" in entry for entry in entries] == [True, True, False]

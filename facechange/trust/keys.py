@@ -1,4 +1,7 @@
-"""Make this computer's own signing key. Nobody vouches for it: it shows that results come from one place, not whose place that is."""
+"""The keys that sign: the operator's, checked before anything is signed with it, or one that is made for this computer.
+
+Nobody vouches for the latter: it shows that results come from one place, not whose place that is.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,56 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from facechange.core import SettingsError
 from facechange.trust.files import part_file
+from facechange.trust.signing import SigningKey
 
+CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
 OWN_NAME = "facechange on this computer"
 VALID_YEARS = 20  # a signature without a time stamp does not outlive its certificate
 _PEM = serialization.Encoding.PEM
+
+
+def read_configured_key(certificate: Path, key: Path) -> SigningKey:
+    """The chain in `certificate` with the private key in `key`, both PEM.
+
+    Raises `SettingsError` where they cannot be read, do not belong together, have expired, or are of a kind that C2PA does not allow.
+    """
+    try:
+        chain = certificate.read_bytes()
+        signer = x509.load_pem_x509_certificates(chain)[0]
+        private = serialization.load_pem_private_key(key.read_bytes(), None)
+        belong_together = private.public_key() == signer.public_key()
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise SettingsError(
+            f"The signing certificate {certificate} and key {key} cannot be used ({error}).",
+            "marking.certificate and marking.key in the settings name PEM files; the key has no password.",
+        ) from None
+    if not belong_together:
+        raise SettingsError(f"The key {key} is not the one of the certificate {certificate}.", "Correct marking.key in the settings.")
+    first, last = signer.not_valid_before_utc, signer.not_valid_after_utc
+    if not first <= datetime.now(UTC) <= last:
+        raise SettingsError(
+            f"The signing certificate {certificate} is valid from {first:%Y-%m-%d} to {last:%Y-%m-%d} only.",
+            "Get a new one, or take marking.certificate and marking.key out of the settings.",
+        )
+    plain = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return SigningKey(chain, plain, _algorithm(private, key))
+
+
+def _algorithm(private: object, path: Path) -> str:
+    if isinstance(private, ec.EllipticCurvePrivateKey) and private.curve.name in CURVES:
+        return CURVES[private.curve.name]
+    if isinstance(private, rsa.RSAPrivateKey) and private.key_size >= 2048:
+        return "ps256"
+    if isinstance(private, ed25519.Ed25519PrivateKey):
+        return "ed25519"
+    raise SettingsError(f"The signing key {path} is of a kind that C2PA does not allow.", "Use P-256, P-384, P-521, RSA or Ed25519.")
 
 
 def make_own_key(path: Path, year: int) -> None:
