@@ -28,7 +28,7 @@ PICTURE_WRITERS = {
 }
 # The only files that encode videos, and why each may. What they write are work files, which publish_media gives out.
 MEDIA_WRITERS = {
-    "change/video/animations.py": "GIF and animated WebP from finished segments",
+    "change/video/pictures_out.py": "GIF and animated WebP from finished segments",
     "change/video/muxing.py": "a whole video from finished segments",
 }
 # The only files that show live frames, and why each may. What they show is a trust.PublishedFrame, by its type.

@@ -1,4 +1,4 @@
-"""Who the faces of a target become: all of them one person, or each person somebody who does not exist."""
+"""Who the faces of a target become: all of them one person, or each person somebody who does not exist; frame after frame the same."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from facechange.change.changer import Changer
+from facechange.change.changer import Changer, blend_identities
 from facechange.change.personas import SUFFIX, draw_persona, read_persona
+from facechange.change.tracking import FaceTracker
 from facechange.core import PictureError, hash_file
 from facechange.runtime import Graph, load_graph
 
@@ -106,6 +107,50 @@ class PersonaCast:
         self._originals, self._personas = [], []
         for original in state:
             self.identity_for(np.array(original, np.float32))
+
+
+class TrackCasting:
+    """Who each face that is followed becomes, decided when it is first meant and held as long as it is followed.
+
+    `strength` goes from a face's own identity (0) to the new one (1) and beyond; the tracker has to identify faces where it is
+    not 1, and where `casting` depends on whose face it is.
+    """
+
+    def __init__(self, casting: Casting, tracker: FaceTracker, strength: float = 1.0) -> None:
+        self._casting = casting
+        self._tracker = tracker
+        self._strength = strength
+        self._by_original = casting.everyone is None or strength != 1.0
+        self._originals: dict[int, list[float]] = {}  # by number, where it matters whose face it is
+
+    @property
+    def hides(self) -> bool:
+        """Whether it is done so that nobody is recognised."""
+        return self._casting.everyone is None
+
+    def note(self, number: int) -> None:
+        """Remember who the face `number` is while it is in sight."""
+        if self._by_original and number not in self._originals:
+            self._originals[number] = self._tracker.identity_of(number).tolist()
+
+    def identity_of(self, number: int) -> np.ndarray:
+        """The identity [512] that the face `number` gets."""
+        everyone = self._casting.everyone
+        if not self._by_original:
+            assert everyone is not None
+            return everyone
+        original = np.array(self._originals[number], np.float32)
+        identity = self._casting.identity_for(original)
+        return identity if self._strength == 1.0 else blend_identities(original, identity, self._strength)
+
+    def state(self) -> dict[str, Any]:
+        """What the next identities depend on, as JSON can hold it; biometric."""
+        return {"met": self._casting.state(), "originals": {str(number): vector for number, vector in self._originals.items()}}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`."""
+        self._casting.restore(state["met"])
+        self._originals = {int(number): vector for number, vector in state["originals"].items()}
 
 
 def cast_sources(changer: Changer, sources: Sequence[Path]) -> OneForAll:

@@ -158,6 +158,13 @@ class FaceTracker:
             track.identity = (mean / np.linalg.norm(mean)).tolist()
 
 
+def face_at(points: np.ndarray) -> Face:
+    """A face with five points [5, 2] px, for what needs to know no more than where it is."""
+    left, top = points.min(0)
+    width, height = np.ptp(points, 0)
+    return Face((float(left), float(top), float(width), float(height)), points.astype(np.float32), 1.0)
+
+
 def _see(track: Track, centre: np.ndarray, size: np.ndarray, points: np.ndarray) -> None:
     """Note where `track` is in this frame."""
     elapsed = max(track.unseen, 1)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from facechange.cli.folders import FolderRequest, change_folder
-from facechange.cli.options import ConsentOption, EngineOption, FaceOption, ModelOption, PurposeOption, ThreadsOption
+from facechange.cli.options import ConsentOption, EngineOption, FaceOption, ModelOption, PurposeOption, StrengthOption, ThreadsOption
 from facechange.cli.swap import KeepChoice
 
 
@@ -19,7 +19,7 @@ def batch(
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
-    strength: Annotated[float, typer.Option(min=0.0, max=1.3, help="Of photographs: 0 the target's own identity, 1 the source's.")] = 1.0,
+    strength: StrengthOption = 1.0,
     keep: Annotated[
         KeepChoice, typer.Option(help="mask: the photograph's own pixels where nothing changed; crop: the model's whole crop.")
     ] = KeepChoice.mask,

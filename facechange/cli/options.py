@@ -23,6 +23,9 @@ FaceOption = Annotated[
     str,
     typer.Option("--face", "--face-selector", help="all, largest, left, right, centre, a number from the left, or like:PICTURE."),
 ]
+StrengthOption = Annotated[
+    float, typer.Option("--strength", min=0.0, max=1.3, help="How far to go: 0 the target's own identity, 1 the source's.")
+]
 ModelOption = Annotated[
     Path | None, typer.Option("--model", help="Another exported face-change model (.onnx with its .json card).", show_default=False)
 ]

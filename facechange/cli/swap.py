@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facechange.cli.console import waiting
-from facechange.cli.options import ConsentOption, EngineOption, FaceOption, ModelOption, OutputOption, PurposeOption, ThreadsOption
+from facechange.cli.options import (
+    ConsentOption,
+    EngineOption,
+    FaceOption,
+    ModelOption,
+    OutputOption,
+    PurposeOption,
+    StrengthOption,
+    ThreadsOption,
+)
 
 if TYPE_CHECKING:
     from facechange.change import Changer, Published
@@ -31,7 +40,7 @@ def swap(
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
-    strength: Annotated[float, typer.Option(min=0.0, max=1.3, help="How far to go: 0 the target's own identity, 1 the source's.")] = 1.0,
+    strength: StrengthOption = 1.0,
     keep: Annotated[
         KeepChoice, typer.Option(help="mask: the photograph's own pixels where nothing changed; crop: the model's whole crop.")
     ] = KeepChoice.mask,

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facechange.cli.console import counting, waiting
-from facechange.cli.options import ConsentOption, EngineOption, FaceOption, ModelOption, OutputOption, PurposeOption, ThreadsOption
+from facechange.cli.options import (
+    ConsentOption,
+    EngineOption,
+    FaceOption,
+    ModelOption,
+    OutputOption,
+    PurposeOption,
+    StrengthOption,
+    ThreadsOption,
+)
 from facechange.cli.swap import KeepChoice
 
 if TYPE_CHECKING:
@@ -26,6 +35,7 @@ def video(
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
+    strength: StrengthOption = 1.0,
     keep: Annotated[
         KeepChoice, typer.Option(help="mask: the video's own pixels where nothing changed; crop: the model's whole crop.")
     ] = KeepChoice.mask,
@@ -59,12 +69,12 @@ def video(
     grant = request_video_change(sources, target, output, consent, purpose)
     changer = load_changer(model, threads, engine, many_runs=True)
     casting = cast_sources(changer, sources)
+    options = VideoOptions(face, keep.value, encoder, quality, preset, trim, strength)
     if preview:
         with waiting("Changing a few frames"):
-            sheet = publish_preview(changer, casting, target, output, preview, grant=grant, face=face, keep=keep.value, trim=trim)
+            sheet = publish_preview(changer, casting, target, output, preview, grant=grant, options=options)
         typer.echo(f"{sheet}: before above, after below")
         return
-    options = VideoOptions(face, keep.value, encoder, quality, preset, trim)
     change_one_video(changer, casting, target, output, grant, options, started, verbose)
 
 

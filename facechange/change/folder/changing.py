@@ -20,7 +20,7 @@ from facechange.trust import Grant
 
 @dataclass(frozen=True)
 class ChangeOptions:
-    """How results are made. `strength` is of photographs; `encoder`, `quality` and `preset` are of videos."""
+    """How results are made. `encoder`, `quality` and `preset` are of videos."""
 
     face: str = "all"
     keep: Keep = "mask"
@@ -66,5 +66,5 @@ def _change_video(changer: Changer, casting: Casting, target: Path, output: Path
         from facechange.change.video import VideoOptions, change_video  # late: PyAV is an extra
     except ImportError:
         raise DependencyError("Videos need PyAV, which is not installed.", 'Install it with: pip install "facechange[video]"') from None
-    video = VideoOptions(options.face, options.keep, options.encoder, options.quality, options.preset)
+    video = VideoOptions(options.face, options.keep, options.encoder, options.quality, options.preset, strength=options.strength)
     return change_video(changer, casting, target, output, grant=grant, options=video).changed

@@ -9,7 +9,7 @@ import numpy as np
 from facechange.change.changer import Changer
 from facechange.change.choosing import FaceChoice
 from facechange.change.live.steadying import PointSteadier
-from facechange.change.tracking import FaceTracker, Sighting
+from facechange.change.tracking import FaceTracker, Sighting, face_at
 from facechange.core import Face
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix
@@ -58,15 +58,9 @@ class LiveChanger:
             opacity = min(self._seen[sighting.number].frames / FADE_IN_FRAMES, 1.0)
             after = before + np.float32(opacity) * (changed.after[place] - before)
             put_back(rgb, before, after, matrix, self._keep, changed.finest_mask(place), out=rgb)
-        return [_as_face(each) for each in points]
+        return [face_at(each) for each in points]
 
     def _steady(self, sighting: Sighting, time_s: float) -> np.ndarray:
         seen = self._seen.setdefault(sighting.number, _Seen())
         seen.frames += 1
         return seen.steadier.step(sighting.points, sighting.size_px, time_s)
-
-
-def _as_face(points: np.ndarray) -> Face:
-    left, top = points.min(0)
-    width, height = np.ptp(points, 0)
-    return Face((float(left), float(top), float(width), float(height)), points.astype(np.float32), 1.0)

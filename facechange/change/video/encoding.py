@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,8 +12,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import ColorRange
 
 from facechange.change.video.facts import VideoFacts
+from facechange.change.video.pictures_in import is_pattern
 from facechange.change.video.planes import can_edit
-from facechange.change.video.sequences import is_pattern
 from facechange.core import OutputError
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
@@ -122,8 +121,3 @@ def _options(kind: str, quality: int, preset: str, has_alpha: bool) -> dict[str,
             profile = "4444" if has_alpha else "proxy" if quality < 25 else "lt" if quality < 50 else "standard" if quality < 75 else "hq"
             return {"profile": profile, "vendor": "apl0"}
     return {"level": "3", "slicecrc": "1"}
-
-
-def frame_time(settings: EncoderSettings, facts: VideoFacts) -> Fraction:
-    """The time base in which an encoder of `open_encoder` counts."""
-    return 1 / facts.rate.limit_denominator(1001)

@@ -13,8 +13,7 @@ import av
 from av.stream import Disposition
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc
 
-from facechange.change.video.animated_webp import MILLISECOND, is_animated_webp, read_head
-from facechange.change.video.sequences import first_number, is_pattern
+from facechange.change.video.pictures_in import MILLISECOND, first_number, is_animated_webp, is_pattern, read_head
 from facechange.core import VideoError
 
 if TYPE_CHECKING:

@@ -12,25 +12,22 @@ from typing import Any
 import av
 import numpy as np
 
-from facechange.change.casting import Casting, are_personas
-from facechange.change.changer import Changer
+from facechange.change.casting import Casting, TrackCasting, are_personas
+from facechange.change.changer import Changer, check_strength
 from facechange.change.choosing import FaceChoice
 from facechange.change.tracking import FaceTracker
 from facechange.change.video.ahead import run_ahead
-from facechange.change.video.animations import write_animation
 from facechange.change.video.encoding import PICTURE_SUFFIXES, EncoderSettings, choose_encoder
 from facechange.change.video.facts import VideoFacts, inspect_video
-from facechange.change.video.frames import Window, read_frames
+from facechange.change.video.frames import Window, parse_trim, read_frames
 from facechange.change.video.journal import Entry, Journal, Progress
 from facechange.change.video.muxing import Join, check_container, write_result
-from facechange.change.video.numbered_pictures import publish_pictures
+from facechange.change.video.pictures_in import is_pattern, numbered, pictures_of
+from facechange.change.video.pictures_out import publish_pictures, write_animation
 from facechange.change.video.placing import Placer
 from facechange.change.video.rendering import RenderedFrame, Renderer
 from facechange.change.video.segments import SegmentWriter
-from facechange.change.video.sequences import is_pattern, numbered, pictures_of
-from facechange.change.video.track_casting import TrackCasting
-from facechange.change.video.trimming import parse_trim
-from facechange.core import Face, FacechangeError, FaceError, OutputError, StoppedError, hash_file
+from facechange.core import Face, FacechangeError, FaceError, OutputError, StoppedError, VideoError, hash_file
 from facechange.faces.put_back import Keep
 from facechange.trust import Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media, require_grant
 from facechange.trust.files import plain_errors
@@ -56,6 +53,7 @@ class VideoOptions:
     quality: int = 80  # 0..100
     preset: str = "veryfast"
     trim: str | None = None
+    strength: float = 1.0  # in STRENGTH_RANGE
 
 
 @dataclass(frozen=True)
@@ -102,24 +100,42 @@ def change_video(
 
     `grant` is what `request_video_change` gave for these files. What is done is kept beside `output` until the result is
     whole: the same call goes on after a crash, a full disk or a Ctrl-C, and ends in the same frames. Raises
-    `FacelessVideoError`, `StoppedError` on Ctrl-C, and other `FacechangeError`s that say what is wrong.
+    `FacelessVideoError`, `StoppedError` on Ctrl-C, other `FacechangeError`s that say what is wrong, and `ValueError` for a
+    strength out of range.
     """
     options = options or VideoOptions()
+    check_strength(options.strength)
     facts = inspect_video(video)
     settings = choose_encoder(facts, output, options.encoder, options.quality, options.preset)
     join = Join(video, facts, settings, parse_trim(options.trim, facts))
-    with plain_errors(output):
-        journal = Journal(output.parent / f".{output.name}.facechange", _request(changer, casting, video, options, settings), _decide())
-        as_pictures = is_pattern(output) or output.suffix.lower() in PICTURE_SUFFIXES
-        finished = journal.folder / f"finished{output.suffix}"
-        left_out = [] if as_pictures else check_container(join, finished)
+    folder = output.parent / f".{output.name}.facechange"
+    with plain_errors(output), Journal(folder, _request(changer, casting, video, options, settings), _decide()) as journal:
+        return _change(changer, casting, join, options, journal, output, grant, report)
+
+
+def _change(
+    changer: Changer,
+    casting: Casting,
+    join: Join,
+    options: VideoOptions,
+    journal: Journal,
+    output: Path,
+    grant: Grant,
+    report: Report,
+) -> PublishedVideo:
+    """Go on from what `journal` has to the published result."""
+    as_pictures = is_pattern(output) or output.suffix.lower() in PICTURE_SUFFIXES
+    finished = journal.folder / f"finished{output.suffix}"
     resumed_at = journal.last.progress.frames if journal.last else 0
     try:
+        left_out = [] if as_pictures else check_container(join, finished)
         _make_segments(changer, casting, join, options, journal, report)
-        progress = journal.last.progress if journal.last else Progress()
+        if journal.last is None:
+            raise VideoError(f"{join.source.name} has no frame in {options.trim}.", "Choose a part that lies inside the video.")
+        progress = journal.last.progress
         if not progress.changed:
             journal.discard()
-            raise FacelessVideoError(f"{video.name}: no frame has such a face.", "Choose another video or another --face.")
+            raise FacelessVideoError(f"{join.source.name}: no frame has such a face.", "Choose another video or another --face.")
         _publish(changer, casting.sources, join, journal, finished, output, grant)
     except FacechangeError:
         if journal.last is None:
@@ -159,7 +175,7 @@ def _make_segments(changer: Changer, casting: Casting, join: Join, options: Vide
     window = join.window
     if last is not None:
         window = replace(window, done_frames=last.progress.frames, done_pts=last.segment.pts[-1])
-    if casting.everyone is not None:
+    if casting.everyone is not None and options.strength == 1.0:
         changer.bake(casting.everyone)
     progress = last.progress if last else Progress()
     writer: SegmentWriter | None = None
@@ -188,10 +204,10 @@ def _pipeline(
     """Reading, following and changing, each in a thread of its own."""
     facts = join.facts
     reference = changer.identify(options.face.removeprefix("like:")) if options.face.startswith("like:") else None
-    by_sight = reference is None and casting.everyone is not None  # nobody asks who the people are
+    by_sight = reference is None and casting.everyone is not None and options.strength == 1.0  # nobody asks who the people are
     tracker = FaceTracker(changer, None if by_sight else lambda image, face: changer.identify(image, face=face))
     choice = FaceChoice(options.face, reference, changer.least_cosine)
-    placer = Placer(tracker, choice, TrackCasting(casting, tracker), facts.time_base, SEGMENT_FRAMES)
+    placer = Placer(tracker, choice, TrackCasting(casting, tracker, options.strength), facts.time_base, SEGMENT_FRAMES)
     renderer = Renderer(changer, options.keep, facts, partial(_mark, journal.facts["identifier"]))
     if journal.last is not None and journal.last.state is not None:
         placer.restore(journal.last.state)

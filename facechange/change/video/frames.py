@@ -1,8 +1,9 @@
-"""The frames of a video in the order in which they are shown, each at its exact time, wherever the reading begins."""
+"""The frames of a video, or of a part of it, in the order in which they are shown and at their exact times."""
 
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,10 +12,14 @@ from pathlib import Path
 import av
 import numpy as np
 
-from facechange.change.video.animated_webp import is_animated_webp, read_animated_webp
 from facechange.change.video.facts import VideoFacts, open_video, video_stream
+from facechange.change.video.pictures_in import is_animated_webp, read_animated_webp
 from facechange.change.video.planes import store_as, to_upright_rgb
+from facechange.core import VideoError
 
+_TIME = r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)"
+_TRIM = re.compile(rf"(?:{_TIME})?-(?:{_TIME})?")
+LARGEST_FALL_S = 0.5  # of the clock: less is a flaw that is mended, more is another clock, by which sound would not be in step
 SEEK_MARGIN_S = 3  # a frame shown after a key frame may need one before it, so reading starts well before
 
 
@@ -43,10 +48,26 @@ class Window:
 Decoded = tuple[int, int, av.VideoFrame, bool]  # pts, duration, frame, whether it stands for one that was lost
 
 
+def parse_trim(text: str | None, facts: VideoFacts) -> Window:
+    """The window for `FROM-TO`, each in seconds or [h:]m:s from the first frame, either of which may be left out.
+
+    Raises `VideoError` where the text says nothing of the kind.
+    """
+    if text is None:
+        return Window()
+    match = _TRIM.fullmatch(text.strip())
+    if match is None:
+        raise VideoError(f"{text!r} is no part of a video.", "Write it as 12.5-30, 1:05-1:20, 10- or -10.")
+    start, end = _seconds(match.groups()[:3]), _seconds(match.groups()[3:])
+    if start is not None and end is not None and end <= start:
+        raise VideoError(f"{text!r} ends before it begins.", "Give the earlier time first.")
+    return Window(_pts(start, facts), _pts(end, facts))
+
+
 def read_frames(path: Path, facts: VideoFacts, pixel_format: str, window: Window) -> Generator[SourceFrame, None, None]:
     """The frames of `path` inside `window` after those that are done.
 
-    A frame that the decoder gives up is replaced by the one before it.
+    A frame that the decoder gives up is replaced by the one before it. Raises `VideoError` where the clock falls back.
     """
     index = window.done_frames
     for pts, duration, frame, repeated in _in_order(path, window):
@@ -96,6 +117,12 @@ def _decode(path: Path, seek_pts: int | None) -> Generator[Decoded, None, None]:
                 continue
             for frame in frames:
                 pts = frame.pts if frame.pts is not None else (last[0] + step if last else 0)
+                if last is not None and (last[0] - pts) * time_base > LARGEST_FALL_S:
+                    raise VideoError(
+                        f"The clock of {path.name} falls back after {float((last[0] - (stream.start_time or 0)) * time_base):.0f} s: "
+                        "several recordings lie in one file.",
+                        "Give them one clock first: ffmpeg -i OLD -c copy NEW.mkv",
+                    )
                 while announced and announced[0] <= pts:
                     lost = heapq.heappop(announced)
                     if failures and last is not None and last[0] < lost < pts:
@@ -110,3 +137,12 @@ def _decode(path: Path, seek_pts: int | None) -> Generator[Decoded, None, None]:
             end, frame = last
             for lost in sorted(pts for pts in announced if pts > end)[:failures]:
                 yield lost, step, frame, True
+
+
+def _seconds(parts: tuple[str | None, ...]) -> Fraction | None:
+    hours, minutes, seconds = parts
+    return None if seconds is None else int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(seconds)
+
+
+def _pts(time_s: Fraction | None, facts: VideoFacts) -> int | None:
+    return None if time_s is None else facts.start_pts + round(time_s / facts.time_base)

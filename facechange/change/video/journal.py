@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, BinaryIO
 
 from facechange.change.video.segments import Segment, segment_path
+from facechange.core import OutputError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 
 @dataclass(frozen=True)
@@ -35,16 +43,33 @@ class Journal:
     """The folder in which a video is made, beside its result. Opening it finds what an earlier run of the same request left.
 
     `request` is whatever the result depends on, `facts` what is decided once and kept. A folder of another request, or one
-    that cannot be understood, is emptied.
+    that cannot be understood, is emptied. Raises `OutputError` where another run works in it; use it in a `with` block, which
+    lets others in again.
     """
 
     def __init__(self, folder: Path, request: dict[str, Any], facts: dict[str, Any]) -> None:
         self.folder = folder
         self._path = folder / "journal.jsonl"
+        folder.mkdir(mode=0o700, exist_ok=True)  # who the people in the video are is nobody else's business
+        self._lock = _lock(folder / "lock")
+        try:
+            self._open(request, facts)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._lock.close()
+
+    def _open(self, request: dict[str, Any], facts: dict[str, Any]) -> None:
         entries = self._read(request)
         if entries is None:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(mode=0o700)  # who the people in the video are is nobody else's business
+            for left in self.folder.iterdir():
+                if left.name != "lock":
+                    left.unlink()
             self.facts = facts
             self._write([{"request": request, "facts": facts}])
             entries = []
@@ -69,6 +94,7 @@ class Journal:
 
     def discard(self) -> None:
         """Remove the folder: the result is in its place."""
+        self._lock.close()  # Windows removes no open file
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _read(self, request: dict[str, Any]) -> list[Entry] | None:
@@ -107,3 +133,20 @@ def _parse_entry(line: str) -> Entry:
     value = json.loads(line)
     packets = [tuple(packet) for packet in value["segment"].pop("packets")]
     return Entry(Segment(**value["segment"], packets=packets), Progress(**value["progress"]), value["state"])
+
+
+def _lock(path: Path) -> BinaryIO:
+    """Hold the file at `path` for as long as it stays open, which a killed process cannot outlive."""
+    file = path.open("ab")
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not path.exists():  # the other run ended in between, and removed it
+            raise BlockingIOError
+    except (BlockingIOError, PermissionError):  # Windows says the latter
+        file.close()
+        name = path.parent.name.removeprefix(".").removesuffix(".facechange")
+        raise OutputError(f"Another run is making {name}.", "Wait for it, or write to another file.") from None
+    return file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, cast
 
 import av
 
-from facechange.change.video.animated_webp import is_animated_webp
 from facechange.change.video.encoding import ENCODERS, EncoderSettings, open_encoder
 from facechange.change.video.facts import VideoFacts, open_video, video_stream
 from facechange.change.video.frames import Window
 from facechange.change.video.journal import Journal
+from facechange.change.video.pictures_in import is_animated_webp
 from facechange.change.video.segments import read_packets
 from facechange.core import OutputError
 
@@ -69,7 +69,7 @@ def check_container(join: Join, path: Path) -> list[str]:
 
 def write_result(join: Join, journal: Journal, path: Path) -> None:
     """Write the whole result at `path`. Raises `OutputError` where the container refuses a track, `OSError` where the disk does."""
-    with _open_source(join.source) as source:
+    with _open_source(join.source) as source, _refusals(path):
         result = _open_result(join, source, path, [])
         with result.container as container:
             video = _video_packets(join, journal, result.video)
@@ -82,6 +82,18 @@ def write_result(join: Join, journal: Journal, path: Path) -> None:
             while waiting is not None:
                 container.mux(waiting)
                 waiting = next(video, None)
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """What FFmpeg has against packets as a sentence; what the disk has against them stays an `OSError`."""
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        remedy = "Give the source one clock first: ffmpeg -i OLD -c copy NEW.mkv"
+        raise OutputError(f"{path.suffix} cannot take the tracks of the source ({error.strerror}).", remedy) from error
 
 
 def _open_source(path: Path) -> AbstractContextManager[InputContainer | None]:

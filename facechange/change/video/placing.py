@@ -1,4 +1,9 @@
-"""Where each face is changed in each frame, and how much: steady, bridged over short gaps, faded out where a face goes."""
+"""Where each face is changed in each frame, and how much: steady, bridged over short gaps, faded out where a face goes.
+
+Places are made steady without lag. A recording can be looked at ahead, so no filter has to trail behind the movement, as a
+causal one must: a local quadratic goes through what came before and what comes after. Where a face departs further from it
+than a locator errs, that is a real movement and is believed.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +15,16 @@ from typing import Any
 
 import numpy as np
 
+from facechange.change.casting import TrackCasting
 from facechange.change.choosing import FaceChoice
 from facechange.change.tracking import FaceTracker, Sighting
 from facechange.change.video.frames import SourceFrame
-from facechange.change.video.smoothing import smooth_at
-from facechange.change.video.track_casting import TrackCasting
 from facechange.pictures.picture import to_uint8
 
 REACH_FRAMES = 4  # how far before and after a frame is looked for a steady place
 CONFIRMING_SIGHTINGS = 3  # within reach, before a face is believed
 FADE_FRAMES = 4  # over which the change goes before a face does
+_ERROR, _MOVEMENT = 0.015, 0.04  # of the size: departures up to the first are the locator's, from the second on the face's
 TURNED, TURNED_AWAY = 0.95, 1.35  # of `turn_of`: where the change begins to fade, and where it is gone
 
 
@@ -54,7 +59,8 @@ class _Observed:
 class Placer:
     """Places the faces of frames that come in order; frames are held back for as long as their place depends on later ones.
 
-    Where `segment_frames` divides the number of frames done, the state after a frame is kept with it.
+    Where `segment_frames` divides the number of frames done, the state after a frame is kept with it. Where the casting hides
+    who people are, a face is changed wherever it was seen, and wholly.
     """
 
     def __init__(self, tracker: FaceTracker, choice: FaceChoice, casting: TrackCasting, time_base: Fraction, segment_frames: int) -> None:
@@ -103,32 +109,54 @@ class Placer:
         shot = [seen for seen in near if seen.index >= begins and (stops is None or seen.index < stops)]
         placements = []
         for number in sorted({sighting.number for seen in shot for sighting in seen.sightings}):
-            placed = _place_face(number, here, shot, shot_goes_on=stops is None and not ends)
+            placed = _place_face(number, here, shot, self._casting.hides, shot_goes_on=stops is None and not ends)
             if placed is not None:
                 placements.append(Placement(number, *placed, self._casting.identity_of(number)))
         return PlacedFrame(frame, here.cut, placements, state)
 
 
-def _place_face(number: int, here: _Observed, shot: list[_Observed], shot_goes_on: bool) -> tuple[np.ndarray, float] | None:
+def _place_face(number: int, here: _Observed, shot: list[_Observed], hides: bool, shot_goes_on: bool) -> tuple[np.ndarray, float] | None:
     """Points [5, 2] and opacity of the face `number` in the frame `here`, of which `shot` are the neighbours.
 
-    None where it is not, or not for sure.
+    None where it is not, or not for sure; where a change `hides` the face, one sighting is enough and nothing fades.
     """
     found = [(seen, sighting) for seen in shot for sighting in seen.sightings if sighting.number == number]
     seen_at = [seen.index for seen, _ in found]
-    if len(found) < min(CONFIRMING_SIGHTINGS, len(shot)) or not min(seen_at) <= here.index <= max(seen_at):
+    confirming = 1 if hides else min(CONFIRMING_SIGHTINGS, len(shot))
+    if len(found) < confirming or not min(seen_at) <= here.index <= max(seen_at):
         return None
     times = np.array([seen.time_s for seen, _ in found])
     values = np.stack([sighting.points.ravel() for _, sighting in found]).astype(np.float64)  # [N, 10]
     size = float(np.mean([sighting.size_px for _, sighting in found]))
     reach = 1.25 * max((abs(seen.time_s - here.time_s) for seen in shot), default=0.0)
     points = smooth_at(times, values, here.time_s, reach, size).reshape(5, 2)
+    if hides:
+        return points, 1.0
     opacity = 1 - _smooth_step(turn_of(points), TURNED, TURNED_AWAY)
     last = max(seen_at)
     if shot_goes_on or last < shot[-1].index:
         left = last - here.index + 1  # frames, this one among them; as many as can be seen ahead mean that it stays
         opacity *= min(left / (FADE_FRAMES + 1), 1.0)
     return (points, float(opacity)) if opacity > 0 else None
+
+
+def smooth_at(times: np.ndarray, values: np.ndarray, at: float, reach: float, size: float) -> np.ndarray:
+    """The value [D] at time `at` (s) of `values` [N, D] seen at `times` [N], which need not have one at `at`.
+
+    `reach` (s) is how far away a value still counts, `size` the length that departures are measured by.
+    """
+    away = (times - at) / max(reach, 1e-9)
+    weights = np.clip(1 - np.abs(away) ** 3, 1e-3, None) ** 3
+    degree = 2 if (away < 0).sum() >= 2 and (away > 0).sum() >= 2 else min(1, len(times) - 1)
+    powers = away[:, None] ** np.arange(degree + 1)  # [N, degree + 1]
+    root = np.sqrt(weights)[:, None]
+    curve = np.linalg.lstsq(powers * root, values * root, rcond=None)[0][0]
+    here = np.flatnonzero(times == at)
+    if not here.size:
+        return curve
+    departure = values[here[0]] - curve
+    share = np.clip((np.sqrt(np.mean(departure**2)) / max(size, 1e-9) - _ERROR) / (_MOVEMENT - _ERROR), 0, 1)
+    return curve + share * departure
 
 
 def turn_of(points: np.ndarray) -> float:

@@ -12,10 +12,9 @@ from facechange.change.casting import Casting
 from facechange.change.changer import Changer
 from facechange.change.video.encoding import choose_encoder
 from facechange.change.video.facts import VideoFacts, inspect_video
-from facechange.change.video.frames import Window, read_frames
-from facechange.change.video.trimming import parse_trim
+from facechange.change.video.files import VideoOptions
+from facechange.change.video.frames import Window, parse_trim, read_frames
 from facechange.core import FaceError
-from facechange.faces.put_back import Keep
 from facechange.pictures import as_picture
 from facechange.pictures.picture import to_uint8
 from facechange.trust import Grant, publish
@@ -37,18 +36,16 @@ def publish_preview(
     frames: int,
     *,
     grant: Grant,
-    face: str = "all",
-    keep: Keep = "mask",
-    trim: str | None = None,
+    options: VideoOptions,
 ) -> Path:
     """Publish a sheet of `frames` frames, spread over the part of `video` that would be made: before above, after below."""
     facts = inspect_video(video)
     columns = []
-    for picture in _spread_frames(video, facts, parse_trim(trim, facts), frames):
+    for picture in _spread_frames(video, facts, parse_trim(options.trim, facts), frames):
         try:
-            faces = changer.select(picture, face)
+            faces = changer.select(picture, options.face)
             identities = np.stack([casting.identity_for(changer.identify(picture, face=each)) for each in faces])
-            changed = changer.change(picture, identities, faces, keep=keep).image
+            changed = changer.change(picture, identities, faces, options.strength, options.keep).image
         except FaceError:  # this frame has none; the sheet shows it
             changed = picture
         tiles = [_tile(picture), _tile(changed)]

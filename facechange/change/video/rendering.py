@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from facechange.change.changer import Changer
+from facechange.change.tracking import face_at
 from facechange.change.video.facts import VideoFacts
 from facechange.change.video.frames import SourceFrame
 from facechange.change.video.placing import PlacedFrame
 from facechange.change.video.planes import add_change
 from facechange.core import Face
 from facechange.faces.align import warp_crop
-from facechange.faces.geometry import ffhq_crop_matrix
-from facechange.faces.put_back import Keep, crop_rectangle, put_back, soft_edge
+from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix
+from facechange.faces.put_back import Keep, put_back, soft_edge
 
 CROPS_A_BATCH = 4
 LIGHT_MEMORY = 0.85  # of the last frame in the light that is expected of the next
@@ -88,7 +89,7 @@ class Renderer:
         rgb = placed.frame.rgb
         rectangle = _around(rectangles)
         if self._mark is not None:
-            rgb = self._mark(rgb, [_as_face(each.points) for each in placed.placements])
+            rgb = self._mark(rgb, [face_at(each.points) for each in placed.placements])
             if not _equal_outside(original, rgb, rectangle):
                 rectangle = 0, 0, rgb.shape[1], rgb.shape[0]
         add_change(placed.frame.stored, original, rgb, rectangle, self._facts)
@@ -112,9 +113,3 @@ def _equal_outside(one: np.ndarray, other: np.ndarray, rectangle: tuple[int, int
     left, top, right, bottom = rectangle
     parts = (slice(0, top), slice(None)), (slice(bottom, None), slice(None)), (slice(top, bottom), slice(0, left))
     return all(np.array_equal(one[part], other[part]) for part in (*parts, (slice(top, bottom), slice(right, None))))
-
-
-def _as_face(points: np.ndarray) -> Face:
-    left, top = points.min(0)
-    right, bottom = points.max(0)
-    return Face((float(left), float(top), float(right - left), float(bottom - top)), points.astype(np.float32), 1.0)

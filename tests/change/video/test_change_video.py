@@ -1,6 +1,5 @@
-import os
 import random
-import signal
+import resource
 import subprocess
 import sys
 import time
@@ -165,18 +164,34 @@ def test_lossless_result_keeps_every_sample_far_from_the_face(
             assert not np.array_equal(old_rows[:, :300], new_rows[:, :300])
 
 
+@pytest.mark.parametrize("rotation", [-90, 90, 180])
 def test_rotation_and_ten_bits_are_kept(
-    casting: OneForAll, videos: ModuleType, changer: Changer, source: Path, portrait: np.ndarray, grant_for: Grants, tmp_path: Path
+    casting: OneForAll,
+    videos: ModuleType,
+    changer: Changer,
+    portrait: np.ndarray,
+    grant_for: Grants,
+    tmp_path: Path,
+    rotation: int,
 ) -> None:
-    turned = [np.rot90(frame.astype(np.uint16) * 257).copy() for frame in moving(videos, portrait, 4)]
+    turned = [np.rot90(frame.astype(np.uint16) * 257, -rotation // 90).copy() for frame in moving(videos, portrait, 4)]
     clip = videos.write_video(
-        tmp_path / "clip.mp4", turned, codec="libx265", pixel_format="yuv420p10le", rotation=-90, options={"x265-params": "log-level=none"}
+        tmp_path / "clip.mp4",
+        turned,
+        codec="libx265",
+        pixel_format="yuv420p10le",
+        rotation=rotation,
+        options={"x265-params": "log-level=none"},
     )
     done = change_video(changer, casting, clip, tmp_path / "out.mp4", grant=grant_for(clip), options=FAST)
     assert done.changed == 4
     with av.open(str(tmp_path / "out.mp4")) as container:
         frame = next(container.decode(video=0))
-        assert (frame.format.name, frame.rotation, frame.width, frame.height) == ("yuv420p10le", -90, 240, 320)
+        assert (frame.format.name, frame.rotation % 360) == ("yuv420p10le", rotation % 360)
+        after = np.rot90(frame.to_ndarray(format="rgb24"), rotation // 90).astype(float)
+    difference = np.abs(after - moving(videos, portrait, 1)[0])
+    assert after.shape == (240, 320, 3)
+    assert difference[70:170, 90:190].mean() > 2 * difference[:, :30].mean()
 
 
 def test_gif_webp_and_numbered_pictures(
@@ -281,19 +296,32 @@ def test_killed_at_random_moments(videos: ModuleType, source: Path, clip: Path, 
     def start(output: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, "-c", program, str(source), str(clip), str(output)])
 
-    assert start(tmp_path / "straight.mkv").wait() == 0
+    def work_begins(process: subprocess.Popen[bytes], output: Path) -> float:
+        while process.poll() is None and not (output.parent / f".{output.name}.facechange" / "journal.jsonl").exists():
+            time.sleep(0.005)
+        return time.monotonic()
+
+    straight = tmp_path / "straight.mkv"
+    process = start(straight)
+    began = work_begins(process, straight)
+    assert process.wait() == 0
+    lasts_s = time.monotonic() - began
     draw = random.Random(0)
-    output = tmp_path / "killed.mkv"
-    for _ in range(20):
-        process = start(output)
-        time.sleep(draw.uniform(1.0, 6.0))
-        os.kill(process.pid, signal.SIGKILL)
+    kills, results = 0, [tmp_path / "killed-0.mkv"]
+    while kills < 20:
+        process = start(results[-1])
+        work_begins(process, results[-1])
+        time.sleep(draw.uniform(0, 0.5 * lasts_s))
+        process.kill()
         if process.wait() == 0:
-            break
-    if not output.exists():
-        assert start(output).wait() == 0
-    assert packets(output, "video") == packets(tmp_path / "straight.mkv", "video")
-    assert packets(output, "audio") == packets(clip, "audio")
+            results.append(tmp_path / f"killed-{len(results)}.mkv")
+        else:
+            kills += 1
+    assert start(results[-1]).wait() == 0
+    for result in results:
+        assert packets(result, "video") == packets(straight, "video")
+        assert packets(result, "audio") == packets(clip, "audio")
+    assert {path.suffix for path in tmp_path.glob("*") if not path.name.startswith("clip")} == {".mkv", ".c2pa"}
 
 
 def test_bad_input_is_refused_in_words(
@@ -330,6 +358,112 @@ def test_bad_input_is_refused_in_words(
     with pytest.raises(FaceError, match="no frame has such a face"):
         change_video(changer, casting, still, tmp_path / "out.mp4", grant=grant_for(still), options=FAST)
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_hdr_of_the_pq_kind_is_refused(videos: ModuleType, portrait: np.ndarray, source: Path, tmp_path: Path) -> None:
+    clip = videos.write_video(
+        tmp_path / "hdr.mkv",
+        moving(videos, portrait, 1),
+        codec="libx265",
+        pixel_format="yuv420p10le",
+        options={"x265-params": "log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"},
+    )
+    with pytest.raises(VideoError, match="PQ"):
+        request_video_change([source], clip, tmp_path / "out.mp4", videos.CONSENT)
+
+
+def test_a_size_that_changes_on_the_way_becomes_that_of_the_first_frame(
+    casting: OneForAll, videos: ModuleType, changer: Changer, portrait: np.ndarray, grant_for: Grants, tmp_path: Path
+) -> None:
+    frames = moving(videos, portrait, 12)
+    small = [frame[::2, ::2].copy() for frame in frames[6:]]
+    parts = []
+    for first, part in ((0, frames[:6]), (6, small)):
+        pts = [3600 * (first + index) for index in range(6)]
+        parts.append(
+            videos.write_video(tmp_path / f"{first}.ts", part, pts=pts, time_base=Fraction(1, 90000), options={"tune": "zerolatency"})
+        )
+    clip = tmp_path / "clip.ts"
+    clip.write_bytes(b"".join(part.read_bytes() for part in parts))
+    done = change_video(changer, casting, clip, tmp_path / "out.mkv", grant=grant_for(clip), options=FAST)
+    assert (done.frames, done.changed) == (12, 12)
+    times, after = videos.read_video(tmp_path / "out.mkv")
+    assert times == [Fraction(index, 25) for index in range(12)]
+    assert {frame.shape for frame in after} == {(240, 320, 3)}
+    assert np.abs(after[10].astype(float) - frames[10])[:, 300:].mean() < 4
+
+
+def test_several_recordings_in_one_file_are_refused(
+    casting: OneForAll, videos: ModuleType, changer: Changer, portrait: np.ndarray, grant_for: Grants, tmp_path: Path
+) -> None:
+    part = videos.write_video(tmp_path / "part.ts", moving(videos, portrait, 30), sound=videos.make_clicks(1.2))
+    clip = tmp_path / "clip.ts"
+    clip.write_bytes(2 * part.read_bytes())
+    with pytest.raises(VideoError, match="clock"):
+        change_video(changer, casting, clip, tmp_path / "out.mkv", grant=grant_for(clip), options=FAST)
+    assert not list(tmp_path.glob("*out*"))
+
+
+def test_a_full_disk_is_said_and_the_same_command_goes_on(
+    casting: OneForAll,
+    videos: ModuleType,
+    changer: Changer,
+    clip: Path,
+    grant_for: Grants,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(files, "SEGMENT_FRAMES", 3)
+    output = tmp_path / "out.mp4"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def change(most_bytes: int) -> files.PublishedVideo:
+        grant = grant_for(clip)  # its ledger is not what is tried here
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
+        try:
+            return change_video(changer, casting, clip, output, grant=grant, options=FAST)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    for most_bytes in (8_000, 40_000):  # of a file: less than a segment; more than that, but less than the journal
+        with pytest.raises(OutputError, match="cannot be written"):
+            change(most_bytes)
+        assert not output.exists()
+    assert 0 < change(soft).resumed_at < 30
+    assert len(videos.read_video(output)[0]) == 30
+
+
+def test_two_runs_do_not_make_one_file_at_once(casting: OneForAll, changer: Changer, clip: Path, grant_for: Grants, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    refused = []
+
+    def again(done: int, total: int) -> None:
+        if done == 20:
+            with pytest.raises(OutputError, match=r"Another run is making out\.mp4"):
+                change_video(changer, casting, clip, output, grant=grant_for(clip), options=FAST)
+            refused.append(done)
+
+    done = change_video(changer, casting, clip, output, grant=grant_for(clip), options=FAST, report=again)
+    assert (done.changed, refused) == (30, [20])
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_part_beyond_the_end_is_refused(casting: OneForAll, changer: Changer, clip: Path, grant_for: Grants, tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="no frame in 100-200"):
+        change_video(changer, casting, clip, tmp_path / "out.mp4", grant=grant_for(clip), options=VideoOptions(trim="100-200"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_strength_goes_from_the_targets_identity_to_the_sources(
+    casting: OneForAll, videos: ModuleType, changer: Changer, portrait: np.ndarray, grant_for: Grants, tmp_path: Path
+) -> None:
+    clip = videos.write_video(tmp_path / "clip.mkv", moving(videos, portrait, 6))
+    alike = []
+    for strength in (0.0, 0.5, 1.0):
+        options = VideoOptions(encoder="ffv1", strength=strength)
+        change_video(changer, casting, clip, tmp_path / "out.mkv", grant=grant_for(clip), options=options)
+        alike.append(float(changer.identify(videos.read_video(tmp_path / "out.mkv")[1][3]) @ casting.everyone))
+    assert alike[0] + 0.1 < alike[1] < alike[2] - 0.1
 
 
 def test_damaged_packets_repeat_the_frame_before(

@@ -9,12 +9,12 @@ import av
 import numpy as np
 import pytest
 
-from facechange.change import Changer, OneForAll
+from facechange.change import Changer, OneForAll, PersonaCast
+from facechange.change.casting import Casting, TrackCasting
 from facechange.change.choosing import FaceChoice
 from facechange.change.tracking import FaceTracker
 from facechange.change.video.frames import SourceFrame
 from facechange.change.video.placing import FADE_FRAMES, PlacedFrame, Placer, turn_of
-from facechange.change.video.track_casting import TrackCasting
 from facechange.core import FaceError
 from facechange.evaluation.crop_jitter import crop_jitter
 
@@ -24,15 +24,15 @@ Place = Callable[..., list[PlacedFrame]]
 
 @pytest.fixture
 def place(changer: Changer) -> Place:
-    def run(frames: list[np.ndarray], face: str = "all", like: Path | None = None) -> list[PlacedFrame]:
+    def run(frames: list[np.ndarray], face: str = "all", like: Path | None = None, cast: Casting | None = None) -> list[PlacedFrame]:
+        cast = cast or OneForAll(np.zeros(512, np.float32), [])
         reference = None if like is None else changer.identify(like)
-        tracker = FaceTracker(changer, None if like is None else lambda image, found: changer.identify(image, face=found))
+        by_sight = like is None and cast.everyone is not None
+        tracker = FaceTracker(changer, None if by_sight else lambda image, found: changer.identify(image, face=found))
         choice = FaceChoice(face, reference, changer.least_cosine)
         stored = av.VideoFrame(16, 16, "yuv420p")
         source: Iterator[SourceFrame] = (SourceFrame(i, i, 1, stored, pixels, False) for i, pixels in enumerate(frames))
-        return list(
-            Placer(tracker, choice, TrackCasting(OneForAll(np.zeros(512, np.float32), []), tracker), Fraction(1, 25), 1000).place(source)
-        )
+        return list(Placer(tracker, choice, TrackCasting(cast, tracker), Fraction(1, 25), 1000).place(source))
 
     return run
 
@@ -68,6 +68,17 @@ def test_a_face_that_is_covered_and_comes_back_keeps_its_number_and_fades(place:
     opacities = [each.placements[0].opacity for each in placed[:14]]
     assert opacities[-FADE_FRAMES:] == sorted(opacities[-FADE_FRAMES:], reverse=True)
     assert opacities[0] == 1 and 0 < opacities[-1] < 0.3
+
+
+def test_who_is_hidden_never_fades_and_is_changed_from_the_first_frame_to_the_last(
+    place: Place, videos: ModuleType, portrait: np.ndarray
+) -> None:
+    frames = [videos.place_portrait(portrait, SIZE, (200 + i, 135)) for i in range(20)]
+    for frame in [*frames[:4], *frames[6:]]:
+        frame[70:200, 120:300] = (110, 120, 120)  # seen in two frames only
+    assert [len(each.placements) for each in place(frames)] == [0] * 20
+    hidden = place(frames, cast=PersonaCast())
+    assert [[each.opacity for each in placed.placements] for placed in hidden] == [[]] * 4 + [[1.0]] * 2 + [[]] * 14
 
 
 def test_a_cut_starts_anew(place: Place, videos: ModuleType, portrait: np.ndarray) -> None:

@@ -1,7 +1,8 @@
-"""Animated WebP, which FFmpeg does not decode, read with Pillow."""
+"""Videos that are pictures: files numbered by a pattern (`frames/%04d.png`), and animated WebP, which FFmpeg does not decode."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,7 +12,35 @@ import av
 import numpy as np
 from PIL import Image, ImageSequence
 
+_NUMBER = re.compile(r"%(0\d+)?d")
 MILLISECOND = Fraction(1, 1000)
+
+
+def is_pattern(path: Path) -> bool:
+    """Whether `path` stands for numbered pictures."""
+    return _NUMBER.search(path.name) is not None
+
+
+def numbered(path: Path, number: int) -> Path:
+    """The picture `number` of a pattern."""
+    return path.with_name(_NUMBER.sub(lambda found: found.group() % number, path.name, count=1))
+
+
+def first_number(path: Path) -> int:
+    """The lowest number for which a picture of the pattern is there; 0 where there is none."""
+    return min(_numbers(path), default=0)
+
+
+def pictures_of(path: Path) -> list[Path]:
+    """The pictures of a pattern without a gap from the first; for any other path the path alone."""
+    if not is_pattern(path):
+        return [path]
+    present = _numbers(path)
+    number, pictures = min(present, default=0), []
+    while number in present:
+        pictures.append(numbered(path, number))
+        number += 1
+    return pictures
 
 
 def is_animated_webp(path: Path) -> bool:
@@ -47,6 +76,14 @@ def read_animated_webp(path: Path) -> Iterator[av.VideoFrame]:
         for pts, duration, frame in _frames(image):
             frame.pts, frame.duration, frame.time_base = pts, duration, MILLISECOND
             yield frame
+
+
+def _numbers(path: Path) -> set[int]:
+    before, after = _NUMBER.split(path.name, maxsplit=1)[0], _NUMBER.split(path.name, maxsplit=1)[-1]
+    shape = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
+    names = (entry.name for entry in path.parent.iterdir()) if path.parent.is_dir() else ()
+    found = (match for match in map(shape.fullmatch, names) if match)
+    return {int(match.group(1)) for match in found if numbered(path, int(match.group(1))).name == match.group()}
 
 
 def _frames(image: Image.Image) -> Iterator[tuple[int, int, av.VideoFrame]]:

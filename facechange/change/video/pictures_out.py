@@ -15,11 +15,15 @@ from av.video.codeccontext import VideoCodecContext
 from facechange.change.video.encoding import ENCODERS, open_encoder
 from facechange.change.video.journal import Journal
 from facechange.change.video.muxing import Join
+from facechange.change.video.pictures_in import MILLISECOND, first_number, is_pattern, numbered
 from facechange.change.video.planes import to_upright_rgb
 from facechange.change.video.segments import read_packets
+from facechange.core import ModelCard
+from facechange.pictures import as_picture
+from facechange.trust import Grant, publish
 
 _PALETTE = "palettegen=stats_mode=single", "paletteuse=new=1:dither=sierra2_4a"
-MILLISECOND, CENTISECOND = Fraction(1, 1000), Fraction(1, 100)
+CENTISECOND = Fraction(1, 100)
 
 
 def stored_frames(join: Join, journal: Journal) -> Iterator[tuple[Fraction, av.VideoFrame]]:
@@ -36,6 +40,14 @@ def stored_frames(join: Join, journal: Journal) -> Iterator[tuple[Fraction, av.V
         for pts, frame in zip(entry.segment.pts, frames, strict=True):
             first = pts if first is None else first
             yield (pts - first) * join.facts.time_base, frame
+
+
+def publish_pictures(join: Join, journal: Journal, pattern: Path, grant: Grant, card: ModelCard) -> None:
+    """Publish every finished frame; the numbers are the source's where it has some, else they start at 1."""
+    start = first_number(join.source) if is_pattern(join.source) else 1
+    for index, (_, frame) in enumerate(stored_frames(join, journal)):
+        target = numbered(join.source, start + index) if is_pattern(join.source) else join.source
+        publish(as_picture(to_upright_rgb(frame, join.facts)), numbered(pattern, start + index), grant=grant, card=card, target=target)
 
 
 def write_animation(join: Join, journal: Journal, path: Path) -> None:
