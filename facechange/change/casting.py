@@ -14,6 +14,9 @@ from facechange.change.tracking import FaceTracker
 from facechange.core import PictureError, hash_file
 from facechange.runtime import Graph, load_graph
 
+# Two people who look alike to the identity network share a persona, unless that persona is too like the second one.
+LARGEST_COSINE_TO_SHARE = 0.1
+
 
 class Casting(Protocol):
     """Gives faces their new identities."""
@@ -86,13 +89,18 @@ class PersonaCast:
 
     def identity_for(self, original: np.ndarray) -> np.ndarray:
         """The persona [512] that stands for the person whose identity is `original` [512]."""
-        cosines = [float(original @ known) for known in self._originals]
-        if cosines and max(cosines) >= self._same_person:
-            return self._personas[int(np.argmax(cosines))]
-        persona = draw_persona(self._graph, (self._seed, len(self._originals)), away_from=[original, *self._personas])
+        for known, persona in self._most_alike(original):
+            if known >= self._same_person and float(persona @ original) <= LARGEST_COSINE_TO_SHARE:
+                return persona
+        persona = draw_persona(self._graph, (self._seed, len(self._originals)), original, self._personas)
         self._originals.append(original)
         self._personas.append(persona)
         return persona
+
+    def _most_alike(self, original: np.ndarray) -> list[tuple[float, np.ndarray]]:
+        """How like `original` everybody met so far is, and their personas, the most alike first."""
+        cosines = [float(original @ known) for known in self._originals]
+        return [(cosines[index], self._personas[index]) for index in np.argsort(cosines)[::-1]]
 
     def describe(self) -> dict[str, Any]:
         """The seed and the sampler."""

@@ -1,9 +1,9 @@
-"""What `evaluate change` and `evaluate report` share: from options to a report."""
+"""What `evaluate change`, `evaluate anonymize` and `evaluate report` share: from options to a report."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from facechange.cli.console import counting
 if TYPE_CHECKING:
     import numpy as np
 
-    from facechange.evaluation import Case, Landmarker, Recogniser, Report
+    from facechange.evaluation import Case, Detector, Landmarker, Recogniser, Report
     from facechange.evaluation.aligned_faces import FacePictures
     from facechange.runtime import Graph
 
@@ -46,7 +46,6 @@ class ChangeSubject:
     change: Graph
     identity: Graph
     pictures: FacePictures
-    groups: Sequence[str]
 
 
 def open_subject(options: ChangeOptions) -> ChangeSubject:
@@ -57,17 +56,16 @@ def open_subject(options: ChangeOptions) -> ChangeSubject:
     judge = evaluation.Recogniser(options.recogniser, options.normalisation)
     landmarker = None if options.landmarks is None else evaluation.Landmarker(options.landmarks)
     change, identity = load_graph(options.model), load_graph(options.identity)
-    pictures, groups = open_faces(options.faces, options.split, landmarker)
-    return ChangeSubject(judge, landmarker, change, identity, pictures, groups)
+    return ChangeSubject(judge, landmarker, change, identity, open_faces(options.faces, options.split, landmarker))
 
 
-def open_faces(folder: Path, split: str, landmarker: Landmarker | None) -> tuple[FacePictures, Sequence[str]]:
-    """Labelled faces where `folder` has a SPLIT.jsonl, else the faces found in its pictures; and the group of each."""
+def open_faces(folder: Path, split: str, landmarker: Landmarker | None) -> FacePictures:
+    """Labelled faces where `folder` has a SPLIT.jsonl, else the faces found in its pictures."""
     from facechange import evaluation
     from facechange.core import PictureError
 
     if (folder / f"{split}.jsonl").is_file() or not folder.is_dir():
-        return evaluation.LabelledFaces(folder, split), evaluation.read_groups(folder, split)
+        return evaluation.LabelledFaces(folder, split)
     if landmarker is None:
         raise PictureError(
             f"{folder} has no {split}.jsonl, so landmarks have to be found.", "Give --landmarks, or the folder of labelled shards."
@@ -79,7 +77,7 @@ def open_faces(folder: Path, split: str, landmarker: Landmarker | None) -> tuple
         found = evaluation.FoundFaces(folder, FaceLocator(load_graph("locator")).locate, landmarker, progress)
     for name, reason in found.skipped.items():
         typer.echo(f"Skipped {name}: {reason}", err=True)
-    return found, found.groups
+    return found
 
 
 def measure_change(options: ChangeOptions, subject: ChangeSubject, keep: Callable[[Case], None]) -> Report:
@@ -105,7 +103,32 @@ def measure_change(options: ChangeOptions, subject: ChangeSubject, keep: Callabl
             landmarker=subject.landmarker,
             references=evaluation.load_references(options.model, Path(folder)) if options.references else {},
             photographs=photographs,
-            groups=subject.groups,
+        )
+
+
+def measure_anonymize(options: ChangeOptions, subject: ChangeSubject, detector: Detector | None) -> Report:
+    """Every face made the persona of its person, as one run of `anonymize` does."""
+    from facechange import evaluation
+    from facechange.change import PersonaCast
+    from facechange.evaluation.anonymize_report import Finder
+    from facechange.faces.locate import FaceLocator
+    from facechange.runtime import load_graph
+
+    finders: dict[str, Finder] = {"locator": FaceLocator(load_graph("locator")).locate}
+    if detector is not None:
+        finders[detector.name] = detector.locate
+    with counting("Anonymising faces") as progress:
+        return evaluation.evaluate_anonymize(
+            evaluation.change_with(subject.change),
+            evaluation.identify_with(subject.identity),
+            PersonaCast(options.seed).identity_for,
+            subject.change.card.size_px,
+            subject.pictures,
+            subject.recogniser,
+            finders,
+            options.seed,
+            progress,
+            landmarker=subject.landmarker,
         )
 
 

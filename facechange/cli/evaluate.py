@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facechange.cli import evaluate_report
-from facechange.cli.change_measurement import ChangeOptions, draw_masks, measure_change, open_subject
+from facechange.cli.change_measurement import ChangeOptions, draw_masks, measure_anonymize, measure_change, open_subject
 from facechange.cli.console import counting, waiting
 
 if TYPE_CHECKING:
@@ -19,6 +19,10 @@ app = typer.Typer(help="Measure the networks on labelled faces.", no_args_is_hel
 app.command("report")(evaluate_report.report)
 
 Faces = Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards.")]
+FacesOrPictures = Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards, or of pictures (subfolders are groups).")]
+Judge = Annotated[Path, typer.Option(help="Judge: ONNX face recogniser that took no part in training.")]
+Landmarks = Annotated[Path | None, typer.Option(help="ONNX network of 68 landmarks: measures pose and expression.")]
+Identity = Annotated[str, typer.Option(help="Identity network (.onnx) instead of the one that ships.")]
 Split = Annotated[str, typer.Option(help="Which faces: those of SPLIT.jsonl.")]
 Model = Annotated[str, typer.Option(help="Exported graph (.onnx) instead of the one that ships.")]
 Normalisation = Annotated[str, typer.Option(help="What the recogniser expects: imagenet or symmetric.")]
@@ -29,13 +33,13 @@ Markdown = Annotated[Path | None, typer.Option("--markdown", help="Write the tab
 
 @app.command("change")
 def change_command(
-    faces: Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards, or of pictures (subfolders are groups).")],
-    recogniser: Annotated[Path, typer.Option(help="Judge: ONNX face recogniser that took no part in training.")],
-    landmarks: Annotated[Path | None, typer.Option(help="ONNX network of 68 landmarks: measures pose and expression.")] = None,
+    faces: FacesOrPictures,
+    recogniser: Judge,
+    landmarks: Landmarks = None,
     backgrounds: Annotated[Path | None, typer.Option(help="Tar of photographs: what is put before faces is cut from them.")] = None,
     references: Annotated[bool, typer.Option(help="Measure what to compare with: target, source pasted, forced masks.")] = True,
     model: Model = "change",
-    identity: Annotated[str, typer.Option(help="Identity network (.onnx) instead of the one that ships.")] = "identity",
+    identity: Identity = "identity",
     split: Split = "val",
     normalisation: Normalisation = "imagenet",
     pairs: Annotated[int, typer.Option(min=1, help="How many pairs of different faces.")] = 240,
@@ -78,6 +82,30 @@ def change_command(
     if masks is not None:
         evaluation.write_sheet(draw_masks(subject.change, shown.first[0]), masks)
     _show(report, f"{subject.change.card.name} {subject.change.card.version}", json, markdown)
+
+
+@app.command("anonymize")
+def anonymize_command(
+    faces: FacesOrPictures,
+    recogniser: Judge,
+    landmarks: Landmarks = None,
+    detector: Annotated[Path | None, typer.Option(help="ONNX file of YuNet: sees whether faces are still found.")] = None,
+    model: Model = "change",
+    identity: Identity = "identity",
+    split: Split = "val",
+    normalisation: Normalisation = "imagenet",
+    seed: Annotated[int, typer.Option(min=0, help="Decides who becomes whom; draws the bootstrap.")] = 0,
+    json: Json = None,
+    markdown: Markdown = None,
+) -> None:
+    """Whether people can still be told once every face is somebody who does not exist, and what is kept."""
+    from facechange import evaluation
+
+    evaluation.check_folders(json, markdown)
+    options = ChangeOptions(faces, recogniser, model, identity, split, normalisation, landmarks, seed=seed)
+    finder = None if detector is None else evaluation.Detector(detector)
+    subject = open_subject(options)
+    _show(measure_anonymize(options, subject, finder), f"{subject.change.card.name} {subject.change.card.version}", json, markdown)
 
 
 @app.command("identity")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facechange.cli.change_measurement import ChangeOptions, ChangeSubject, draw_masks, measure_change, open_subject
+from facechange.cli.change_measurement import ChangeOptions, ChangeSubject, draw_masks, measure_anonymize, measure_change, open_subject
 from facechange.cli.console import counting, waiting
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ SHOWN_PAIRS = 8
 MADE_FACES = 48
 COMMAND = (
     "facechange evaluate report --faces FACES --backgrounds BACKGROUNDS.tar --recogniser JUDGE.onnx "
-    "--landmarks LANDMARKS.onnx -o docs --cards"
+    "--landmarks LANDMARKS.onnx --detector YUNET.onnx -o docs --cards"
 )
 
 
@@ -29,6 +29,7 @@ def report(
     backgrounds: Annotated[Path, typer.Option(help="Tar of photographs without a face.")],
     recogniser: Annotated[Path, typer.Option(help="Judge of identity, and the identity network's teacher: an ONNX face recogniser.")],
     landmarks: Annotated[Path, typer.Option(help="ONNX network of 68 landmarks.")],
+    detector: Annotated[Path, typer.Option(help="ONNX file of YuNet.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for results.md and results/.")],
     model: Annotated[str, typer.Option(help="Face-change model (.onnx) instead of the one that ships.")] = "change",
     identity: Annotated[str, typer.Option(help="Identity network (.onnx) instead of the one that ships.")] = "identity",
@@ -36,13 +37,13 @@ def report(
     split: Annotated[str, typer.Option(help="Which faces: those of SPLIT.jsonl.")] = "val",
     normalisation: Annotated[str, typer.Option(help="What the recogniser expects: imagenet or symmetric.")] = "imagenet",
     pairs: Annotated[int, typer.Option(min=1, help="How many pairs of different faces.")] = 240,
-    seed: Annotated[int, typer.Option(help="Draws pairs, occluders, pictures and the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Draws pairs, occluders, pictures, personas and the bootstrap.")] = 0,
     judge_taught: Annotated[
         bool, typer.Option("--judge-taught/--judge-independent", help="Whether the recogniser took part in training.")
     ] = True,
     cards: Annotated[bool, typer.Option("--cards", help="Put the values into the model cards too.")] = False,
 ) -> None:
-    """Measure all three networks: a page, its pictures and numbers; the pictures show nobody but faces that the model made."""
+    """Measure the networks and anonymising: a page, its pictures and numbers; the pictures show only faces that the model made."""
     from facechange import evaluation
     from facechange.evaluation.report import write_text
     from facechange.evaluation.results_page import write_page
@@ -51,21 +52,24 @@ def report(
     evaluation.check_folders(output / "results.md")
     folder.mkdir(exist_ok=True)
     options = ChangeOptions(faces, recogniser, model, identity, split, normalisation, landmarks, backgrounds, True, pairs, seed)
+    finder = evaluation.Detector(detector)
     opened = open_subject(options)
     change = _named(opened.change, measure_change(options, opened, lambda case: None))
+    anonymize = _named(opened.change, measure_anonymize(options, opened, finder))
     with counting("Reading faces") as progress:
         labelled, identify = evaluation.LabelledFaces(faces, split), evaluation.identify_with(opened.identity)
         agreement = evaluation.evaluate_identity(identify, labelled, opened.recogniser, seed, progress)
     found, locating = _measure_locator(locator, faces, backgrounds, split, seed)
-    subjects = {"change": change, "identity": _named(opened.identity, agreement), "locator": _named(locating, found)}
-    for role, subject in subjects.items():
-        subject.report.save(folder / f"{role}.json")
+    networks = {"change": change, "identity": _named(opened.identity, agreement), "locator": _named(locating, found)}
+    subjects = {"anonymize": anonymize, **networks}
+    for name, subject in subjects.items():
+        subject.report.save(folder / f"{name}.json")
     pictures = _draw_pictures(options, opened, folder)
     ablations = "results/ablations.md" if (folder / "ablations.md").is_file() else None
     page = write_page(subjects, pictures, COMMAND, judge_taught=judge_taught, ablations=ablations)
     write_text(output / "results.md", page)
     if cards:
-        for name_or_path, subject in zip((model, identity, locator), subjects.values(), strict=True):
+        for name_or_path, subject in zip((model, identity, locator), networks.values(), strict=True):
             subject.report.store_in_card(_card_path(name_or_path))
     typer.echo(f"{output / 'results.md'}: the page; its pictures and numbers are in {folder}.")
 
@@ -96,7 +100,7 @@ def _draw_pictures(options: ChangeOptions, opened: ChangeSubject, folder: Path) 
     made = evaluation.MadeFaces(faces, evaluation.as_rival(change), count, options.seed + 1)
     shown = evaluation.ShownCases(SHOWN_PAIRS, SHOWN_PAIRS // 2)
     plain = replace(options, references=False, pairs=count, seed=options.seed + 2)
-    measure_change(plain, replace(opened, pictures=made, groups=()), shown)
+    measure_change(plain, replace(opened, pictures=made), shown)
     sheets = {
         "Source, target, result": ("comparison.jpg", shown.draw_first()),
         "The best and the worst by the judge's cosine": ("extremes.jpg", shown.draw_extremes()),

@@ -1,24 +1,26 @@
 """Measure exported graphs, one metric a file, the protocol in its name."""
 
-from facechange.evaluation.aligned_faces import AlignedFaces, read_groups
+from facechange.evaluation.aligned_faces import AlignedFaces
+from facechange.evaluation.anonymize_report import evaluate_anonymize
 from facechange.evaluation.change_meter import Case
 from facechange.evaluation.change_report import evaluate_change
 from facechange.evaluation.comparison_grid import draw_comparison_grid, write_sheet
+from facechange.evaluation.detector import Detector
 from facechange.evaluation.found_faces import FoundFaces
 from facechange.evaluation.identity_report import evaluate_identity, identify_with
 from facechange.evaluation.landmarker import Landmarker
-from facechange.evaluation.locator_report import evaluate_locator
+from facechange.evaluation.locator_recall import evaluate_locator
 from facechange.evaluation.made_faces import MadeFaces
-from facechange.evaluation.recognition import NORMALISATIONS, Recogniser
+from facechange.evaluation.recognition import Recogniser
 from facechange.evaluation.report import Report, check_folders
 from facechange.evaluation.rivals import as_rival, change_with, load_references
 from facechange.evaluation.shown_cases import ShownCases
 from facechange.faces.labelled import LabelledFaces
 
 __all__ = [
-    "NORMALISATIONS",
     "AlignedFaces",
     "Case",
+    "Detector",
     "FoundFaces",
     "LabelledFaces",
     "Landmarker",
@@ -30,11 +32,11 @@ __all__ = [
     "change_with",
     "check_folders",
     "draw_comparison_grid",
+    "evaluate_anonymize",
     "evaluate_change",
     "evaluate_identity",
     "evaluate_locator",
     "identify_with",
     "load_references",
-    "read_groups",
     "write_sheet",
 ]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -30,6 +28,12 @@ class FacePictures(Protocol):
     def read(self, index: int) -> np.ndarray:
         """Picture `index`: uint8 [H, W, 3] RGB."""
         ...
+
+
+def members_by_group(faces: Sequence[LabelledFace]) -> dict[str, np.ndarray]:
+    """For each group that `faces` [F] name, in order of their names, which of them belong to it: bool [F]."""
+    groups = [face.group for face in faces]
+    return {name: np.array([group == name for group in groups]) for name in sorted({group for group in groups if group is not None})}
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,3 @@ class AlignedFaces:
             transform_points(face.landmarks68, matrix),
             self._identify(identity_crop),
         )
-
-
-def read_groups(folder: Path, split: str) -> list[str]:
-    """What `folder/split.jsonl` names as the `group` of each picture, in order; empty where a picture has none."""
-    lines = (folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
-    groups = [json.loads(line).get("group") for line in lines if line.strip()]
-    return [str(group) for group in groups] if all(group is not None for group in groups) else []

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from facechange.evaluation.aligned_faces import AlignedFace, AlignedFaces
-from facechange.evaluation.expression_error_openings68 import expression_error_openings68
 from facechange.evaluation.landmarker import Landmarker
 from facechange.evaluation.occluders import cover_face
-from facechange.evaluation.pose68 import Pose68, fit_pose
-from facechange.evaluation.pose_error_pnp68 import pose_error_pnp68
+from facechange.evaluation.original_faces import OriginalFaces
 from facechange.evaluation.psnr import psnr_crop
 from facechange.evaluation.psnr_occluder import psnr_occluder
 from facechange.evaluation.psnr_outside_hull68 import psnr_outside_hull68
@@ -24,8 +22,6 @@ from facechange.evaluation.sharpness_ratio_hull68 import sharpness_ratio_hull68
 from facechange.evaluation.skin_brightness_difference68 import skin_brightness_difference68
 from facechange.evaluation.ssim import ssim_crop
 from facechange.evaluation.ssim_outside_hull68 import ssim_outside_hull68
-from facechange.faces.align import warp_crop
-from facechange.faces.geometry import identity_crop_matrix
 
 
 @dataclass(frozen=True)
@@ -67,14 +63,7 @@ class ChangeMeter:
     ) -> None:
         """Show every face to the judges once; `tick` is called for each picture done, here and later."""
         self._faces, self._pairs, self._photographs, self._seed, self._tick = faces, pairs, photographs, seed, tick
-        self._recogniser, self._landmarker = recogniser, landmarker
-        gallery, self._poses = [], []
-        for index in range(len(faces)):
-            gallery.append(recogniser.recognise(faces[index].identity_crop[None])[0])
-            if landmarker is not None:
-                self._poses.append(self._fit_pose(faces[index].crop))
-            tick()
-        self.gallery = np.stack(gallery)  # [F, D]
+        self.originals = OriginalFaces(faces, recogniser, landmarker, tick)
 
     def measure(self, rival: Rival, keep: Callable[[Case], None] | None = None) -> Measured:
         """All metrics of `rival`; `keep` is handed each of its pairs."""
@@ -89,14 +78,12 @@ class ChangeMeter:
         for number, (source_row, target_row) in enumerate(self._pairs):
             source, target = self._faces[source_row], self._faces[target_row]
             changed = rival(source, target)
-            vectors.append(self._recogniser.recognise(warp_crop(changed, identity_crop_matrix(target.landmarks5), 112)[None])[0])
+            vectors.append(self.originals.recognise(changed, target_row))
             _append(by_pair, **_compare(changed, target), psnr_occluder=self._measure_covered(rival, number, source, target))
-            if self._landmarker is not None:
-                pose, wanted = self._fit_pose(changed), self._poses[target_row]
-                expression = expression_error_openings68(pose, wanted)
-                _append(by_pair, pose_error_pnp68=pose_error_pnp68(pose, wanted), expression_error_openings68=expression)
+            _append(by_pair, **self.originals.compare_poses(changed, target_row))
             if keep is not None:
-                keep(Case(number, float(vectors[-1] @ self.gallery[source_row]), source.crop, target.crop, changed, source.identity))
+                cosine = float(vectors[-1] @ self.originals.vectors[source_row])
+                keep(Case(number, cosine, source.crop, target.crop, changed, source.identity))
             self._tick()
         return Measured(
             self._compare_identities(np.stack(vectors)) | {name: np.array(values) for name, values in by_pair.items()},
@@ -106,17 +93,14 @@ class ChangeMeter:
 
     def _compare_identities(self, vectors: np.ndarray) -> dict[str, np.ndarray]:
         """Whom the judge sees in the changed faces, by their `vectors` [P, D]."""
-        sources, targets = self.gallery[self._pairs[:, 0]], self.gallery[self._pairs[:, 1]]
+        gallery = self.originals.vectors
+        sources, targets = gallery[self._pairs[:, 0]], gallery[self._pairs[:, 1]]
         return {
             "recognised_as_source_pairs": 100 * recognised_as_source_pairs(vectors, sources, targets),
-            "retrieval_top1_all_faces": 100 * retrieval_top1_all_faces(vectors, self.gallery, self._pairs[:, 0]),
+            "retrieval_top1_all_faces": 100 * retrieval_top1_all_faces(vectors, gallery, self._pairs[:, 0]),
             "cosine_to_source_pairs": pair_cosines(vectors, sources),
             "cosine_to_target_pairs": pair_cosines(vectors, targets),
         }
-
-    def _fit_pose(self, crop: np.ndarray) -> Pose68:
-        assert self._landmarker is not None
-        return fit_pose(self._landmarker.find(crop[None])[0], self._faces.size_px)
 
     def _measure_covered(self, rival: Rival, number: int, source: AlignedFace, target: AlignedFace) -> float:
         """PSNR on a thing before the target's face, drawn from the seed and the pair's number."""

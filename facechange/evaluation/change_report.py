@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from facechange.core.errors import PictureError
-from facechange.evaluation.aligned_faces import AlignedFaces, FacePictures
+from facechange.evaluation.aligned_faces import AlignedFaces, FacePictures, members_by_group
 from facechange.evaluation.change_meter import Case, ChangeMeter, Measured
 from facechange.evaluation.frechet_distance import frechet_distance_interval
-from facechange.evaluation.identity_report import Identify, Progress, no_progress
+from facechange.evaluation.identity_report import Identify
 from facechange.evaluation.intervals import Interval, bootstrap_mean
 from facechange.evaluation.landmarker import Landmarker
 from facechange.evaluation.pairs import draw_pairs
+from facechange.evaluation.progress import Progress, no_progress, ticking
 from facechange.evaluation.recognition import Recogniser
 from facechange.evaluation.report import Report
 from facechange.evaluation.rivals import Change, Rival, as_rival
@@ -50,27 +51,19 @@ def evaluate_change(
     landmarker: Landmarker | None = None,
     references: Mapping[str, Rival] | None = None,
     photographs: Sequence[np.ndarray] = (),
-    groups: Sequence[str] = (),
 ) -> Report:
     """Change `pairs` pairs of different faces, and every face into itself, and measure the crops of side `size_px`.
 
     The recogniser sees sources and targets in their full resolution and the changed crop through the target's landmarks.
     Pose and expression are left out without a `landmarker`. `references` are measured on the same pairs. Things put before the
-    face are cut from `photographs` (uint8 [H, W, 3]) where there are some. `groups` names a group for each face; a pair belongs to
-    its target's. `keep` is handed each pair of the model. Raises `PictureError` where there are not enough faces.
+    face are cut from `photographs` (uint8 [H, W, 3]) where there are some. A pair belongs to its target's group. `keep` is handed each pair
+    of the model. Raises `PictureError` where there are not enough faces.
     """
     count = len(faces.faces)
     if not 1 <= pairs <= count * (count - 1):
         raise PictureError(f"{count} faces do not give {pairs} pairs.", f"Ask for 1 to {count * (count - 1)}.")
-    assert not groups or len(groups) == count, (len(groups), count)
     rivals = {"": as_rival(change), **(references or {})}
-    done, total = 0, count + len(rivals) * (count + pairs)
-
-    def tick() -> None:
-        nonlocal done
-        done += 1
-        progress(done, total)
-
+    tick = ticking(progress, count + len(rivals) * (count + pairs))
     rows = draw_pairs(count, pairs, seed)
     meter = ChangeMeter(AlignedFaces(faces, identify, size_px), rows, recogniser, landmarker, photographs, seed, tick)
     measured = {name: meter.measure(rival, keep if name == "" else None) for name, rival in rivals.items()}
@@ -78,7 +71,7 @@ def evaluate_change(
     if pairs > 1:
         distance = f"frechet_distance_{recogniser.name}"
         for name, values in measured.items():
-            summaries[name][distance] = frechet_distance_interval(values.vectors, meter.gallery, seed)
+            summaries[name][distance] = frechet_distance_interval(values.vectors, meter.originals.vectors, seed)
     protocol = {
         "faces": count,
         "pairs": pairs,
@@ -88,8 +81,8 @@ def evaluate_change(
         "occluders": "cut from photographs" if len(photographs) else "drawn",
         "seed": seed,
     }
-    of_groups = {group: _summarise(_of_group(measured[""], np.array(groups) == group, rows), seed) for group in sorted(set(groups))}
-    return Report(protocol, summaries.pop(""), references=summaries, groups={name: values for name, values in of_groups.items() if values})
+    groups = {name: _summarise(_of_group(measured[""], members, rows), seed) for name, members in members_by_group(faces.faces).items()}
+    return Report(protocol, summaries.pop(""), references=summaries, groups=groups)
 
 
 def _summarise(measured: Measured, seed: int) -> dict[str, Interval]:

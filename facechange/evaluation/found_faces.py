@@ -56,12 +56,6 @@ class FoundFaces:
         """Picture `index`: uint8 [H, W, 3] RGB."""
         return read_picture(self.folder / self.faces[index].image).rgb8()
 
-    @property
-    def groups(self) -> list[str]:
-        """The first subfolder of each picture; empty where a picture lies in none."""
-        parts = [Path(face.image).parts for face in self.faces]
-        return [first for first, *_ in parts] if all(len(names) > 1 for names in parts) else []
-
 
 def _find_face(name: str, image: np.ndarray, locate: Callable[[np.ndarray], list[Face]], landmarker: Landmarker) -> LabelledFace:
     found = locate(image)
@@ -69,4 +63,6 @@ def _find_face(name: str, image: np.ndarray, locate: Callable[[np.ndarray], list
         raise PictureError("No face was found.")
     matrix = ffhq_crop_matrix(found[0].points, LANDMARK_CROP_PX)
     landmarks = landmarker.find(warp_crop(image, matrix, LANDMARK_CROP_PX)[None])[0]
-    return LabelledFace(name, "", found[0].points, transform_points(landmarks, invert(matrix)), np.array(found[0].box))
+    *folders, _ = name.split("/")
+    group = folders[0] if folders else None
+    return LabelledFace(name, "", found[0].points, transform_points(landmarks, invert(matrix)), np.array(found[0].box), group)

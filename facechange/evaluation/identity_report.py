@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from facechange.evaluation.cosine_different_faces_p99 import cosine_different_faces_p99
+from facechange.evaluation.progress import Progress, no_progress
 from facechange.evaluation.recognition import Recogniser
 from facechange.evaluation.report import Report
 from facechange.evaluation.spearman_cosines_all_pairs import spearman_cosines_all_pairs
@@ -14,11 +15,6 @@ from facechange.faces.labelled import LabelledFaces
 from facechange.runtime import Graph, to_tensor
 
 Identify = Callable[[np.ndarray], np.ndarray]  # a uint8 [112, 112, 3] crop to an L2-normalised [512]
-Progress = Callable[[int, int], None]  # pictures done, of how many
-
-
-def no_progress(done: int, total: int) -> None:
-    """Report nothing."""
 
 
 def identify_with(graph: Graph) -> Identify:

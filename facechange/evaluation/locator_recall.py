@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 
 from facechange.core import Face
+from facechange.evaluation.intervals import wilson_percent
+from facechange.evaluation.report import Report
 from facechange.faces.geometry import transform_points
 from facechange.training.locator_data import paste_matrix, paste_patch, read_backgrounds, read_faces, warp_box
 
@@ -26,10 +28,11 @@ SIZE_EDGES_PX = (20, 32, 64, 128, 256, 10_000)
 ROLL_EDGES = (0, 15, 30, 60, 90)
 
 
-def evaluate_locator_recall_iou50(locate: Locate, faces: Path, backgrounds: Path, split: str = "val", seed: int = 0) -> dict[str, object]:
-    """Recall, box and point accuracy and false claims of `locate` (uint8 [H, W, 3] RGB to faces), deterministic in `seed`.
+def evaluate_locator(locate: Locate, faces: Path, backgrounds: Path, split: str = "val", seed: int = 0) -> Report:
+    """Recall of `locate` (uint8 [H, W, 3] RGB to faces) and the share of face-free pictures in which it claims a face.
 
-    `faces` is a folder of shards, `backgrounds` a tar. Point errors are mean distances as a part of the box's longer side.
+    `faces` is a folder of shards, `backgrounds` a tar; deterministic in `seed`. The details hold the accuracy of boxes and points:
+    point errors are mean distances as a part of the box's longer side.
     """
     random = np.random.default_rng(seed)
     photographs = read_backgrounds(backgrounds, held_out=True)
@@ -52,18 +55,18 @@ def evaluate_locator_recall_iou50(locate: Locate, faces: Path, backgrounds: Path
         false_claims += len(claims) - len(matched)
     turned = [np.ascontiguousarray(np.rot90(photograph, turns)) for photograph in photographs for turns in range(4)]
     claimed = sum(bool(locate(picture)) for picture in turned)
-    return {
-        "faces": len(found),
-        "recall": float(np.mean(found)),
+    metrics = {
+        "recall_iou50": wilson_percent(sum(found), len(found)),
+        "face_free_pictures_claimed": wilson_percent(claimed, len(turned)),
+    }
+    details = {
         "recall_by_size_px": _by_range(found, sizes, SIZE_EDGES_PX),
         "recall_by_roll_degrees": _by_range(found, rolls, ROLL_EDGES),
         "mean_iou": float(np.mean(overlaps)) if overlaps else 0.0,
         "mean_point_error": float(np.mean(errors)) if errors else 1.0,
         "false_claims_per_canvas": false_claims / canvases,
-        "face_free_pictures": len(turned),
-        "face_free_pictures_claimed": claimed,
-        "face_free_rate": claimed / len(turned),
     }
+    return Report({"faces": len(found), "face_free_pictures": len(turned), "split": split, "seed": seed}, metrics, details)
 
 
 def compose_canvases(

@@ -22,16 +22,19 @@ BETTER = {
     "skin_brightness_difference68": LOWER,
     "sharpness_ratio_hull68": ONE,
     "psnr_occluder": HIGHER,
+    "reidentified_top1_all_faces": LOWER,
+    "cosine_to_original_all_faces": LOWER,
     "spearman_cosines_all_pairs": HIGHER,
     "cosine_different_faces_p99": LOWER,
     "recall_iou50": HIGHER,
     "face_free_pictures_claimed": LOWER,
 }
+BETTER_BY_START = {"frechet_distance_": LOWER, "found_crop_": HIGHER}  # the judge's name follows
 
 
 def better(metric: str) -> str:
     """Which way `metric` is good: up, down or towards 1."""
-    return LOWER if metric.startswith("frechet_distance") else BETTER.get(metric, "")
+    return BETTER.get(metric) or next((way for start, way in BETTER_BY_START.items() if metric.startswith(start)), "")
 
 
 def table_rows(report: Report, subject: str) -> tuple[list[str], list[list[str]]]:

@@ -38,6 +38,11 @@ kind, by an amount that only one without a part in training can tell, and can be
 INDEPENDENT = """The judge of identity, `{judge}`, took no part in training.
 """
 
+ANONYMIZED = """Each face became the persona that `facechange anonymize` gives that person, all in one run, and was judged in its crop.
+*Reidentified* are those whose nearest of all originals, by the judge's cosine, is still their own: by chance, one in as many as there
+are faces. Faces that the identity network takes for one person's share a persona. *Faces unchanged* are the same crops as they were.
+"""
+
 PATENT_NOTE = """These are not the same pictures, recogniser or measure of pose: the patent names none of them. The pose of a head is
 measured here from 68 landmarks by PnP against one mean face in 3-D, which takes a change of the face's shape for a turn to some extent.
 """
@@ -59,12 +64,12 @@ def write_page(
     judge_taught: bool,
     ablations: str | None,
 ) -> str:
-    """The page in Markdown, of the `subjects` by role ("change", "identity", "locator").
+    """The page in Markdown, of the `subjects` by what was measured ("change", "anonymize", "identity", "locator").
 
     `pictures` gives for each heading the path of a picture relative to the page; `command` measures again; `ablations` is the path of
     that table, where there is one.
     """
-    change, identity, locator = (subjects[role] for role in ("change", "identity", "locator"))
+    change, anonymize, identity, locator = (subjects[name] for name in ("change", "anonymize", "identity", "locator"))
     judge = change.report.protocol["recogniser"]
     parts = [
         INTRODUCTION,
@@ -77,6 +82,9 @@ def write_page(
         PATENT_NOTE,
         "## Pictures\nThe model drew these sources and targets too, from held-out faces: nobody in them exists.\n",
         *(f"### {heading}\n![{heading}]({path})\n" for heading, path in pictures.items()),
+        f"## Anonymising: {anonymize.name}\n",
+        markdown_report(anonymize.report, "value"),
+        ANONYMIZED,
         f"## Identity network: {identity.name}\n",
         markdown_report(identity.report, "value"),
         f"## Face locator: {locator.name}\n",

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner
 
 from facechange.cli.evaluate import app
-from facechange.core import DependencyError, ModelCard, ModelError, OutputError, PictureError, hash_file, load_card
+from facechange.core import DependencyError, Face, ModelCard, ModelError, OutputError, PictureError, hash_file, load_card
 from facechange.evaluation import Report
 from facechange.evaluation.intervals import Interval
 from facechange.runtime import embedded_path, load_graph
@@ -40,6 +40,18 @@ def save_graph(path: Path, role: str, nodes: list, inputs: dict, outputs: dict, 
     card = ModelCard(f"test-{role}", role, "0", sha256=hash_file(path), size_px=size_px, parameters=0, inputs={}, outputs={}, **texts)
     card.save(path.with_suffix(".json"))
     return path
+
+
+class ToyDetector:
+    """Finds nothing."""
+
+    name = "toy"
+
+    def __init__(self, path: Path) -> None:
+        assert path.is_file()
+
+    def locate(self, picture: np.ndarray) -> list[Face]:
+        return []
 
 
 @pytest.fixture
@@ -91,6 +103,24 @@ def test_change_prints_saves_and_draws(graphs: dict[str, Path], faces_folder: Pa
     assert (drawn[28:284, :256] != drawn[28:284, 256:512]).any()  # source and target
 
 
+def test_anonymize_gives_personas_and_keeps_what_the_model_keeps(
+    graphs: dict[str, Path], faces_folder: Path, landmarks_path: Path, tmp_path: Path
+) -> None:
+    report, table = tmp_path / "report.json", tmp_path / "table.md"
+    arguments = ["--model", graphs["change"], "--identity", graphs["identity"], "--recogniser", graphs["identity"]]
+    arguments += ["--faces", faces_folder, "--landmarks", landmarks_path, "--json", report, "--markdown", table]
+    result = CliRunner().invoke(app, ["anonymize", *map(str, arguments)], catch_exceptions=False)
+    assert "test-change 0" in result.stdout
+    saved = json.loads(report.read_text())
+    assert saved["metrics"]["reidentified_top1_all_faces"]["mean"] == 100  # this model changes nothing
+    assert saved["metrics"] == saved["references"]["faces unchanged"]
+    assert "found_crop_locator" in saved["metrics"]
+    assert 1 <= saved["protocol"]["personas"] <= 6
+    assert "| reidentified_top1_all_faces ↓ | % | 100.0 |" in table.read_text()
+    with pytest.raises(ModelError, match="missing"):
+        CliRunner().invoke(app, ["anonymize", *map(str, arguments), "--detector", "none.onnx"], catch_exceptions=False)
+
+
 def test_identity_agrees_with_itself(graphs: dict[str, Path], faces_folder: Path) -> None:
     arguments = ["--faces", faces_folder, "--model", graphs["identity"], "--teacher", graphs["identity"], "--normalisation", "symmetric"]
     result = CliRunner().invoke(app, ["identity", *map(str, arguments)], catch_exceptions=False)
@@ -130,6 +160,7 @@ def test_the_report_is_a_page_with_pictures_numbers_and_cards(
         "facechange.evaluation.evaluate_locator",
         lambda *arguments: Report({"faces": 6}, {"recall_iou50": Interval(90, 80, 95, "%")}),
     )
+    monkeypatch.setattr("facechange.evaluation.Detector", ToyDetector)
     backgrounds = tmp_path / "backgrounds.tar"
     with tarfile.open(backgrounds, "w") as archive:
         for number in range(10):
@@ -143,6 +174,7 @@ def test_the_report_is_a_page_with_pictures_numbers_and_cards(
     shutil.copy(embedded_path("locator"), locator)
     shutil.copy(embedded_path("locator").with_suffix(".json"), locator.with_suffix(".json"))
     options = {"faces": faces_folder, "backgrounds": backgrounds, "recogniser": graphs["identity"], "landmarks": landmarks_path}
+    options |= {"detector": landmarks_path}
     options |= {"model": graphs["change"], "identity": graphs["identity"], "locator": locator, "pairs": 6, "output": docs}
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     CliRunner().invoke(app, ["report", *arguments, "--cards", "--judge-independent"], catch_exceptions=False)
@@ -155,4 +187,7 @@ def test_the_report_is_a_page_with_pictures_numbers_and_cards(
         saved = json.loads((docs / "results" / f"{role}.json").read_text())["metrics"]
         assert load_card(path.with_suffix(".json")).metrics == saved
         assert all(name in page for name in saved)
+    anonymized = json.loads((docs / "results" / "anonymize.json").read_text())["metrics"]
+    assert all(name in page for name in anonymized)
+    assert anonymized["found_crop_toy"]["mean"] == 0
     assert load_graph(locator).card.metrics["recall_iou50"]["mean"] == 90

@@ -9,7 +9,7 @@ import pytest
 
 from facechange.core import Face
 from facechange.evaluation import locator_recall
-from facechange.evaluation.locator_recall import compose_canvases, evaluate_locator_recall_iou50, measure_overlap
+from facechange.evaluation.locator_recall import compose_canvases, evaluate_locator, measure_overlap
 
 BOX = np.array([24.0, 16.0, 48.0, 64.0])
 POINTS = np.array([[36.0, 40.0], [60.0, 40.0], [48.0, 52.0], [40.0, 64.0], [56.0, 64.0]])
@@ -33,18 +33,21 @@ def truth_of(seed: int) -> dict[bytes, list[Face]]:
 
 def test_the_all_knowing_locator_is_perfect() -> None:
     truth = truth_of(4)
-    result = evaluate_locator_recall_iou50(lambda image: truth.get(image.tobytes(), []), Path("faces"), Path("tar"), seed=4)
-    assert result["faces"] == 6 and result["recall"] == 1 and result["mean_iou"] == pytest.approx(1)
-    assert result["mean_point_error"] == pytest.approx(0, abs=1e-6) and result["false_claims_per_canvas"] == 0
-    assert result["face_free_pictures"] == 12 and result["face_free_pictures_claimed"] == 0
+    report = evaluate_locator(lambda image: truth.get(image.tobytes(), []), Path("faces"), Path("tar"), seed=4)
+    assert report.protocol == {"faces": 6, "face_free_pictures": 12, "split": "val", "seed": 4}
+    assert report.metrics["recall_iou50"].mean == 100 and report.metrics["recall_iou50"].low < 90  # six faces say little
+    assert report.metrics["face_free_pictures_claimed"].mean == 0
+    assert report.details["mean_iou"] == pytest.approx(1) and report.details["false_claims_per_canvas"] == 0
+    assert report.details["mean_point_error"] == pytest.approx(0, abs=1e-6)
 
 
 def test_the_blind_and_the_inventive_locator_are_not() -> None:
-    blind = evaluate_locator_recall_iou50(lambda image: [], Path("faces"), Path("tar"))
-    assert blind["recall"] == 0 and blind["mean_point_error"] == 1
+    blind = evaluate_locator(lambda image: [], Path("faces"), Path("tar"))
+    assert blind.metrics["recall_iou50"].mean == 0 and blind.details["mean_point_error"] == 1
     invented = [Face((-50.0, -50.0, 9.0, 9.0), np.zeros((5, 2), np.float32), 0.9)]
-    inventive = evaluate_locator_recall_iou50(lambda image: invented, Path("faces"), Path("tar"))
-    assert inventive["recall"] == 0 and inventive["face_free_rate"] == 1 and inventive["false_claims_per_canvas"] == 1
+    inventive = evaluate_locator(lambda image: invented, Path("faces"), Path("tar"))
+    assert inventive.metrics["recall_iou50"].mean == 0 and inventive.metrics["face_free_pictures_claimed"].mean == 100
+    assert inventive.details["false_claims_per_canvas"] == 1
 
 
 def test_every_face_is_pasted_once_within_its_canvas() -> None:

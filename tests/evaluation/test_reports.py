@@ -11,6 +11,7 @@ import pytest
 
 from facechange.core import ModelCard, ModelError, OutputError, PictureError, load_card
 from facechange.evaluation import (
+    AlignedFaces,
     Case,
     LabelledFaces,
     Landmarker,
@@ -18,7 +19,6 @@ from facechange.evaluation import (
     check_folders,
     evaluate_change,
     evaluate_identity,
-    read_groups,
 )
 from facechange.evaluation.psnr import CEILING_DB
 
@@ -41,8 +41,8 @@ def test_a_model_that_changes_nothing_keeps_all_and_moves_no_identity(faces_fold
 
 def test_a_perfect_change_is_recognised_and_touches_the_hull_only(faces_folder: Path, recogniser: Recogniser) -> None:
     faces = LabelledFaces(faces_folder)
-    crops = [faces.change_crop(index, 64) for index in range(len(faces))]
-    identities = np.stack([identify(faces.identity_crop(index)) for index in range(len(faces))])
+    aligned = [AlignedFaces(faces, identify, 64)[index] for index in range(len(faces))]
+    crops, identities = [face.crop for face in aligned], np.stack([face.identity for face in aligned])
 
     def change(target: np.ndarray, identity: np.ndarray) -> np.ndarray:
         return crops[int(np.argmax(identities @ identity))]  # all faces share one shape: the source's crop is the result
@@ -71,21 +71,21 @@ def test_a_perfect_change_is_recognised_and_touches_the_hull_only(faces_folder: 
 def test_references_are_measured_on_the_same_pairs_and_groups_by_their_targets(faces_folder: Path, recogniser: Recogniser) -> None:
     faces = LabelledFaces(faces_folder)
     lines = [json.loads(line) for line in (faces_folder / "val.jsonl").read_text().splitlines()]
-    assert read_groups(faces_folder, "val") == []
+    assert {face.group for face in faces.faces} == {None}
     grouped = [json.dumps(line | {"group": "ab"[number % 2]}) for number, line in enumerate(lines)]
     (faces_folder / "val.jsonl").write_text("\n".join(grouped))
-    groups = read_groups(faces_folder, "val")
-    assert groups == list("ababab")
+    grouped_faces = LabelledFaces(faces_folder)
+    assert [face.group for face in grouped_faces.faces] == list("ababab")
 
     def spoil_reddest(target: np.ndarray, identity: np.ndarray) -> np.ndarray:
         return target if target[36, 32, 0] < 130 else np.zeros_like(target)
 
     references = {"target unchanged": lambda source, target: target.crop}
-    report = evaluate_change(spoil_reddest, identify, 64, faces, recogniser, 30, references=references, groups=groups)
+    report = evaluate_change(spoil_reddest, identify, 64, grouped_faces, recogniser, 30, references=references)
     same = evaluate_change(lambda target, identity: target, identify, 64, faces, recogniser, 30)
-    assert report.references["target unchanged"] == same.metrics
+    assert report.references["target unchanged"] == same.metrics and not same.groups
     assert report.metrics["psnr_self_crop"].mean < CEILING_DB
-    red = [faces.change_crop(index, 64)[36, 32, 0] >= 130 for index in range(6)]
+    red = [AlignedFaces(faces, identify, 64)[index].crop[36, 32, 0] >= 130 for index in range(6)]
     for group, members in (("a", red[::2]), ("b", red[1::2])):
         kept = 1 - np.mean(members)
         assert (report.groups[group]["psnr_self_crop"].mean == CEILING_DB) == (kept == 1)
@@ -158,11 +158,10 @@ def test_faces_are_read_and_cropped_by_their_landmarks(faces_folder: Path) -> No
     assert faces.read(2).shape == (96, 96, 3)
     colours = {tuple(faces.identity_crop(index)[58, 56]) for index in range(6)}
     assert len(colours) == 6  # the right picture for each row
-    landmarks5, landmarks68 = faces.crop_landmarks(0, 64)
-    crop = faces.change_crop(0, 64)
-    x, y = np.round(landmarks5[0]).astype(int)
-    assert crop[y, x].max() < 60  # the dark dot of the eye
-    assert landmarks68.shape == (68, 2)
+    face = AlignedFaces(faces, identify, 64)[0]
+    x, y = np.round(face.landmarks5[0]).astype(int)
+    assert face.crop[y, x].max() < 60  # the dark dot of the eye
+    assert face.landmarks68.shape == (68, 2)
 
 
 def test_broken_folders_are_said(faces_folder: Path, tmp_path: Path) -> None:

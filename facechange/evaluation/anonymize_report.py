@@ -1,0 +1,124 @@
+"""Can anonymised faces still be told, and are they still of use? Each becomes a persona; everything is measured on aligned crops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from facechange.core import Face
+from facechange.core.errors import PictureError
+from facechange.evaluation.aligned_faces import AlignedFaces, FacePictures, members_by_group
+from facechange.evaluation.cosines_to_originals import cosines_to_originals
+from facechange.evaluation.found_crop import found_crop
+from facechange.evaluation.identity_report import Identify
+from facechange.evaluation.intervals import Interval, bootstrap_mean, wilson_percent
+from facechange.evaluation.landmarker import Landmarker
+from facechange.evaluation.original_faces import OriginalFaces
+from facechange.evaluation.progress import Progress, no_progress, ticking
+from facechange.evaluation.recognition import Recogniser
+from facechange.evaluation.reidentified_top1_all_faces import reidentified_top1_all_faces
+from facechange.evaluation.report import Report
+from facechange.evaluation.rivals import Change
+from facechange.evaluation.sharpness_ratio_hull68 import sharpness_ratio_hull68
+from facechange.evaluation.skin_brightness_difference68 import skin_brightness_difference68
+
+Finder = Callable[[np.ndarray], list[Face]]  # uint8 [H, W, 3] to the faces it finds
+
+# Units of what is measured of every face; all the rest is a share of faces.
+UNITS = {
+    "cosine_to_original_all_faces": "cosine",
+    "cosine_to_others_all_faces": "cosine",
+    "pose_error_pnp68": "degrees",
+    "expression_error_openings68": "deviations",
+    "skin_brightness_difference68": "levels of 255",
+    "sharpness_ratio_hull68": "ratio",
+}
+
+
+def evaluate_anonymize(
+    change: Change,
+    identify: Identify,
+    cast: Callable[[np.ndarray], np.ndarray],
+    size_px: int,
+    faces: FacePictures,
+    recogniser: Recogniser,
+    finders: Mapping[str, Finder],
+    seed: int = 0,
+    progress: Progress = no_progress,
+    *,
+    landmarker: Landmarker | None = None,
+) -> Report:
+    """Give every face, one after the other, the identity that `cast` gives for its own ([512] to [512]), and measure its crop.
+
+    Each face is one person's, and the recogniser sees the originals in their full resolution. `finders` are asked by name
+    whether a face is still found in the crop of side `size_px`. Pose and expression are left out without a `landmarker`.
+    The reference row is the faces unchanged. Raises `PictureError` for fewer than two faces.
+    """
+    count = len(faces.faces)
+    if count < 2:
+        raise PictureError("One face cannot be told from others.", "Give two or more.")
+    tick = ticking(progress, 3 * count)
+    aligned = AlignedFaces(faces, identify, size_px)
+    originals = OriginalFaces(aligned, recogniser, landmarker, tick)
+    personas = [cast(aligned[index].identity) for index in range(count)]
+
+    def measure(make: Callable[[int], np.ndarray]) -> dict[str, np.ndarray]:
+        return _measure(make, aligned, originals, finders, tick)
+
+    measured = measure(lambda index: change(aligned[index].crop, personas[index]))
+    unchanged = measure(lambda index: aligned[index].crop)
+    protocol = {
+        "faces": count,
+        "personas": len({persona.tobytes() for persona in personas}),
+        "size_px": size_px,
+        "recogniser": recogniser.name,
+        "landmarker": landmarker.name if landmarker else "none",
+        "seed": seed,
+    }
+    groups = {
+        name: _summarise({metric: values[members] for metric, values in measured.items()}, seed)
+        for name, members in members_by_group(faces.faces).items()
+    }
+    references = {"faces unchanged": _summarise(unchanged, seed)}
+    return Report(protocol, _summarise(measured, seed), references=references, groups=groups)
+
+
+def _measure(
+    make: Callable[[int], np.ndarray],
+    faces: AlignedFaces,
+    originals: OriginalFaces,
+    finders: Mapping[str, Finder],
+    tick: Callable[[], None],
+) -> dict[str, np.ndarray]:
+    """Every metric [F] of the crops that `make` makes of the faces."""
+    rows: list[dict[str, float]] = []
+    vectors = []
+    for index in range(len(faces)):
+        face, changed = faces[index], make(index)
+        vectors.append(originals.recognise(changed, index))
+        arguments = changed, face.crop, face.landmarks68
+        rows.append(
+            {
+                **originals.compare_poses(changed, index),
+                "skin_brightness_difference68": skin_brightness_difference68(*arguments),
+                "sharpness_ratio_hull68": sharpness_ratio_hull68(*arguments),
+                **{f"found_crop_{name}": found_crop(find(changed), face.landmarks68) for name, find in finders.items()},
+            }
+        )
+        tick()
+    seen = np.stack(vectors)
+    own, others = cosines_to_originals(seen, originals.vectors)
+    return {
+        "reidentified_top1_all_faces": reidentified_top1_all_faces(seen, originals.vectors),
+        "cosine_to_original_all_faces": own,
+        "cosine_to_others_all_faces": others,
+        **{name: np.array([row[name] for row in rows], np.float64) for name in rows[0]},
+    }
+
+
+def _summarise(values: Mapping[str, np.ndarray], seed: int) -> dict[str, Interval]:
+    return {
+        name: bootstrap_mean(of_faces, UNITS[name], seed) if name in UNITS else wilson_percent(int(of_faces.sum()), len(of_faces))
+        for name, of_faces in values.items()
+    }
