@@ -96,7 +96,7 @@ class Renderer:
 
     def _steady_light(self, number: int, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """`after` [R, R, 3] as much brighter or darker than the target as it has been lately: the target's light leads."""
-        shift = ((after - before) * self._edge).sum((0, 1)) / self._edge.sum()
+        shift = ((after - before) * self._edge).sum((0, 1), np.float64) / self._edge.sum()  # as exact as it is restored
         usual = self._light.get(number)
         self._light[number] = shift if usual is None else LIGHT_MEMORY * usual + (1 - LIGHT_MEMORY) * shift
         correction = np.clip(self._light[number] - shift, -LARGEST_CORRECTION, LARGEST_CORRECTION).astype(np.float32)
