@@ -364,9 +364,8 @@ def test_hdr_of_the_pq_kind_is_refused(videos: ModuleType, portrait: np.ndarray,
     clip = videos.write_video(
         tmp_path / "hdr.mkv",
         moving(videos, portrait, 1),
-        codec="libx265",
         pixel_format="yuv420p10le",
-        options={"x265-params": "log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"},
+        options={"color_primaries": "bt2020", "color_trc": "smpte2084", "colorspace": "bt2020nc"},
     )
     with pytest.raises(VideoError, match="PQ"):
         request_video_change([source], clip, tmp_path / "out.mp4", videos.CONSENT)
