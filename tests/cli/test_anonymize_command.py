@@ -1,32 +1,13 @@
 """`facechange anonymize` and `facechange persona` through the command line, with the networks that ship."""
 
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 import facechange
-from facechange.cli import app
 
 EXAMPLES = Path(facechange.__file__).parent.parent / "examples"
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    monkeypatch.setenv("FACECHANGE_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["facechange", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            app.main()
-        said = capsys.readouterr()
-        return int(stop.value.code or 0), said.out, said.err
-
-    return invoke
 
 
 def test_a_photograph_is_anonymised_without_a_word_of_consent_and_says_so(run: Run, tmp_path: Path) -> None:

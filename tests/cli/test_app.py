@@ -9,30 +9,15 @@ from PIL import Image
 
 import facechange.change
 from facechange.change import Changer
-from facechange.cli import app
 from facechange.trust import read_statement
 
 ORANGE, YELLOW = (230, 110, 60), (235, 190, 40)
 CONSENT = ("--consent", "Both agreed.")
 
 
-@pytest.fixture
-def run(
-    toy_changer: Changer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Callable[..., tuple[int, str, str]]:
-    """Run the command in `tmp_path` with the toy networks: exit code, stdout, stderr."""
+@pytest.fixture(autouse=True)
+def toy_networks(toy_changer: Changer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(facechange.change, "load_changer", lambda *_: toy_changer)
-    monkeypatch.delenv("FACECHANGE_DEBUG", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["facechange", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            app.main()
-        said = capsys.readouterr()
-        return int(stop.value.code or 0), said.out, said.err
-
-    return invoke
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
 """`facechange batch` through the command line, with the toy networks."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,36 +10,19 @@ from PIL import Image
 
 import facechange.change
 from facechange.change import Changer
-from facechange.cli import app
 
 ORANGE, YELLOW = (230, 110, 60), (235, 190, 40)
 BATCH = ("batch", "a.png", "in", "-o", "out", "--consent", "All agreed.")
 
 
-@pytest.fixture
-def run(
-    toy_changer: Changer,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    faces_picture: Callable[..., np.ndarray],
-) -> Callable[..., tuple[int, str, str]]:
-    """Run the command in `tmp_path`, where the folder `in` has a face and none: exit code, stdout, stderr."""
+@pytest.fixture(autouse=True)
+def folder(toy_changer: Changer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, faces_picture: Callable[..., np.ndarray]) -> None:
+    """The toy networks, and in `tmp_path` a folder `in` with a face and none."""
     (tmp_path / "in").mkdir()
     Image.fromarray(faces_picture({(200, 150): ORANGE}, height=160)).save(tmp_path / "a.png")
     Image.fromarray(faces_picture({(80, 150): YELLOW})).save(tmp_path / "in" / "b.png")
     Image.fromarray(faces_picture({})).save(tmp_path / "in" / "empty.png")
     monkeypatch.setattr(facechange.change, "load_changer", lambda *_, **__: toy_changer)
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["facechange", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            app.main()
-        said = capsys.readouterr()
-        return int(stop.value.code or 0), said.out, said.err
-
-    return invoke
 
 
 def test_a_folder_is_changed_and_then_there_is_nothing_left(run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

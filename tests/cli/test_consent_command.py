@@ -11,7 +11,6 @@ from PIL import Image
 
 import facechange.change
 from facechange.change import Changer
-from facechange.cli import app
 from facechange.trust import read_statement
 from facechange.trust.ledger import Ledger
 
@@ -19,29 +18,13 @@ ORANGE, YELLOW = (230, 110, 60), (235, 190, 40)
 ADD = ("consent", "add", "a.png", "b.png", "--who", "Ann Example", "--role", "both")
 
 
-@pytest.fixture
-def run(
-    toy_changer: Changer,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    faces_picture: Callable[..., np.ndarray],
-) -> Callable[..., tuple[int, str, str]]:
-    """Run the command in `tmp_path`, with a ledger of its own and two pictures: exit code, stdout, stderr."""
+@pytest.fixture(autouse=True)
+def pictures(toy_changer: Changer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, faces_picture: Callable[..., np.ndarray]) -> None:
+    """The toy networks, a ledger of their own, and two pictures in `tmp_path`."""
+    monkeypatch.setenv("FACECHANGE_HOME", str(tmp_path / "home"))
     Image.fromarray(faces_picture({(200, 150): ORANGE}, height=160)).save(tmp_path / "a.png")
     Image.fromarray(faces_picture({(80, 150): YELLOW, (300, 150): YELLOW})).save(tmp_path / "b.png")
     monkeypatch.setattr(facechange.change, "load_changer", lambda *_, **__: toy_changer)
-    monkeypatch.setenv("FACECHANGE_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["facechange", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            app.main()
-        said = capsys.readouterr()
-        return int(stop.value.code or 0), said.out, said.err
-
-    return invoke
 
 
 def test_a_record_is_added_shown_used_and_withdrawn(run: Callable, tmp_path: Path) -> None:

@@ -1,4 +1,3 @@
-import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -9,26 +8,11 @@ import pytest
 from PIL import Image
 
 import facechange
-from facechange.cli import app, extras
+from facechange.cli import extras
 
 SOURCE = Path(facechange.__file__).parent.parent / "examples" / "source.jpg"
 CONSENT = ("--consent", "Nobody in these pictures exists.")
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    monkeypatch.setenv("FACECHANGE_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["facechange", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            app.main()
-        said = capsys.readouterr()
-        return int(stop.value.code or 0), said.out, said.err
-
-    return invoke
 
 
 @pytest.fixture
