@@ -16,6 +16,7 @@ from facechange.runtime import Graph, load_graph
 
 # Two people who look alike to the identity network share a persona, unless that persona is too like the second one.
 LARGEST_COSINE_TO_SHARE = 0.1
+VERY_SAME = 1 - 1e-6  # the cosine of an identity with itself, but for rounding
 
 
 class Casting(Protocol):
@@ -89,18 +90,20 @@ class PersonaCast:
 
     def identity_for(self, original: np.ndarray) -> np.ndarray:
         """The persona [512] that stands for the person whose identity is `original` [512]."""
-        for known, persona in self._most_alike(original):
-            if known >= self._same_person and float(persona @ original) <= LARGEST_COSINE_TO_SHARE:
+        cosines = [float(original @ known) for known in self._originals]
+        for index in np.argsort(cosines)[::-1]:  # the most alike first
+            persona = self._personas[index]
+            if cosines[index] > VERY_SAME:
                 return persona
-        persona = draw_persona(self._graph, (self._seed, len(self._originals)), original, self._personas)
+            if cosines[index] >= self._same_person and float(persona @ original) <= LARGEST_COSINE_TO_SHARE:
+                return self._remember(original, persona)
+        return self._remember(original, draw_persona(self._graph, (self._seed, len(self._originals)), original, self._personas))
+
+    def _remember(self, original: np.ndarray, persona: np.ndarray) -> np.ndarray:
+        """`persona`, which `original` keeps whoever is met later."""
         self._originals.append(original)
         self._personas.append(persona)
         return persona
-
-    def _most_alike(self, original: np.ndarray) -> list[tuple[float, np.ndarray]]:
-        """How like `original` everybody met so far is, and their personas, the most alike first."""
-        cosines = [float(original @ known) for known in self._originals]
-        return [(cosines[index], self._personas[index]) for index in np.argsort(cosines)[::-1]]
 
     def describe(self) -> dict[str, Any]:
         """The seed and the sampler."""
@@ -140,6 +143,7 @@ class TrackCasting:
         """Remember who the face `number` is while it is in sight."""
         if self._by_original and number not in self._originals:
             self._originals[number] = self._tracker.identity_of(number).tolist()
+            self.identity_of(number)  # decided now, in the order in which people are met, which a stop does not change
 
     def identity_of(self, number: int) -> np.ndarray:
         """The identity [512] that the face `number` gets."""

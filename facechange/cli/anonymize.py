@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 
 from facechange.cli.console import waiting
-from facechange.cli.options import EngineOption, FaceOption, ModelOption, PurposeOption, ThreadsOption
+from facechange.cli.options import (
+    EngineOption,
+    FaceOption,
+    ModelOption,
+    PurposeOption,
+    ThreadsOption,
+    VerboseOption,
+)
 
 BASIS = "The people shown are made unrecognisable: each face becomes that of somebody who does not exist."
 
@@ -27,7 +34,7 @@ def anonymize(
     model: ModelOption = None,
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is used.")] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Make the people in pictures unrecognisable: pose, expression, light and background stay, each person becomes a persona."""
     from facechange.change import PersonaCast, change_photograph, load_changer, request_change

@@ -8,36 +8,43 @@ from typing import Annotated
 import typer
 
 from facechange.cli.folders import FolderRequest, change_folder
-from facechange.cli.options import ConsentOption, EngineOption, FaceOption, ModelOption, PurposeOption, StrengthOption, ThreadsOption
-from facechange.cli.swap import KeepChoice
+from facechange.cli.options import (
+    ConsentOption,
+    EncoderOption,
+    EngineOption,
+    FaceOption,
+    KeepChoice,
+    KeepOption,
+    ModelOption,
+    PresetOption,
+    PurposeOption,
+    QualityOption,
+    SourcesArgument,
+    StrengthOption,
+    ThreadsOption,
+    VerboseOption,
+)
 
 
 def batch(
-    sources: Annotated[list[Path], typer.Argument(help="One or more pictures of the person who gives the identity.", metavar="SOURCE...")],
+    sources: SourcesArgument,
     folder: Annotated[Path, typer.Argument(help="The folder to change, with the folders in it.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder for the results; the same command goes on in it.")],
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
     strength: StrengthOption = 1.0,
-    keep: Annotated[
-        KeepChoice, typer.Option(help="mask: the photograph's own pixels where nothing changed; crop: the model's whole crop.")
-    ] = KeepChoice.mask,
+    keep: KeepOption = KeepChoice.mask,
     pattern: Annotated[
         str, typer.Option("--output-pattern", help="Names of the results, of {index}, {source_name}, {target_name} and {extension}.")
     ] = "{target_name}.{extension}",
-    encoder: Annotated[
-        str | None,
-        typer.Option("--output-video-encoder", help="h264, h265, av1, prores or ffv1; by the video's kind by default.", show_default=False),
-    ] = None,
-    quality: Annotated[
-        int, typer.Option("--output-video-quality", min=0, max=100, help="100 is the best picture and the largest file.")
-    ] = 80,
-    preset: Annotated[str, typer.Option("--output-video-preset", help="ultrafast to veryslow: slower makes smaller files.")] = "veryfast",
+    encoder: EncoderOption = None,
+    quality: QualityOption = 80,
+    preset: PresetOption = "veryfast",
     model: ModelOption = None,
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is used.")] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Change every photograph and video of a folder, and write a report and a page that shows them. What is finished is skipped."""
     from facechange.change import cast_sources

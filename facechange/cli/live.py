@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facechange.cli.options import ConsentOption, EngineOption, FaceOption, ModelOption, PurposeOption, ThreadsOption
-from facechange.cli.swap import KeepChoice
+from facechange.cli.options import (
+    ConsentOption,
+    EngineOption,
+    FaceOption,
+    KeepChoice,
+    KeepOption,
+    ModelOption,
+    PurposeOption,
+    SourcesArgument,
+    ThreadsOption,
+    VerboseOption,
+)
 
 if TYPE_CHECKING:
     from facechange.change.live import Pace
 
 
 def live(
-    sources: Annotated[list[Path], typer.Argument(help="One or more pictures of the person who gives the identity.", metavar="SOURCE...")],
+    sources: SourcesArgument,
     source: Annotated[str, typer.Option("-i", "--input", help="A camera's number, a stream (rtsp://...) or a video file.")] = "0",
     window: Annotated[bool, typer.Option("--window", help="Show it in a window; so it is where nothing else is chosen.")] = False,
     mjpeg: Annotated[
@@ -28,13 +37,11 @@ def live(
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
-    keep: Annotated[
-        KeepChoice, typer.Option(help="mask: the camera's own pixels where nothing changed; crop: the model's whole crop.")
-    ] = KeepChoice.mask,
+    keep: KeepOption = KeepChoice.mask,
     model: ModelOption = None,
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is used.")] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Change faces live. Frames that come too fast are dropped, never queued; each one carries a visible label. Ctrl-C ends it."""
     from facechange.change import cast_sources, load_changer

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+
+class KeepChoice(StrEnum):
+    """The values of `--keep`."""
+
+    mask = "mask"
+    crop = "crop"
+
+
+SourcesArgument = Annotated[
+    list[Path], typer.Argument(help="Pictures of the person who gives the identity, or one kept persona.", metavar="SOURCE...")
+]
 OutputOption = Annotated[Path, typer.Option("-o", "--output", help="Where to write the result; its extension decides the format.")]
 ConsentOption = Annotated[
     str | None,
@@ -26,6 +38,18 @@ FaceOption = Annotated[
 StrengthOption = Annotated[
     float, typer.Option("--strength", min=0.0, max=1.3, help="How far to go: 0 the target's own identity, 1 the source's.")
 ]
+KeepOption = Annotated[
+    KeepChoice,
+    typer.Option("--keep", help="mask: the target's own pixels where nothing changed; crop: the model's whole crop."),
+]
+EncoderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--output-video-encoder", help="h264, h265, av1, prores or ffv1 (lossless); by the output by default.", show_default=False
+    ),
+]
+QualityOption = Annotated[int, typer.Option("--output-video-quality", min=0, max=100, help="100 is the best picture and the largest file.")]
+PresetOption = Annotated[str, typer.Option("--output-video-preset", help="ultrafast to veryslow: slower makes smaller files.")]
 ModelOption = Annotated[
     Path | None, typer.Option("--model", help="Another exported face-change model (.onnx with its .json card).", show_default=False)
 ]
@@ -38,3 +62,4 @@ EngineOption = Annotated[
         metavar="NAME",
     ),
 ]
+VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Say what is used.")]

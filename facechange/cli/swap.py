@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,11 +13,15 @@ from facechange.cli.options import (
     ConsentOption,
     EngineOption,
     FaceOption,
+    KeepChoice,
+    KeepOption,
     ModelOption,
     OutputOption,
     PurposeOption,
+    SourcesArgument,
     StrengthOption,
     ThreadsOption,
+    VerboseOption,
 )
 
 if TYPE_CHECKING:
@@ -26,28 +29,19 @@ if TYPE_CHECKING:
     from facechange.trust import Grant
 
 
-class KeepChoice(StrEnum):
-    """The values of `--keep`."""
-
-    mask = "mask"
-    crop = "crop"
-
-
 def swap(
-    sources: Annotated[list[Path], typer.Argument(help="One or more pictures of the person who gives the identity.", metavar="SOURCE...")],
+    sources: SourcesArgument,
     target: Annotated[Path, typer.Argument(help="The photograph to change.")],
     output: OutputOption,
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
     strength: StrengthOption = 1.0,
-    keep: Annotated[
-        KeepChoice, typer.Option(help="mask: the photograph's own pixels where nothing changed; crop: the model's whole crop.")
-    ] = KeepChoice.mask,
+    keep: KeepOption = KeepChoice.mask,
     model: ModelOption = None,
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is used.")] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Change the faces of one photograph."""
     from facechange.change import cast_sources, change_photograph, load_changer, request_change

@@ -11,15 +11,21 @@ import typer
 from facechange.cli.console import counting, waiting
 from facechange.cli.options import (
     ConsentOption,
+    EncoderOption,
     EngineOption,
     FaceOption,
+    KeepChoice,
+    KeepOption,
     ModelOption,
     OutputOption,
+    PresetOption,
     PurposeOption,
+    QualityOption,
+    SourcesArgument,
     StrengthOption,
     ThreadsOption,
+    VerboseOption,
 )
-from facechange.cli.swap import KeepChoice
 
 if TYPE_CHECKING:
     from facechange.change import Changer
@@ -29,34 +35,25 @@ if TYPE_CHECKING:
 
 
 def video(
-    sources: Annotated[list[Path], typer.Argument(help="One or more pictures of the person who gives the identity.", metavar="SOURCE...")],
+    sources: SourcesArgument,
     target: Annotated[Path, typer.Argument(help="The video to change, or numbered pictures: frames/%04d.png.", metavar="VIDEO")],
     output: OutputOption,
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
     strength: StrengthOption = 1.0,
-    keep: Annotated[
-        KeepChoice, typer.Option(help="mask: the video's own pixels where nothing changed; crop: the model's whole crop.")
-    ] = KeepChoice.mask,
+    keep: KeepOption = KeepChoice.mask,
     trim: Annotated[str | None, typer.Option(help="Only a part: FROM-TO in seconds or [h:]m:s, as in 12.5-30.", show_default=False)] = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(
-            "--output-video-encoder", help="h264, h265, av1, prores or ffv1 (lossless); by the output by default.", show_default=False
-        ),
-    ] = None,
-    quality: Annotated[
-        int, typer.Option("--output-video-quality", min=0, max=100, help="100 is the best picture and the largest file.")
-    ] = 80,
-    preset: Annotated[str, typer.Option("--output-video-preset", help="ultrafast to veryslow: slower makes smaller files.")] = "veryfast",
+    encoder: EncoderOption = None,
+    quality: QualityOption = 80,
+    preset: PresetOption = "veryfast",
     preview: Annotated[
         int, typer.Option("--preview", min=0, max=24, help="Only make a sheet of so many frames, before and after, beside the output.")
     ] = 0,
     model: ModelOption = None,
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is used.")] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Change the faces of a video; sound, subtitles, chapters and metadata stay. The same command goes on after an interruption."""
     from facechange.cli.extras import need_video

@@ -65,6 +65,20 @@ def test_one_person_becomes_one_persona_and_two_people_two(changer: Changer) -> 
     assert PersonaCast(seed=6).identity_for(one) @ first < 0.9
 
 
+def test_nobody_changes_persona_because_somebody_more_alike_comes_along(sampler: Graph) -> None:
+    for seed in range(6):
+        random = np.random.default_rng(seed)
+        first, aside = np.linalg.qr(random.standard_normal((512, 2)))[0].T
+        newcomer = 0.6 * first + 0.8 * aside  # somebody else
+        between = 0.4 * first + 0.6 * newcomer  # like both, and more like the newcomer
+        first, newcomer, between = (np.float32(each / np.linalg.norm(each)) for each in (first, newcomer, between))
+        cast = PersonaCast(seed, sampler)
+        cast.identity_for(first)
+        persona = cast.identity_for(between)
+        cast.identity_for(newcomer)
+        np.testing.assert_array_equal(cast.identity_for(between), persona)
+
+
 def test_an_anonymised_face_is_no_longer_its_owner_s(changer: Changer, tmp_path: Path) -> None:
     output = tmp_path / "out.png"
     grant = request_change([], PORTRAIT, output, BASIS, persona=True)
