@@ -20,6 +20,7 @@ from facechange.trust import Grant, require_grant
 
 EXAMPLES = Path(facechange.__file__).parent.parent / "examples"
 SOUND_RATE = 48000
+SIZE = (320, 240)
 CLICKS_S = (0.25, 0.6, 0.85)
 CONSENT = "Nobody in these pictures exists."
 
@@ -97,6 +98,19 @@ def read_video(path: Path) -> tuple[list[Fraction], list[np.ndarray]]:
         return [frame.pts * frame.time_base for frame in frames], [frame.to_ndarray(format="rgb24") for frame in frames]
 
 
+def moving(portrait: np.ndarray, count: int) -> list[np.ndarray]:
+    """`count` frames of `SIZE` with the portrait on a path of its own."""
+    return [place_portrait(portrait, SIZE, (140 + 2 * i, 120 + 10 * np.sin(i / 6)), 4 * np.sin(i / 8)) for i in range(count)]
+
+
+def packets(path: Path, kind: str) -> list[bytes]:
+    """The packets of the first stream of a kind."""
+    with av.open(str(path)) as container:
+        return [
+            bytes(packet) for packet in container.demux(next(stream for stream in container.streams if stream.type == kind)) if packet.size
+        ]
+
+
 @pytest.fixture(scope="session")
 def videos() -> ModuleType:
     """The functions of this file; test files cannot import each other."""
@@ -131,3 +145,12 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 @pytest.fixture
 def grant_for(source: Path) -> Callable[[Path], Grant]:
     return lambda video: require_grant(CONSENT, [source], [video])
+
+
+@pytest.fixture(scope="session")
+def clip(portrait: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """30 frames at a variable rate, with clicks and metadata."""
+    rng = np.random.default_rng(0)
+    pts = [1000 * i + int(rng.integers(-300, 300)) * (i > 0) for i in range(30)]
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    return write_video(path, moving(portrait, 30), pts=pts, sound=make_clicks(1.2), metadata={"title": "A walk", "comment": "by hand"})
