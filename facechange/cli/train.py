@@ -1,4 +1,4 @@
-"""`facechange train`: the face-change model, the identity network and the locator."""
+"""`facechange train`: the face-change model, the identity network, the landmark network and the locator."""
 
 from __future__ import annotations
 
@@ -35,14 +35,23 @@ def face(
     identity: Annotated[
         Path | None, typer.Option(help="Identity network (checkpoint or .onnx) instead of the one that ships.", show_default=False)
     ] = None,
+    landmarks: Annotated[
+        Path | None, typer.Option(help="Checkpoint of: facechange train landmarks; it holds pose and expression.", show_default=False)
+    ] = None,
     preset: Annotated[str, typer.Option(help="Channel table: tiny, small, mid or wide.")] = "small",
     size: Annotated[int, typer.Option(help="Side of the crop: 64, 128, 256, 512 or 1024.")] = 128,
-    start_from: Annotated[Path | None, typer.Option(help="Checkpoint of this or a lower size whose weights carry over.")] = None,
-    pictures: Annotated[int, typer.Option(min=1, help="Stop after this many pictures.")] = 1_000_000,
+    start_from: Annotated[Path | None, typer.Option(help="Checkpoint or graph (.onnx) of this or a lower size to go on from.")] = None,
+    window: Annotated[
+        int | None, typer.Option(help="Train the finest measure alone, on windows of so many pixels.", show_default=False)
+    ] = None,
+    pictures: Annotated[int, typer.Option(min=1, help="Stop after this many pictures; the learning rate falls towards it.")] = 1_000_000,
     minutes: Minutes = float("inf"),
     loss_below: Annotated[float, typer.Option(help="Stop once the smoothed total loss is below this.")] = float("-inf"),
     batch: Batch = 16,
     learning_rate: Rate = 5e-3,
+    discriminator_rate: Annotated[
+        float, typer.Option(help="The discriminator's learning rate over that; more where it starts afresh.")
+    ] = 1.0,
     weight: Annotated[list[str] | None, typer.Option(help="Weight of a loss, as identity=5; may be repeated.")] = None,
     spoil: Annotated[list[str] | None, typer.Option(help="Share of pictures spoilt in a way, as hat=0.1; may be repeated.")] = None,
     backgrounds: Annotated[Path | None, typer.Option(help="Tar of photographs without a face, to cut occluders from.")] = None,
@@ -66,14 +75,17 @@ def face(
         run=run,
         identity=identity or embedded_path("identity"),
         recogniser=recogniser,
+        landmarks=landmarks,
         preset=preset,
         size=size,
         start_from=start_from,
+        window=window,
         pictures=pictures,
         minutes=minutes,
         loss_below=loss_below,
         batch=batch,
         learning_rate=learning_rate,
+        discriminator_rate=discriminator_rate,
         weights=LOSS_WEIGHTS | parse_numbers(weight or []),
         spoiling=SPOILING_SHARES | parse_numbers(spoil or []),
         backgrounds=backgrounds,
@@ -113,6 +125,26 @@ def identity(
     config = IdentityConfig(train, val, recogniser, run, pictures, minutes, batch, learning_rate, seed=seed, device=device)
     with interruptible(run):
         typer.echo(f"{train_identity(config, print_row)}: the identity network.")
+
+
+@app.command("landmarks")
+def landmarks(
+    train: Shards,
+    val: Annotated[Path, typer.Option(help="Aligned shards to report on.")],
+    run: Run,
+    pictures: Annotated[int, typer.Option(min=1, help="The learning rate falls to zero over this many.")] = 100_000,
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Train the landmark network that keeps pose and expression in: train face --landmarks."""
+    from facechange.cli.extras import need_training
+
+    need_training()
+    from facechange.training.landmarks import LandmarksConfig, train_landmarks
+
+    config = LandmarksConfig(train, val, run, pictures, seed=seed, device=device)
+    with interruptible(run):
+        typer.echo(f"{train_landmarks(config, print_row)}: the landmark network.")
 
 
 @app.command("locator")

@@ -38,6 +38,10 @@ class AttributeNetwork(nn.Module):
             encoded[px] = self.encoder[str(px)](halve_size(encoded[2 * px]))
         attributes = [self.bottleneck(encoded[COARSEST_PX])]
         for px in self.measures_px[1:]:
-            decoded = double_size(self.reduction[str(px)](attributes[-1]))
-            attributes.append(self.decoder[str(px)](torch.cat((decoded, encoded[px]), dim=1)))
+            attributes.append(self.decode(px, attributes[-1], encoded[px]))
         return attributes
+
+    def decode(self, px: int, coarser: Tensor, encoded: Tensor) -> Tensor:
+        """`f_att` at `px` from that of half as many pixels and the encoder's feature of `px`."""
+        decoded = double_size(self.reduction[str(px)](coarser))
+        return self.decoder[str(px)](torch.cat((decoded, encoded), dim=1))

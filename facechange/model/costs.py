@@ -33,12 +33,12 @@ def count_changer_costs(preset: str, size_px: int) -> Costs:
         return _count(model, lambda pictures: model(torch.empty(pictures, 3, size_px, size_px), torch.empty(pictures, IDENTITY_CHANNELS)))
 
 
-def count_discriminator_costs(preset: str, size_px: int) -> Costs:
-    """Costs of the discriminator; raises `ModelError` for an unknown preset or size."""
-    channels = find_preset(preset).discriminator_channels(size_px)
+def count_discriminator_costs(preset: str, size_px: int, window_px: int | None = None) -> Costs:
+    """Costs of the discriminator, of whole pictures or of windows; raises `ModelError` for an unknown preset or size."""
+    channels, side = find_preset(preset).discriminator_channels(size_px, window_px), window_px or size_px
     with FakeTensorMode():
         model = Discriminator(channels)
-        return _count(model, lambda pictures: model(torch.empty(pictures, 3, size_px, size_px))[0])
+        return _count(model, lambda pictures: model(torch.empty(pictures, 3, side, side))[0])
 
 
 def _count(model: nn.Module, run: Callable[[int], Tensor]) -> Costs:

@@ -22,6 +22,7 @@ from facechange.runtime.pytorch import FACTS
 
 OPSET = 17
 LEAST_BFLOAT16_DB = 45.0
+WRAPPED = "model."  # before the names of the changer's weights in its graph
 SMALLEST_HALVED = 256  # values; smaller tensors stay in float32
 
 

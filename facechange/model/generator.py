@@ -57,11 +57,24 @@ class Generator(nn.Module):
 
     def forward(self, identity: Tensor, attributes: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """[N, 512] of length 1 and `f_att` coarse to fine => Y [N, 3, R, R] and the masks [N, 1, h, h], two a block."""
-        # A vector of length 1 has components of 1 / sqrt(512); the affine maps expect them of size 1.
-        identity = identity * math.sqrt(IDENTITY_CHANNELS)
+        feature, masks = self.fuse(identity, attributes)
+        return self.colour(feature), masks
+
+    def fuse(self, identity: Tensor, attributes: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """The fusion feature of the finest block [N, C, R, R] and all masks."""
+        identity = scale_identity(identity)
         feature, *masks = self.first_block(identity, attributes[0])
         for block, attribute in zip(self.blocks.values(), attributes[1:], strict=True):
             feature, *block_masks = block(feature, identity, attribute)
             masks += block_masks
+        return feature, masks
+
+    def colour(self, feature: Tensor) -> Tensor:
+        """The fusion feature => Y."""
         (to_rgb,) = self.to_rgb.values()
-        return to_rgb(feature), masks
+        return to_rgb(feature)
+
+
+def scale_identity(identity: Tensor) -> Tensor:
+    """A vector of length 1 has components of 1 / sqrt(512); the affine maps expect them of size 1."""
+    return identity * math.sqrt(IDENTITY_CHANNELS)

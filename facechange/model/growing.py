@@ -9,12 +9,12 @@ colour unchanged when the colour is first raised by `RAISE`, which keeps it posi
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from facechange.core import ModelError
 from facechange.model.discriminator import HALF_VARIANCE, Discriminator, ResidualBlock
 from facechange.model.face_changer import FaceChanger
-from facechange.model.generator import Block, Generator
+from facechange.model.generator import Block, Generator, scale_identity
 from facechange.model.layers import ACTIVATION_GAIN, Convolution
 from facechange.model.presets import ChannelTable
 
@@ -34,6 +34,48 @@ def grow_changer(smaller: FaceChanger, size_px: int) -> FaceChanger:
     if smaller.size_px != size_px:
         raise ModelError(f"A model of {smaller.size_px} pixels cannot grow to {size_px}.", "Choose a larger power of two.")
     return smaller
+
+
+class FinestLevel(nn.Module):
+    """What growing added last to a changer, as a map of its own: it turns what a model of half the size knows into the picture.
+
+    Everything in it looks only a few pixels far, so it can be run on a window of the picture. Its weights are the changer's own.
+    """
+
+    def __init__(self, changer: FaceChanger) -> None:
+        super().__init__()
+        self.px, name = changer.size_px, str(changer.size_px)
+        self.attributes, self.generator = changer.attributes, changer.generator
+        attributes, generator = changer.attributes, changer.generator
+        self.learned: tuple[nn.Module, ...] = (
+            *(attributes.from_rgb, attributes.reduction[name], attributes.decoder[name]),
+            *(generator.blocks[name], generator.to_rgb),
+        )
+
+    def forward(self, feature: Tensor, attribute: Tensor, target: Tensor, identity: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Windows of the smaller model's fusion feature and finest `f_att` [N, C, h, h], the target's [N, 3, 2h, 2h], and f_id.
+
+        Gives Y [N, 3, 2h, 2h] and the two masks; three pixels along a window's border are not what the whole would give.
+        """
+        encoded = self.attributes.from_rgb[str(self.px)](target)
+        finest = self.attributes.decode(self.px, attribute, encoded)
+        feature, *masks = self.generator.blocks[str(self.px)](feature, scale_identity(identity), finest)
+        return self.generator.colour(feature), masks
+
+    def learn_alone(self) -> None:
+        """Freeze the changer but for this level; of that, what hands the target's colours to the smaller model stays, too."""
+        for network in (self.attributes, self.generator):
+            network.requires_grad_(False)
+        for module in self.learned:
+            module.requires_grad_(True)
+        for parameter in self.attributes.from_rgb.parameters():
+            parameter.register_hook(_spare_colours)
+
+
+def _spare_colours(gradient: Tensor) -> Tensor:
+    spared = torch.ones(len(gradient), *[1] * (gradient.ndim - 1), device=gradient.device)
+    spared[: CONSTANT + 1] = 0
+    return gradient * spared
 
 
 def grow_discriminator(smaller: Discriminator, channels: ChannelTable) -> Discriminator:
@@ -87,8 +129,9 @@ def _hand_on_picture(smaller: Generator, larger: Generator) -> None:
     for layer in (first, second):
         layer.affine.weight.zero_()  # every control vector starts at 1
         layer.weight[:COLOURS] = 0
-    first.weight[:COLOURS, :, 1, 1] = rows
-    second.weight[range(COLOURS), range(COLOURS), 1, 1] = 1
+    # Demodulation makes kernels of any length the same; as long as random ones, they are as steady when they learn.
+    first.weight[:COLOURS, :, 1, 1] = rows * (first.weight[0].numel() ** 0.5 / rows.norm(dim=1, keepdim=True))
+    second.weight[range(COLOURS), range(COLOURS), 1, 1] = second.weight[0].numel() ** 0.5
     gain = ACTIVATION_GAIN / rows.norm(dim=1)  # what demodulation makes of the first layer's rows
     first.bias[:COLOURS] = gain * (old.bias + RAISE)
     new.weight.zero_()

@@ -25,9 +25,11 @@ class Preset:
         """Channels of the generator and the attribute network for pictures of `size_px`; raises `ModelError`."""
         return _cut_table(self.changer, size_px)
 
-    def discriminator_channels(self, size_px: int) -> ChannelTable:
-        """Channels of the discriminator for pictures of `size_px`; raises `ModelError`."""
-        return _cut_table(self.discriminator, size_px)
+    def discriminator_channels(self, size_px: int, window_px: int | None = None) -> ChannelTable:
+        """Channels of the discriminator for pictures of `size_px`, or for windows of them, as wide as there; raises `ModelError`."""
+        channels = _cut_table(self.discriminator, size_px)
+        shrink = size_px // (window_px or size_px)
+        return {px // shrink: count for px, count in channels.items() if px // shrink >= MEASURES_PX[0]}
 
 
 # fmt: off

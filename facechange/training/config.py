@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from facechange.core import TrainingError
+from facechange.model.presets import SIZES_PX
 from facechange.training.spoiling import SPOILING_SHARES
 
 # Formula 6, then the additions; the mask's weight is for means (prototype runs: 0.1 to 0.5).
@@ -19,7 +20,10 @@ LOSS_WEIGHTS = {
     "identity": 5.0,
     "kept_background": 0.45,
     "background": 10.0,
+    "occluder": 4.0,
+    "landmarks": 100.0,
     "tone": 2.0,
+    "drawn": 10.0,
 }
 
 JUDGES = ("identity", "recogniser")  # the run's identity network, and MobileFaceNet
@@ -36,16 +40,21 @@ class FaceConfig:
     preset: str = "small"
     size: int = 128
     start_from: Path | None = None  # a checkpoint of this or a lower measure whose weights carry over
+    landmarks: Path | None = None  # a run of the landmark network, which holds pose and expression
+    window: int | None = None  # train the finest measure alone, on windows of so many pixels; `start_from` is half as large
     pictures: int = 1_000_000
     minutes: float = float("inf")
     loss_below: float = float("-inf")  # stop once the smoothed total is under it (para. 94)
     batch: int = 16
     learning_rate: float = 5e-3  # weights are equalised: a step moves them by about this share
+    discriminator_rate: float = 1.0  # the discriminator's learning rate, over that of the changer
+    annealed_share: float = 0.3  # of `pictures`: over the last of them the learning rate falls to zero
+    warm_up_pictures: int = 500  # the first of a run, over which it rises
     adam_betas: tuple[float, float] = (0.0, 0.99)
     same_object_share: float = 0.25
     identity_ramp_pictures: int = 4_000
     average_pictures: int = 5_000  # half-life of the generator's moving average
-    gradient_penalty: float = 1.0
+    gradient_penalty: float = 0.2  # 0.0002 R² / batch (Karras et al. 2020, limited data) at 128²
     gradient_penalty_interval: int = 16
     backgrounds: Path | None = None  # tar of photographs without a face that occluders are cut from; else from faces
     spoiling: dict[str, float] = field(default_factory=lambda: dict(SPOILING_SHARES))
@@ -69,6 +78,11 @@ class FaceConfig:
             raise TrainingError(f"Nothing spoils pictures by {', '.join(sorted(unknown))}.", f"Choose from {', '.join(SPOILING_SHARES)}.")
         if not self.judges or set(self.judges) - set(JUDGES):
             raise TrainingError("There is no such judge of identity.", f"Name one or more of {', '.join(JUDGES)}.")
+        if self.window is not None and (self.start_from is None or self.window not in SIZES_PX or self.window >= self.size):
+            raise TrainingError(
+                f"Windows of {self.window} pixels do not fit.",
+                "They are 64, 128, ... and smaller than the picture, and --start-from names a model of half the picture's size.",
+            )
         shares = [self.same_object_share, *self.spoiling.values()]
         if self.batch < 2 or not all(0 <= share <= 1 for share in shares):
             raise TrainingError("A batch has at least 2 pictures and a share lies in 0..1.", "Correct the numbers.")

@@ -14,7 +14,7 @@ from facechange.model.export import SMALLEST_HALVED, export_changer, export_grap
 from facechange.model.identity import IDENTITY_SIZE, count_parameters
 from facechange.runtime import load_graph
 from facechange.training.checkpoint import read_checkpoint
-from facechange.training.face import describe_stages, load_face_changer, load_identity_network
+from facechange.training.starting import TRAINED_BY, describe_progress, load_face_changer, load_identity_network
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -87,7 +87,7 @@ def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = N
             "mask_MEASURE_LAYER": "[N, 1, h, h] in [0, 1], 1 where the target is kept",
         },
         data=DATA,
-        training=f"Losses 1 to 6, identity judged by two recognisers; {'; then '.join(describe_stages(progress))}.",
+        training=f"{TRAINED_BY}{'; then '.join(describe_progress(progress))}.",
         limits=LIMITS,
         metrics=metrics or {},
         bfloat16=withstands_bfloat16(changer, size, identity),

@@ -15,21 +15,22 @@ from torch import Tensor
 
 from facechange.core import TrainingError
 from facechange.model.discriminator import Discriminator
-from facechange.model.face_changer import FaceChanger
 from facechange.model.growing import grow_changer, grow_discriminator
-from facechange.model.identity import IdentityNetwork
 from facechange.model.injection import fix_masks
 from facechange.model.presets import find_preset
 from facechange.model.recogniser import load_recogniser
 from facechange.training.checkpoint import load_checkpoint, load_part, read_checkpoint, save_checkpoint
-from facechange.training.config import LOSS_WEIGHTS, FaceConfig
+from facechange.training.config import FaceConfig
+from facechange.training.detail_step import DetailStep
 from facechange.training.face_batch import make_batch
-from facechange.training.face_step import FaceStep, build_networks
+from facechange.training.face_step import FaceNetworks, FaceStep, build_networks
 from facechange.training.interrupt import PatientInterrupt
+from facechange.training.landmarks import load_landmark_network
 from facechange.training.memory import prepare_device
 from facechange.training.run_log import RunLog
 from facechange.training.shards import AlignedFaces, load_faces
 from facechange.training.sheets import draw_sheet
+from facechange.training.starting import describe_stages, is_graph, load_face_changer, load_identity_network
 from facechange.training.textures import load_textures
 
 CHECKPOINT = "face.safetensors"
@@ -103,17 +104,30 @@ def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = 
 
 def _open_run(config: FaceConfig, faces: AlignedFaces) -> tuple[FaceStep, dict[str, Any]]:
     """Networks, optimisers and progress of a new run, of one that goes on, or of one that starts from another's weights."""
-    networks = build_networks(config, load_identity_network(config.identity), load_recogniser(config.recogniser))
-    run = FaceStep(config, networks, networks.know_identities(faces, config.judges))
+    landmarks = None if config.landmarks is None else load_landmark_network(config.landmarks)
+    networks = build_networks(config, load_identity_network(config.identity), load_recogniser(config.recogniser), landmarks)
+    run = _make_step(config, networks, faces)
     progress: dict[str, Any] = {"pictures": 0, "seconds": 0.0, "total": math.nan, "best_total": math.inf, "earlier": []}
     if (config.run / CHECKPOINT).exists():
         progress |= load_checkpoint(config.run / CHECKPOINT, networks.trained(), run.optimisers)
     elif config.start_from is not None:
         progress["earlier"] = _start_from(config.start_from, run)
-    progress |= {name: getattr(config, name) for name in ("preset", "size", "weights", "learning_rate")}
+    progress |= {name: getattr(config, name) for name in ("preset", "size", "window", "weights", "learning_rate")}
     config.run.mkdir(parents=True, exist_ok=True)
     config.save(config.run / "config.json")
     return run, progress
+
+
+def _make_step(config: FaceConfig, networks: FaceNetworks, faces: AlignedFaces) -> FaceStep:
+    if config.window is None:
+        return FaceStep(config, networks, networks.know_identities(faces, config.judges))
+    assert config.start_from is not None
+    smaller = load_face_changer(config.start_from)
+    if 2 * smaller.size_px != config.size:
+        raise TrainingError(
+            f"{config.start_from} is a model of {smaller.size_px} pixels.", f"With --window, start from one of {config.size // 2}."
+        )
+    return DetailStep(config, networks, networks.know_identities(faces, ()), smaller)
 
 
 def _read_terms(unread: Sequence[dict[str, Tensor]], progress: dict[str, Any], batch: int, checkpoint: Path) -> dict[str, float]:
@@ -152,52 +166,23 @@ def _reason_to_stop(config: FaceConfig, progress: dict[str, Any], seconds: float
     return "loss" if progress["best_total"] < math.inf and progress["total"] < config.loss_below else ""
 
 
-def load_identity_network(path: Path) -> IdentityNetwork:
-    """The averaged network of an identity run, or that of an exported graph (.onnx); raises `TrainingError`, `ModelError`."""
-    network = IdentityNetwork()
-    if path.suffix != ".onnx":
-        load_part(path, "average|identity.", network)
-        return network
-    from facechange.model.export import read_weights  # needs onnx, which training itself does not
-
-    weights = {name: value for name, value in read_weights(path).items() if name in network.state_dict()}
-    missing = [name for name, _ in network.named_parameters() if name not in weights]
-    if missing:
-        raise TrainingError(f"{path} holds another network: {missing[0]} is not in it.", "Give an exported identity network.")
-    network.load_state_dict(weights, strict=False)  # batch norms do not export how many batches they saw
-    return network
-
-
-def load_face_changer(path: Path, part: str = "average") -> FaceChanger:
-    """The face-change model of a run, on the CPU: its moving average or the `changer` itself; raises `TrainingError`."""
-    _, progress = read_checkpoint(path)
-    changer = FaceChanger(str(progress.get("preset")), int(progress.get("size", 0)))
-    load_part(path, part, changer)
-    return changer
-
-
 def _start_from(path: Path, run: FaceStep) -> list[str]:
-    """Carry over the weights of a checkpoint of this or a lower measure; a grown model first gives the same pictures.
+    """Carry over the weights of a checkpoint or graph of this or a lower measure; a grown model first gives the same pictures.
 
-    Returns the stages behind it, each described in words.
+    The discriminator starts afresh where the run left none, or one of windows. Returns the stages behind it, each described in words.
     """
     networks, config = run.networks, run.config
     for name, network in (("changer", networks.changer), ("average", networks.average)):
         torch.manual_seed(config.seed)  # the new layers of both start alike
-        network.load_state_dict(grow_changer(load_face_changer(path, name), config.size).state_dict())
+        before = load_face_changer(path, name)
+        if before.preset != config.preset:
+            raise TrainingError(f"{path} is of the preset {before.preset}.", f"Go on with --preset {before.preset}.")
+        network.load_state_dict(grow_changer(before, config.size).state_dict())
         if not config.learn_masks:
             fix_masks(network)
-    preset, size = find_preset(config.preset), int(read_checkpoint(path)[1]["size"])
-    smaller = Discriminator(preset.discriminator_channels(size))
-    load_part(path, "discriminator", smaller)
-    progress = read_checkpoint(path)[1]
-    networks.discriminator.load_state_dict(grow_discriminator(smaller, preset.discriminator_channels(config.size)).state_dict())
-    return describe_stages(progress)
-
-
-def describe_stages(progress: dict[str, Any]) -> list[str]:
-    """Every stage of a run from the progress in its checkpoint, the last one last: size, pictures, learning rate, weights."""
-    weights = {name: value for name, value in progress.get("weights", {}).items() if value != LOSS_WEIGHTS[name]}
-    told = f", learning rate {progress['learning_rate']:g}" if "learning_rate" in progress else ""
-    told += "".join(f", {name} {value:g}" for name, value in weights.items())
-    return [*progress.get("earlier", []), f"{progress['pictures']:,} pictures at {progress['size']}{told}"]
+    if not is_graph(path) and config.window is None and read_checkpoint(path)[1].get("window") is None:
+        preset, size = find_preset(config.preset), int(read_checkpoint(path)[1]["size"])
+        smaller = Discriminator(preset.discriminator_channels(size))
+        load_part(path, "discriminator", smaller)
+        networks.discriminator.load_state_dict(grow_discriminator(smaller, preset.discriminator_channels(config.size)).state_dict())
+    return describe_stages(path)

@@ -28,6 +28,7 @@ class FaceBatch:
     target_index: Tensor
     target_points: Tensor  # [N, 5, 2] in pixels of `target`
     background: Tensor  # M_bg [N, 1, R, R]: 1 outside the face hull and on whatever covers the face
+    covered: Tensor  # [N, 1, R, R]: 1 where something covers the face
     same_object: Tensor  # [N]: 1 where source and target show one person
 
 
@@ -48,10 +49,12 @@ def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Ten
     stacked = torch.cat([faces.pictures[index], faces.background[index]], 1)
     stacked, points, _ = augment.flip_some(stacked, faces.points[index], generator)
     points = (points + 0.5) * (config.size / faces.size) - 0.5
-    scenes = Scenes(resize(augment.to_float(stacked[:, :3]), config.size), points, resize(stacked[:, 3:].float(), config.size))
+    background = resize(stacked[:, 3:].float(), config.size)
+    scenes = Scenes(resize(augment.to_float(stacked[:, :3]), config.size), points, background, torch.zeros_like(background))
     scenes = spoil_scenes(scenes, config.spoiling, generator, faces.pictures if textures is None else textures)
     target, source = scenes.pictures.contiguous(memory_format=torch.channels_last).split(count)
-    return FaceBatch(source, source_index, target, target_index, scenes.points[:count], scenes.background[:count], same.float())
+    background, covered = scenes.background[:count], scenes.covered[:count]
+    return FaceBatch(source, source_index, target, target_index, scenes.points[:count], background, covered, same.float())
 
 
 def crop_identity(pictures: Tensor, points: Tensor, matrices: Tensor | None = None) -> Tensor:

@@ -15,6 +15,7 @@ from facechange.model.discriminator import Discriminator
 from facechange.model.face_changer import FaceChanger
 from facechange.model.identity import IdentityNetwork
 from facechange.model.injection import fix_masks
+from facechange.model.landmarks import LandmarkNetwork
 from facechange.model.presets import find_preset
 from facechange.model.recogniser import MobileFaceNet
 from facechange.training import augment, losses
@@ -47,6 +48,7 @@ class FaceNetworks:
     discriminator: Discriminator
     identity: IdentityNetwork
     recogniser: MobileFaceNet
+    landmarks: LandmarkNetwork | None
 
     def judges(self, names: Sequence[str]) -> dict[str, Judge]:
         """z of L_ICL by each teacher: crops [N, 3, 112, 112] to unit vectors."""
@@ -73,7 +75,9 @@ class FaceNetworks:
         return {"changer": self.changer, "average": self.average, "discriminator": self.discriminator}
 
 
-def build_networks(config: FaceConfig, identity: IdentityNetwork, recogniser: MobileFaceNet) -> FaceNetworks:
+def build_networks(
+    config: FaceConfig, identity: IdentityNetwork, recogniser: MobileFaceNet, landmarks: LandmarkNetwork | None = None
+) -> FaceNetworks:
     """Fresh networks of the preset on the run's device, channels-last."""
     device = resolve_device(config.device)
     changer = place(FaceChanger(config.preset, config.size), device)
@@ -82,9 +86,10 @@ def build_networks(config: FaceConfig, identity: IdentityNetwork, recogniser: Mo
     return FaceNetworks(
         changer,
         copy.deepcopy(changer).eval().requires_grad_(False),
-        place(Discriminator(find_preset(config.preset).discriminator_channels(config.size)), device),
+        place(Discriminator(find_preset(config.preset).discriminator_channels(config.size, config.window)), device),
         place(identity, device).eval().requires_grad_(False),
         place(recogniser, device).eval().requires_grad_(False),
+        None if landmarks is None else place(landmarks, device).eval().requires_grad_(False),
     )
 
 
@@ -96,20 +101,25 @@ class FaceStep:
         self.device = resolve_device(config.device)
 
         def adam(network: nn.Module) -> torch.optim.Adam:
-            return torch.optim.Adam(network.parameters(), config.learning_rate, config.adam_betas, fused=True)
-
-        def compiled(function: Any) -> Any:
-            return torch.compile(function, fullgraph=True) if config.compile else function
+            learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
+            return torch.optim.Adam(learned, config.learning_rate, config.adam_betas, fused=True)
 
         self.optimisers: dict[str, torch.optim.Optimizer] = {
             "changer_optimiser": adam(networks.changer),
             "discriminator_optimiser": adam(networks.discriminator),
         }
-        self._change, self._discriminate = compiled(networks.changer), compiled(networks.discriminator)
-        self._judges = {name: compiled(judge) for name, judge in networks.judges(config.judges).items()}
+        self._change, self._discriminate = self.compiled(networks.changer), self.compiled(networks.discriminator)
+        self._judges = {name: self.compiled(judge) for name, judge in networks.judges(config.judges).items()}
+
+    def compiled(self, function: Any) -> Any:
+        """`function`, compiled in a run that asks for it."""
+        return torch.compile(function, fullgraph=True) if self.config.compile else function
 
     def advance(self, batch: FaceBatch, step: int) -> dict[str, Tensor]:
         """Train both sides on `batch`; gives every loss term, unweighted, `total` and `discriminator`."""
+        rate = self.config.learning_rate * self._rate(step)
+        self.optimisers["changer_optimiser"].param_groups[0]["lr"] = rate
+        self.optimisers["discriminator_optimiser"].param_groups[0]["lr"] = rate * self.config.discriminator_rate
         generator = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + step + 500_000)
         spoil = augment_for_discriminator(batch.target, generator)
         changed, terms = self._generator_terms(batch, spoil, generator)
@@ -127,35 +137,58 @@ class FaceStep:
             return weight
         return weight * min(1.0, step * self.config.batch / ramp)
 
+    def _rate(self, step: int) -> float:
+        """The share of the learning rate in force: it rises at the start and falls to zero towards the last picture."""
+        config, seen = self.config, step * self.config.batch
+        rising = (seen + config.batch) / max(config.warm_up_pictures, 1)
+        falling = (config.pictures - seen) / max(config.annealed_share * config.pictures, 1)
+        return max(min(rising, falling, 1.0), 0.0)
+
     def _generator_terms(
         self, batch: FaceBatch, spoil: Callable[[Tensor], Tensor], generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        config, networks = self.config, self.networks
-        networks.discriminator.requires_grad_(False)
+        self.networks.discriminator.requires_grad_(False)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            changed, masks = self._change(batch.target, self.known.source[batch.source_index], with_masks=True)
+            changed = changed.float()
+            view = view_identity(changed, batch.target_points, generator)
+            judged = {name: judge(view) for name, judge in self._judges.items()}
+            held = self._hold_landmarks(changed, batch.target)
+        identity_terms = [
+            losses.identity_contrastive_loss(
+                vectors, known[batch.source_index], known[batch.target_index], contrast=self.config.judge_contrast
+            )
+            for vectors, known in ((judged[name], self.known.judged[name]) for name in judged)
+        ]
+        whole = {"identity": torch.stack(identity_terms).mean(), "tone": losses.tone_loss(changed, batch.target)}
+        return changed, self.picture_terms(batch, changed, masks, spoil) | whole | held
+
+    def picture_terms(
+        self, batch: FaceBatch, changed: Tensor, masks: Sequence[Tensor], spoil: Callable[[Tensor], Tensor]
+    ) -> dict[str, Tensor]:
+        """The terms that a window of a picture has as well as the whole."""
         with torch.autocast(self.device.type, torch.bfloat16):
             with torch.no_grad():
                 target_features = self._discriminate(spoil(batch.target))[1]
-            changed, masks = self._change(batch.target, self.known.source[batch.source_index], with_masks=True)
-            changed = changed.float()
             logits, changed_features = self._discriminate(spoil(changed))
-            view = view_identity(changed, batch.target_points, generator)
-            judged = {name: judge(view) for name, judge in self._judges.items()}
-        identity_terms = [
-            losses.identity_contrastive_loss(vectors, known[batch.source_index], known[batch.target_index], contrast=config.judge_contrast)
-            for vectors, known in ((judged[name], self.known.judged[name]) for name in judged)
-        ]
-        return changed, {
+        outside = self.config.feature_layers_outside_face
+        return {
             "mask": losses.mask_loss(masks),
             "kept_background": losses.kept_background_loss(masks, batch.background),
             "gan": losses.generator_loss(logits),
             "reconstruction": losses.reconstruction_loss(changed, batch.target, batch.same_object),
-            "feature_matching": losses.feature_matching_loss(
-                target_features, changed_features, batch.background, config.feature_layers_outside_face
-            ),
-            "identity": torch.stack(identity_terms).mean(),
+            "feature_matching": losses.feature_matching_loss(target_features, changed_features, batch.background, outside),
             "background": losses.background_loss(changed, batch.target, batch.background),
-            "tone": losses.tone_loss(changed, batch.target),
+            "occluder": losses.occluder_loss(changed, batch.target, batch.covered),
         }
+
+    def _hold_landmarks(self, changed: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """The landmark loss, in a run that was given a landmark network."""
+        if self.networks.landmarks is None:
+            return {}
+        with torch.no_grad():
+            wanted = self.networks.landmarks(target)
+        return {"landmarks": losses.landmark_loss(self.networks.landmarks(changed), wanted)}
 
     def _discriminator_terms(self, batch: FaceBatch, changed: Tensor, spoil: Callable[[Tensor], Tensor], step: int) -> dict[str, Tensor]:
         config, discriminator = self.config, self.networks.discriminator

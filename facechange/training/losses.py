@@ -77,6 +77,30 @@ def background_loss(changed: Tensor, target: Tensor, background: Tensor) -> Tens
     return ((changed.float() - target).abs() * background).mean() / background.mean().clamp(min=1e-3)
 
 
+def occluder_loss(changed: Tensor, target: Tensor, covered: Tensor) -> Tensor:
+    """An addition: mean |Y - X_t| where something covers the face (`covered` [N, 1, R, R]), 0 where nothing does.
+
+    In the mean over the whole background, the little that lies before faces would hardly count.
+    """
+    return ((changed.float() - target).abs() * covered).sum() / (3 * covered.sum()).clamp(min=1)
+
+
+def landmark_loss(changed: Tensor, target: Tensor) -> Tensor:
+    """An addition: mean distance of the inner landmarks of Y and X_t [N, 68, 2], which holds pose and expression.
+
+    The 17 of the outline are left out: they are background to L_rec and shape to L_ICL.
+    """
+    return (changed - target)[:, 17:].abs().mean()
+
+
+def drawn_loss(changed: Tensor, drawn: Tensor, background: Tensor) -> Tensor:
+    """An addition for runs of the finest measure: mean |Y, halved - what the smaller model drew| inside the face."""
+    size = drawn.shape[-1]
+    difference = (functional.adaptive_avg_pool2d(changed.float(), size) - drawn.float()).abs()
+    face = 1 - shrink_mask(background, size)
+    return (difference * face).sum() / (3 * face.sum()).clamp(min=1)
+
+
 def tone_loss(changed: Tensor, target: Tensor) -> Tensor:
     """An addition: mean |Y - X_t| after a strong blur (16 × 16 means), which keeps the light and the skin's brightness."""
     return (functional.adaptive_avg_pool2d(changed.float(), 16) - functional.adaptive_avg_pool2d(target, 16)).abs().mean()

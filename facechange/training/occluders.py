@@ -46,7 +46,12 @@ def cover_scenes(scenes: Scenes, generator: torch.Generator, kind: str, textures
     alpha = (0.5 - cover.distance / pixel).clamp(0, 1) * cover.opacity
     shadow = 1 - draw(0, 0.45) * torch.sigmoid(-cover.distance / 0.06)
     pictures = (scenes.pictures + 1) * shadow - 1
-    return Scenes(torch.lerp(pictures, cover.colour.clamp(-1, 1), alpha), scenes.points, torch.maximum(scenes.background, alpha))
+    return Scenes(
+        torch.lerp(pictures, cover.colour.clamp(-1, 1), alpha),
+        scenes.points,
+        torch.maximum(scenes.background, alpha),
+        torch.maximum(scenes.covered, alpha * (1 - scenes.background)),
+    )
 
 
 def cut_textures(textures: Tensor, count: int, size: int, generator: torch.Generator) -> Tensor:

@@ -14,9 +14,9 @@ from facechange.model.identity import IdentityNetwork, count_parameters
 from facechange.model.personas import AXES, PersonaSampler
 from facechange.training import augment
 from facechange.training.export import DATA, compare_with_graph, round_weights
-from facechange.training.face import load_identity_network
 from facechange.training.face_batch import crop_identity
 from facechange.training.shards import AlignedFaces, load_faces
+from facechange.training.starting import load_identity_network
 
 PICTURE_PX = 256
 LARGEST_SHARE = 99  # percentile of the cosines of different training faces: what a persona may be like one of them at most

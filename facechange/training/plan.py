@@ -8,6 +8,7 @@ import torch
 
 from facechange.model.costs import count_changer_costs, count_discriminator_costs
 from facechange.training.config import FaceConfig
+from facechange.training.detail_step import MARGIN_PX, WINDOWS
 from facechange.training.memory import resolve_device
 
 IDENTITY_FLOPS = 2 * 1.8e9  # both judges of identity on one crop, forward and back to its pixels
@@ -16,10 +17,17 @@ BYTES_A_VALUE = 2  # activations are bfloat16
 
 def describe_plan(config: FaceConfig) -> list[str]:
     """Lines with parameters, operations and memory a picture, and the speed to expect on this machine."""
-    changer, discriminator = (count(config.preset, config.size) for count in (count_changer_costs, count_discriminator_costs))
+    changer = count_changer_costs(config.preset, config.size)
+    discriminator = count_discriminator_costs(config.preset, config.size, config.window)
     # D runs forward and backward for the generator's step, forward on X_t, and forward and backward on both pictures of its own
-    step_flops = changer.step_flops + 3 * discriminator.step_flops + discriminator.forward_flops + IDENTITY_FLOPS
+    critic_flops = 3 * discriminator.step_flops + discriminator.forward_flops
+    step_flops = changer.step_flops + critic_flops + IDENTITY_FLOPS
     memory = BYTES_A_VALUE * (changer.saved_values + 2 * discriminator.saved_values)
+    if config.window is not None:  # what is smaller runs forward only, the finest measure on a part of the picture
+        smaller = count_changer_costs(config.preset, config.size // 2)
+        share = WINDOWS * (config.window + 2 * MARGIN_PX) ** 2 / config.size**2
+        step_flops = smaller.forward_flops + share * (changer.step_flops - smaller.step_flops) + WINDOWS * critic_flops
+        memory = BYTES_A_VALUE * (share * (changer.saved_values - smaller.saved_values) + 2 * WINDOWS * discriminator.saved_values)
     states = 4 * (4 * changer.parameters + 3 * discriminator.parameters)  # weights, average, two Adam moments, float32
     device = resolve_device(config.device)
     speed = _measure_flops(device) * 0.35 / step_flops  # a step reaches about a third of a large product's rate

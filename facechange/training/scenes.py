@@ -13,11 +13,12 @@ from facechange.training.augment import uniform
 
 @dataclass(frozen=True)
 class Scenes:
-    """A batch of face crops; whatever moves or covers the picture moves or covers all three."""
+    """A batch of face crops; whatever moves or covers the picture moves or covers the rest."""
 
     pictures: Tensor  # [N, 3, R, R] float32 in [-1, 1]
     points: Tensor  # [N, 5, 2] in pixels of the pictures
     background: Tensor  # M_bg [N, 1, R, R] in [0, 1]: 1 outside the face hull and on whatever covers the face
+    covered: Tensor  # [N, 1, R, R] in [0, 1]: 1 where something covers the face
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -43,17 +44,17 @@ def change_some(scenes: Scenes, share: float, generator: torch.Generator, change
     rows, kept = pick_rows(len(scenes), share, generator)
     if len(rows) == 0:
         return scenes
-    before = Scenes(scenes.pictures[rows], scenes.points[rows], scenes.background[rows])
+    before = Scenes(*(part[rows] for part in _parts(scenes)))
     after = change(before, generator)
 
     def merge(whole: Tensor, old: Tensor, new: Tensor) -> Tensor:
-        return whole.index_copy(0, rows, torch.where(kept.view(-1, *[1] * (old.ndim - 1)), new, old))
+        return whole if new is old else whole.index_copy(0, rows, torch.where(kept.view(-1, *[1] * (old.ndim - 1)), new, old))
 
-    return Scenes(
-        merge(scenes.pictures, before.pictures, after.pictures),
-        merge(scenes.points, before.points, after.points) if after.points is not before.points else scenes.points,
-        merge(scenes.background, before.background, after.background) if after.background is not before.background else scenes.background,
-    )
+    return Scenes(*map(merge, _parts(scenes), _parts(before), _parts(after)))
+
+
+def _parts(scenes: Scenes) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return scenes.pictures, scenes.points, scenes.background, scenes.covered
 
 
 def face_coordinates(points: Tensor, size: int) -> Tensor:

@@ -34,13 +34,14 @@ def turn_scenes(scenes: Scenes, generator: torch.Generator) -> Scenes:
     place = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), 2).view(1, -1, 2)
     grid = apply_homography(homography, place - displace(place, centre, parallax)).view(-1, size, size, 2)
     pictures = functional.grid_sample(scenes.pictures, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
-    face = functional.grid_sample(1 - scenes.background, grid, padding_mode="zeros", align_corners=False)
+    masks = torch.cat([1 - scenes.background, scenes.covered], 1)
+    face, covered = functional.grid_sample(masks, grid, padding_mode="zeros", align_corners=False).split(1, 1)
 
     fixed = apply_homography(inverse, points)
     moved = fixed
     for _ in range(ITERATIONS):
         moved = fixed + displace(moved, centre, parallax)
-    return Scenes(pictures.clamp(-1, 1), (moved + 1) * (size / 2) - 0.5, 1 - face)
+    return Scenes(pictures.clamp(-1, 1), (moved + 1) * (size / 2) - 0.5, 1 - face, covered)
 
 
 def draw_homographies(count: int, generator: torch.Generator) -> Tensor:

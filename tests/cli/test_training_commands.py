@@ -18,6 +18,11 @@ def run(*words: object) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words])
 
 
+def flops_of(plan: str) -> float:
+    """GFLOP of a whole step, out of the lines of a dry run."""
+    return float(plan.split("whole step ")[1].split(" GFLOP")[0])
+
+
 @pytest.fixture
 def faces_folder(tmp_path: Path) -> Path:
     """Landmarks and a tar of four pictures."""
@@ -51,6 +56,9 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
     assert result.exit_code == 0
     for word in ("parameters", "GFLOP a picture", "MiB a picture", "pictures a second"):
         assert word in result.stdout
+    finest = ("--preset", "small", "--size", 512, "--start-from", tmp_path, "--dry-run")
+    whole, windows = (run("train", "face", *given, *finest, *window).stdout for window in ((), ("--window", 128)))
+    assert flops_of(windows) < flops_of(whole) / 2
     assert not (tmp_path / "run").exists()
 
 
@@ -89,7 +97,7 @@ def test_what_is_no_checkpoint_or_no_onnx_name_is_refused(tmp_path: Path) -> Non
 def test_an_exported_identity_network_trains_on(tmp_path: Path) -> None:
     from facechange.model.identity import IdentityNetwork
     from facechange.training.checkpoint import save_checkpoint
-    from facechange.training.face import load_identity_network
+    from facechange.training.starting import load_identity_network
 
     torch.manual_seed(0)
     network = IdentityNetwork().train()

@@ -14,7 +14,7 @@ from facechange.core import TrainingError
 from facechange.runtime import embedded_path, load_graph
 from facechange.training.ablations import VARIANTS, train_variant, vary
 from facechange.training.config import FaceConfig
-from facechange.training.face import load_face_changer
+from facechange.training.starting import load_face_changer
 
 
 @pytest.fixture

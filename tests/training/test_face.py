@@ -13,10 +13,11 @@ from facechange.core import TrainingError
 from facechange.training import face
 from facechange.training.checkpoint import read_checkpoint
 from facechange.training.config import LOSS_WEIGHTS, FaceConfig, load_config
-from facechange.training.face import load_identity_network, train_face
+from facechange.training.face import train_face
 from facechange.training.face_batch import make_batch
 from facechange.training.prepare import prepare_shards
 from facechange.training.shards import load_faces
+from facechange.training.starting import describe_progress, load_face_changer, load_identity_network
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_a_larger_model_starts_from_a_smaller_one(config: FaceConfig, tmp_path: 
     small = train_face(replace(config, pictures=4))
     grown = replace(config, run=tmp_path / "grown", size=128, start_from=small.checkpoint, pictures=1, learning_rate=1e-9)
     weights, progress = read_checkpoint(train_face(grown).checkpoint)
-    assert face.describe_stages(progress) == ["4 pictures at 64, learning rate 0.005", "4 pictures at 128, learning rate 1e-09"]
+    assert describe_progress(progress) == ["4 pictures at 64, learning rate 0.005", "4 pictures at 128, learning rate 1e-09"]
     carried = read_checkpoint(small.checkpoint)[0]
     name = next(name for name in carried if name.startswith("changer|generator.first_block.second.weight"))
     assert torch.allclose(weights[name], carried[name], atol=1e-6)
@@ -66,7 +67,7 @@ def test_a_grown_run_begins_with_the_picture_it_had(size: int, landmarked_faces:
     prepare_shards(landmarked_faces, tmp_path / "large", size)
     grown = replace(config, train=tmp_path / "large", run=tmp_path / "grown", size=size, start_from=small.checkpoint)
     ended = train_face(replace(grown, batch=2, pictures=2, learning_rate=1e-9))
-    before, after = face.load_face_changer(small.checkpoint), face.load_face_changer(ended.checkpoint)
+    before, after = load_face_changer(small.checkpoint), load_face_changer(ended.checkpoint)
     target, identity = torch.rand(1, 3, size, size) * 2 - 1, functional.normalize(torch.randn(1, 512), dim=1)
     with torch.no_grad():
         expected = before(functional.adaptive_avg_pool2d(target, 64), identity)

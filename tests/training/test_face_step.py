@@ -14,10 +14,10 @@ from facechange.model.identity import IdentityNetwork
 from facechange.model.presets import find_preset
 from facechange.model.recogniser import load_recogniser
 from facechange.training.config import FaceConfig
-from facechange.training.face import load_identity_network
 from facechange.training.face_batch import make_batch
 from facechange.training.face_step import FaceStep, build_networks
 from facechange.training.shards import load_faces
+from facechange.training.starting import load_identity_network
 
 
 @pytest.fixture

@@ -77,3 +77,30 @@ def test_background_and_tone() -> None:
 def test_total_is_the_weighted_sum() -> None:
     terms = {"gan": torch.tensor(1.0), "identity": torch.tensor(0.5)}
     assert losses.total_loss(terms, {"gan": 1.0, "identity": 5.0}).item() == pytest.approx(3.5)
+
+
+def test_occluder_loss_is_the_mean_on_what_covers_the_face() -> None:
+    target, covered = torch.zeros(2, 3, 4, 4), torch.zeros(2, 1, 4, 4)
+    changed = torch.full((2, 3, 4, 4), 9.0)
+    covered[0, :, :2] = 1
+    changed[0, :, :2] = 0.5
+    assert losses.occluder_loss(changed, target, covered).item() == pytest.approx(0.5)
+    assert losses.occluder_loss(changed, target, covered * 0).item() == 0
+
+
+def test_landmark_loss_leaves_the_outline_out() -> None:
+    target, changed = torch.zeros(2, 68, 2), torch.zeros(2, 68, 2)
+    changed[:, :17] = 5
+    assert losses.landmark_loss(changed, target).item() == 0
+    changed[:, 17:] = 0.25
+    assert losses.landmark_loss(changed, target).item() == pytest.approx(0.25)
+
+
+def test_drawn_loss_compares_what_is_left_when_the_detail_is_averaged_away() -> None:
+    detail = torch.tensor([1.0, -1.0]).repeat(4).expand(1, 3, 8, 8)
+    drawn, background = torch.full((1, 3, 4, 4), 0.3), torch.zeros(1, 1, 8, 8)
+    background[..., 4:] = 1
+    assert losses.drawn_loss(drawn[..., :1, :1] + detail, drawn, background).item() == pytest.approx(0, abs=1e-6)
+    changed = detail.clone()
+    changed[..., 4:] = 9  # background is not its business
+    assert losses.drawn_loss(changed, drawn, background).item() == pytest.approx(0.3)

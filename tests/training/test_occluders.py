@@ -14,7 +14,7 @@ POINTS = torch.tensor([[48.0, 60.0], [80.0, 60.0], [64.0, 76.0], [50.0, 92.0], [
 def cover(kind: str, pictures: Tensor, points: Tensor = POINTS, seed: int = 0) -> Scenes:
     """`pictures` [N, 3, S, S] covered, with faces all over and textures of noise."""
     count, _, size, _ = pictures.shape
-    scenes = Scenes(pictures, points.expand(count, 5, 2), torch.zeros(count, 1, size, size))
+    scenes = Scenes(pictures, points.expand(count, 5, 2), torch.zeros(count, 1, size, size), torch.zeros(count, 1, size, size))
     noise = torch.randint(0, 256, (5, 3, 32, 32), generator=torch.Generator().manual_seed(9), dtype=torch.uint8)
     return cover_scenes(scenes, torch.Generator().manual_seed(seed), kind, noise)
 
@@ -40,6 +40,16 @@ def test_it_goes_with_the_face_and_keeps_its_shape_at_any_size(kind: str) -> Non
     assert torch.allclose(there[..., 20:100, 20:100], here[..., 23:103, 15:95], atol=1e-3)
     large = cover(kind, torch.zeros(6, 3, 256, 256), (POINTS + 0.5) * 2 - 0.5).background
     assert (functional.avg_pool2d(large, 2) - here).abs().mean() < 0.02
+
+
+def test_only_what_lies_before_the_face_counts_as_covering_it() -> None:
+    pictures, left = torch.zeros(4, 3, 128, 128), torch.zeros(4, 1, 128, 128)
+    left[..., :64] = 1
+    noise = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
+    half = Scenes(pictures, POINTS.expand(4, 5, 2), left, torch.zeros_like(left))  # the left half is background already
+    covered = cover_scenes(half, torch.Generator().manual_seed(0), "scarf", noise)
+    assert covered.covered[..., :64].max() == 0
+    assert torch.equal(covered.covered[..., 64:], covered.background[..., 64:]) and covered.covered.max() == 1
 
 
 def test_distances() -> None:

@@ -19,7 +19,7 @@ POINTS = torch.tensor([[24.0, 30.0], [40.0, 30.0], [32.0, 38.0], [25.0, 46.0], [
 def make_scenes(count: int) -> Scenes:
     generator = torch.Generator().manual_seed(5)
     pictures = torch.rand(count, 3, 64, 64, generator=generator) * 2 - 1
-    return Scenes(pictures, POINTS.expand(count, 5, 2).clone(), torch.ones(count, 1, 64, 64))
+    return Scenes(pictures, POINTS.expand(count, 5, 2).clone(), torch.ones(count, 1, 64, 64), torch.zeros(count, 1, 64, 64))
 
 
 def textures() -> torch.Tensor:

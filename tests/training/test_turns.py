@@ -22,7 +22,7 @@ def make_scenes(count: int) -> Scenes:
     points = POINTS.expand(count, 5, 2)
     spots = torch.exp(-((distances(SIZE, points) / 2.5) ** 2)).amax(1, keepdim=True)
     face = (distances(SIZE, points[:, 2:3]) < 28).float()
-    return Scenes((spots * 2 - 1).expand(-1, 3, -1, -1).clone(), points.clone(), 1 - face)
+    return Scenes((spots * 2 - 1).expand(-1, 3, -1, -1).clone(), points.clone(), 1 - face, torch.zeros_like(face))
 
 
 def test_points_are_where_their_spots_are() -> None:
@@ -38,15 +38,17 @@ def test_points_are_where_their_spots_are() -> None:
 
 def test_the_background_mask_moves_with_the_face() -> None:
     scenes = make_scenes(16)
-    disc = Scenes((1 - scenes.background).expand(-1, 3, -1, -1) * 2 - 1, scenes.points, scenes.background)
+    disc = Scenes((1 - scenes.background).expand(-1, 3, -1, -1) * 2 - 1, scenes.points, scenes.background, 1 - scenes.background)
     turned = turns.turn_scenes(disc, torch.Generator().manual_seed(1))
     assert ((turned.pictures[:, :1] + 1) / 2 - (1 - turned.background)).abs().mean() < 0.004
     assert not torch.allclose(turned.background, scenes.background)
+    assert torch.allclose(turned.covered, 1 - turned.background, atol=1e-5), "what covers the face moves with it"
 
 
 def test_what_the_crop_never_held_is_background() -> None:
     scenes = make_scenes(8)
-    everywhere = Scenes(scenes.pictures, scenes.points, torch.zeros_like(scenes.background))
+    nowhere = torch.zeros_like(scenes.background)
+    everywhere = Scenes(scenes.pictures, scenes.points, nowhere, nowhere)
     turned = turns.turn_scenes(everywhere, torch.Generator().manual_seed(2))
     assert all(background[0, 48, 48] < 1e-5 and background.max() > 0.999 for background in turned.background)
 

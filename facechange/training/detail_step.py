@@ -1,0 +1,102 @@
+"""Training of the finest measure alone, on windows: what a grown model lacks is detail, and detail is local.
+
+The smaller model that it grew from stays as it is and runs once a picture, without gradients. Only the level that growing
+added learns, on random windows, so that a window costs the same at 256² and at 1024². Averaged down, a window must show
+what the smaller model drew there: identity, pose and expression stay its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from facechange.model.face_changer import FaceChanger
+from facechange.model.growing import FinestLevel
+from facechange.training import losses
+from facechange.training.config import FaceConfig
+from facechange.training.face_batch import FaceBatch
+from facechange.training.face_step import FaceNetworks, FaceStep, KnownIdentities
+from facechange.training.memory import place
+
+MARGIN_PX = 4  # around a window, where convolutions miss what lies beyond; even
+WINDOWS = 2  # a picture
+
+
+@dataclass(frozen=True)
+class WindowBatch(FaceBatch):
+    """Windows [K, ., W, W] of pairs, and the same with their margin, M = W + 2 MARGIN_PX, for the level that learns."""
+
+    wide_target: Tensor  # [K, 3, M, M]
+    feature: Tensor  # the smaller model's fusion feature, [K, C, M/2, M/2]
+    attribute: Tensor  # its finest f_att, [K, C, M/2, M/2]
+    drawn: Tensor  # what it drew, [K, 3, W/2, W/2]
+
+
+class DetailStep(FaceStep):
+    """A step on windows of `config.window` pixels; `smaller` is the model of half the size."""
+
+    def __init__(self, config: FaceConfig, networks: FaceNetworks, known: KnownIdentities, smaller: FaceChanger) -> None:
+        level = FinestLevel(networks.changer)
+        level.learn_alone()
+        super().__init__(config, networks, known)
+        self._smaller = place(smaller, self.device).eval().requires_grad_(False)
+        self._refine = self.compiled(level)
+
+    def advance(self, batch: FaceBatch, step: int) -> dict[str, Tensor]:
+        """Train both sides on windows of `batch`; the terms of `FaceStep.advance`, less those that need a whole face."""
+        generator = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + step + 250_000)
+        return super().advance(self._cut(batch, generator), step)
+
+    @torch.no_grad()
+    def _cut(self, batch: FaceBatch, generator: torch.Generator) -> WindowBatch:
+        rows = torch.arange(len(batch.target), device=self.device).repeat(WINDOWS)
+        assert self.config.window is not None
+        side = self.config.window + 2 * MARGIN_PX
+        corners = 2 * torch.randint((self.config.size - side) // 2 + 1, (len(rows), 2), generator=generator, device=self.device)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            attributes = self._smaller.attributes(functional.avg_pool2d(batch.target, 2))
+            feature, _ = self._smaller.generator.fuse(self.known.source[batch.source_index], attributes)
+            drawn = self._smaller.generator.colour(feature)
+        wide_target = cut_windows(batch.target, rows, corners, side)
+        return WindowBatch(
+            source=inside(cut_windows(batch.source, rows, corners, side), MARGIN_PX),
+            source_index=batch.source_index[rows],
+            target=inside(wide_target, MARGIN_PX),
+            target_index=batch.target_index[rows],
+            target_points=batch.target_points[rows],
+            background=inside(cut_windows(batch.background, rows, corners, side), MARGIN_PX),
+            covered=inside(cut_windows(batch.covered, rows, corners, side), MARGIN_PX),
+            same_object=batch.same_object[rows],
+            wide_target=wide_target,
+            feature=cut_windows(feature, rows, corners // 2, side // 2),
+            attribute=cut_windows(attributes[-1], rows, corners // 2, side // 2),
+            drawn=inside(cut_windows(drawn, rows, corners // 2, side // 2), MARGIN_PX // 2),
+        )
+
+    def _generator_terms(
+        self, batch: FaceBatch, spoil: Callable[[Tensor], Tensor], generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        assert isinstance(batch, WindowBatch)
+        self.networks.discriminator.requires_grad_(False)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            wide, wide_masks = self._refine(batch.feature, batch.attribute, batch.wide_target, self.known.source[batch.source_index])
+        changed, masks = inside(wide, MARGIN_PX).float(), [inside(mask, MARGIN_PX) for mask in wide_masks]
+        return changed, self.picture_terms(batch, changed, masks, spoil) | {
+            "drawn": losses.drawn_loss(changed, batch.drawn, batch.background)
+        }
+
+
+def cut_windows(whole: Tensor, rows: Tensor, corners: Tensor, side: int) -> Tensor:
+    """Windows [K, C, side, side] of pictures [N, C, R, R]: `rows` [K] says of which, `corners` [K, 2] where (down, across)."""
+    reach = torch.arange(side, device=whole.device)
+    down, across = (corners[:, i : i + 1] + reach for i in (0, 1))  # [K, side]
+    return whole[rows[:, None, None], :, down[:, :, None], across[:, None, :]].permute(0, 3, 1, 2)
+
+
+def inside(windows: Tensor, margin: int) -> Tensor:
+    """Windows without `margin` pixels on each side, channels last in memory."""
+    return windows[..., margin:-margin, margin:-margin].contiguous(memory_format=torch.channels_last)

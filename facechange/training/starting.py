@@ -1,0 +1,85 @@
+"""What a run starts from or is given: networks out of checkpoints and out of exported graphs, and how they came about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from facechange.core import TrainingError, load_card
+from facechange.model.face_changer import FaceChanger
+from facechange.model.identity import IdentityNetwork
+from facechange.model.presets import PRESETS
+from facechange.training.checkpoint import load_part, read_checkpoint
+from facechange.training.config import LOSS_WEIGHTS
+
+TRAINED_BY = "Losses 1 to 6, identity judged by two recognisers; "  # how the training line of a face-change card begins
+
+
+def is_graph(path: Path) -> bool:
+    """Whether `path` is an exported graph rather than a checkpoint."""
+    return path.suffix == ".onnx"
+
+
+def load_identity_network(path: Path) -> IdentityNetwork:
+    """The averaged network of an identity run, or that of an exported graph (.onnx); raises `TrainingError`, `ModelError`."""
+    network = IdentityNetwork()
+    if is_graph(path):
+        _load_graph(path, network)
+    else:
+        load_part(path, "average|identity.", network)
+    return network
+
+
+def load_face_changer(path: Path, part: str = "average") -> FaceChanger:
+    """The face-change model of a run, on the CPU: its moving average or the `changer` itself; a graph (.onnx) holds one.
+
+    Raises `TrainingError`, `ModelError`.
+    """
+    if is_graph(path):
+        card = load_card(path.with_suffix(".json"))
+        changer = FaceChanger(_find_preset(path, card.parameters, card.size_px), card.size_px)
+        _load_graph(path, changer)
+        return changer
+    _, progress = read_checkpoint(path)
+    changer = FaceChanger(str(progress.get("preset")), int(progress.get("size", 0)))
+    load_part(path, part, changer)
+    return changer
+
+
+def describe_stages(path: Path) -> list[str]:
+    """Every stage behind a face-change checkpoint or graph, the last one last: size, pictures, learning rate, weights."""
+    if is_graph(path):
+        return [load_card(path.with_suffix(".json")).training.removeprefix(TRAINED_BY).removesuffix(".")]
+    return describe_progress(read_checkpoint(path)[1])
+
+
+def describe_progress(progress: dict[str, Any]) -> list[str]:
+    """The same from the progress in a checkpoint."""
+    weights = {name: value for name, value in progress.get("weights", {}).items() if value != LOSS_WEIGHTS.get(name)}
+    told = f", learning rate {progress['learning_rate']:g}" if "learning_rate" in progress else ""
+    told += "".join(f", {name} {value:g}" for name, value in weights.items())
+    if progress.get("window") is not None:
+        told += f", the finest measure alone on windows of {progress['window']}"
+    return [*progress.get("earlier", []), f"{progress['pictures']:,} pictures at {progress['size']}{told}"]
+
+
+def _find_preset(path: Path, parameters: int, size_px: int) -> str:
+    """The preset with as many parameters as the card says; raises `TrainingError`."""
+    for name in PRESETS:
+        if sum(parameter.numel() for parameter in FaceChanger(name, size_px).parameters()) == parameters:
+            return name
+    raise TrainingError(f"{path} was exported from no preset of this version.", "Give a graph written by facechange export face.")
+
+
+def _load_graph(path: Path, network: nn.Module) -> None:
+    """The weights of a graph that `export_graph` wrote; raises `TrainingError`, `ModelError`."""
+    from facechange.model.export import WRAPPED, read_weights  # needs onnx, which training itself does not
+
+    stored = {name.removeprefix(WRAPPED): value for name, value in read_weights(path).items()}
+    weights: dict[str, Tensor] = {name: value for name, value in stored.items() if name in network.state_dict()}
+    missing = [name for name, _ in network.named_parameters() if name not in weights]
+    if missing:
+        raise TrainingError(f"{path} holds another network: {missing[0]} is not in it.", "Give a graph of the right role.")
+    network.load_state_dict(weights, strict=False)  # batch norms do not export how many batches they saw

@@ -1,0 +1,81 @@
+"""The finest measure trained alone: windows show what the whole would, nothing coarser moves, and detail is learnt."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional
+
+from facechange.core import TrainingError
+from facechange.model.face_changer import FaceChanger
+from facechange.model.growing import FinestLevel, grow_changer
+from facechange.training.checkpoint import read_checkpoint
+from facechange.training.config import FaceConfig
+from facechange.training.detail_step import MARGIN_PX, cut_windows, inside
+from facechange.training.face import train_face
+from facechange.training.starting import describe_stages, load_face_changer
+
+
+@pytest.fixture
+def config(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path) -> FaceConfig:
+    """A run of the finest measure at 128 pixels, from a model of 64 that saw one batch."""
+    whole = FaceConfig(shards, tmp_path / "whole", identity_run, recogniser_path, preset="tiny", size=64, batch=4, device="cpu")
+    small = train_face(replace(whole, pictures=4))
+    return replace(whole, run=tmp_path / "detail", size=128, window=64, start_from=small.checkpoint, pictures=8)
+
+
+@torch.no_grad()
+def test_a_window_shows_what_the_whole_picture_shows_there() -> None:
+    torch.manual_seed(0)
+    smaller = FaceChanger("tiny", 64)
+    larger = grow_changer(smaller, 128)
+    for parameter in larger.generator.blocks["128"].parameters():
+        parameter += 0.1 * torch.randn_like(parameter)  # more than a detour
+    target, identity = torch.rand(2, 3, 128, 128) * 2 - 1, functional.normalize(torch.randn(2, 512), dim=1)
+    whole, masks = larger(target, identity, with_masks=True)
+
+    attributes = smaller.attributes(functional.avg_pool2d(target, 2))
+    feature, _ = smaller.generator.fuse(identity, attributes)
+    rows, corners = torch.tensor([0, 1, 1]), torch.tensor([[0, 56], [20, 8], [56, 0]])
+    small = [cut_windows(each, rows, corners // 2, 36) for each in (feature, attributes[-1])]
+    windows, window_masks = FinestLevel(larger)(*small, cut_windows(target, rows, corners, 72), identity[rows])
+    for expected, found in ((whole, windows), *zip(masks[-2:], window_masks, strict=True)):
+        there = cut_windows(expected, rows, corners, 72)
+        assert torch.allclose(inside(found, MARGIN_PX), inside(there, MARGIN_PX), atol=1e-4)
+
+
+def test_nothing_coarser_moves_and_every_weight_of_the_level_does(config: FaceConfig) -> None:
+    ended = train_face(config)
+    before, after = load_face_changer(config.start_from, "changer"), load_face_changer(ended.checkpoint, "changer")  # type: ignore[arg-type]
+    fresh = grow_changer(before, 128).state_dict()
+    learned = {name for name, value in after.state_dict().items() if not torch.equal(value, fresh[name])}
+    level = ("attributes.from_rgb.", "attributes.reduction.128.", "attributes.decoder.128.", "generator.blocks.128.", "generator.to_rgb.")
+    # At 128 pixels this preset has four channels for the target, all of them taken by its colours.
+    expected = {name for name in fresh if name.startswith(level)} - {"attributes.from_rgb.128.weight", "attributes.from_rgb.128.bias"}
+    assert learned == expected
+    target, identity = torch.rand(1, 3, 128, 128) * 2 - 1, functional.normalize(torch.randn(1, 512), dim=1)
+    small_masks = before(functional.avg_pool2d(target, 2), identity, with_masks=True)[1]
+    for mask, same in zip(small_masks, after(target, identity, with_masks=True)[1], strict=False):
+        assert torch.allclose(mask, same, atol=1e-5)
+
+
+def test_it_says_what_it_did_resumes_and_hands_on(config: FaceConfig, tmp_path: Path) -> None:
+    whole = train_face(config)
+    halves = replace(config, run=tmp_path / "halves")
+    assert train_face(replace(halves, minutes=1e-6)).pictures == 4
+    resumed = train_face(halves)
+    expected, found = read_checkpoint(whole.checkpoint)[0], read_checkpoint(resumed.checkpoint)[0]
+    assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
+    assert describe_stages(whole.checkpoint)[-1].endswith("the finest measure alone on windows of 64")
+    together = replace(config, run=tmp_path / "together", window=None, start_from=whole.checkpoint, pictures=4)
+    assert train_face(together).pictures == 4  # with a discriminator of whole pictures, afresh
+
+
+def test_windows_that_do_not_fit_are_refused(config: FaceConfig) -> None:
+    for wrong in ({"window": 128}, {"window": 50}, {"start_from": None}):
+        with pytest.raises(TrainingError, match="do not fit"):
+            replace(config, **wrong)
+    large = train_face(replace(config, pictures=4)).checkpoint
+    with pytest.raises(TrainingError, match="is a model of 128 pixels"):
+        train_face(replace(config, run=config.run / "again", start_from=large))

@@ -1,0 +1,58 @@
+"""Going on from what ships: a run that starts from an exported graph has its weights and its history."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional
+
+from facechange.core import FacechangeError, TrainingError, load_card
+from facechange.model.face_changer import FaceChanger
+from facechange.runtime import embedded_path, load_graph
+from facechange.training.checkpoint import read_checkpoint, save_checkpoint
+from facechange.training.config import FaceConfig
+from facechange.training.export import export_face
+from facechange.training.face import train_face
+from facechange.training.starting import describe_stages, load_face_changer
+
+
+def test_the_model_that_ships_is_read_back_from_its_graph() -> None:
+    graph = load_graph("change", 1)
+    size = graph.card.size_px
+    target, identity = torch.rand(1, 3, size, size) * 2 - 1, functional.normalize(torch.randn(1, 512), dim=1)
+    shipped = graph.run({"target": target.numpy(), "identity": identity.numpy()}, ["changed"])["changed"]
+    with torch.no_grad():
+        ours = load_face_changer(embedded_path("change"))(target, identity)
+    assert abs(ours.numpy() - shipped).max() < 1e-3
+    assert describe_stages(embedded_path("change"))[0].startswith("18,512 pictures at 64")
+
+
+def test_a_run_goes_on_from_a_graph(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    changer = FaceChanger("tiny", 64)
+    for parameter in changer.parameters():
+        parameter.data += 0.01 * torch.randn_like(parameter)  # as training would: the exporter stores equal tensors once
+    past = {"pictures": 4, "preset": "tiny", "size": 64, "learning_rate": 0.005}
+    save_checkpoint(tmp_path / "face.safetensors", {"average": changer}, {}, past)
+    graph = tmp_path / "face.onnx"
+    export_face(tmp_path / "face.safetensors", graph)
+    more = FaceConfig(shards, tmp_path / "more", identity_run, recogniser_path, "tiny", 64, graph, pictures=4, batch=4, device="cpu")
+    more = replace(more, learning_rate=1e-9)
+    tensors, progress = read_checkpoint(train_face(more).checkpoint)
+    for name, value in load_face_changer(graph).state_dict().items():
+        assert torch.allclose(tensors[f"changer|{name}"], value, atol=1e-6), name
+    assert progress["earlier"] == ["4 pictures at 64, learning rate 0.005"]
+    export_face(more.run / "face.safetensors", tmp_path / "again.onnx")
+    assert load_card(tmp_path / "again.json").training.endswith(
+        "two recognisers; 4 pictures at 64, learning rate 0.005; then 4 pictures at 64, learning rate 1e-09."
+    )
+    with pytest.raises(TrainingError, match="preset tiny"):
+        train_face(replace(more, run=tmp_path / "wrong", preset="small"))
+
+
+def test_graphs_of_other_networks_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FacechangeError):
+        load_face_changer(embedded_path("identity"))
+    with pytest.raises(FacechangeError):
+        load_face_changer(tmp_path / "none.onnx")
