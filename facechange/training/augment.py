@@ -79,11 +79,15 @@ def warp(pictures: Tensor, matrices: Tensor, size: int) -> Tensor:
     return functional.grid_sample(pictures, grid.to(pictures.dtype), padding_mode="border", align_corners=False)
 
 
-def grey_some(pictures: Tensor, generator: torch.Generator, share: float) -> Tensor:
-    """Take the colour out of a share of the batch (Rec. 601 luma)."""
+def to_grey(pictures: Tensor) -> Tensor:
+    """Without colour: three times Rec. 601 luma."""
     weights = constant((0.299, 0.587, 0.114), pictures.device).view(1, 3, 1, 1)
-    grey = (pictures * weights).sum(1, keepdim=True).expand_as(pictures)
-    return torch.where((uniform(generator, (len(pictures),), 0, 1) < share).view(-1, 1, 1, 1), grey, pictures)
+    return (pictures * weights).sum(1, keepdim=True).expand_as(pictures)
+
+
+def grey_some(pictures: Tensor, generator: torch.Generator, share: float) -> Tensor:
+    """Take the colour out of a share of the batch."""
+    return torch.where((uniform(generator, (len(pictures),), 0, 1) < share).view(-1, 1, 1, 1), to_grey(pictures), pictures)
 
 
 def change_light(pictures: Tensor, generator: torch.Generator, strength: float) -> Tensor:

@@ -50,7 +50,7 @@ class FaceConfig:
     discriminator_rate: float = 1.0  # the discriminator's learning rate, over that of the changer
     annealed_share: float = 0.3  # of `pictures`: over the last of them the learning rate falls to zero
     warm_up_pictures: int = 500  # the first of a run, over which it rises
-    adam_betas: tuple[float, float] = (0.0, 0.99)
+    adam_betas: tuple[float, float] = (0.5, 0.99)
     same_object_share: float = 0.25
     identity_ramp_pictures: int = 4_000
     average_pictures: int = 5_000  # half-life of the generator's moving average

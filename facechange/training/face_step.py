@@ -25,7 +25,6 @@ from facechange.training.face_batch import FaceBatch, crop_identity
 from facechange.training.memory import place, resolve_device
 from facechange.training.shards import AlignedFaces
 
-GREY_SHARE = 0.5  # of the results are judged without colour
 AVERAGE_SHARE = 0.1  # the moving average never looks back further than this share of the pictures seen
 
 Judge = Callable[[Tensor], Tensor]
@@ -36,7 +35,7 @@ class KnownIdentities:
     """What the judges say of every training face, read once: saying it again would take a fifth of a step at 64²."""
 
     source: Tensor  # [N, 512] f_id
-    judged: dict[str, Tensor]  # z of L_ICL by each judge, [N, 512] or [N, 128]
+    judged: dict[str, Tensor]  # z of L_ICL by each judge, of grey crops, [N, 512] or [N, 128]
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,7 @@ class FaceNetworks:
             with torch.autocast(crop.device.type, torch.bfloat16):
                 crop = crop.contiguous(memory_format=torch.channels_last)
                 source.append(self.identity(crop))
+                crop = augment.to_grey(crop)
                 for name, judge in judges.items():
                     judged[name].append(judge(crop))
         return KnownIdentities(torch.cat(source), {name: torch.cat(parts) for name, parts in judged.items()})
@@ -211,12 +211,13 @@ class FaceStep:
 
 
 def view_identity(changed: Tensor, points: Tensor, generator: torch.Generator) -> Tensor:
-    """What the judges of identity see of a result: crops turned, moved, mirrored, with other contrast, half of them grey.
+    """What the judges of identity see of a result: crops turned, moved, mirrored, with other contrast, without colour.
 
-    A judge that always sees the same view gets fooled, and what it can't see its gradient does not paint.
+    A judge that always sees the same view gets fooled, and what it can't see its gradient does not paint: with colour in half
+    of the views, faces came out tinted long before D could object.
     """
     matrices = augment.jitter_matrices(augment.identity_matrices(points), 112, generator, 4, 0.05, 0.02)
-    view = augment.grey_some(crop_identity(changed, points, matrices), generator, GREY_SHARE)
+    view = augment.to_grey(crop_identity(changed, points, matrices))
     view = view * augment.uniform(generator, (len(view), 1, 1, 1), 0.8, 1.2)
     mirrored = augment.uniform(generator, (len(view), 1, 1, 1), 0, 1) < 0.5
     return torch.where(mirrored, view.flip(-1), view).contiguous(memory_format=torch.channels_last)

@@ -21,8 +21,8 @@ def describe_plan(config: FaceConfig) -> list[str]:
     discriminator = count_discriminator_costs(config.preset, config.size, config.window)
     # D runs forward and backward for the generator's step, forward on X_t, and forward and backward on both pictures of its own
     critic_flops = 3 * discriminator.step_flops + discriminator.forward_flops
-    step_flops = changer.step_flops + critic_flops + IDENTITY_FLOPS
-    memory = BYTES_A_VALUE * (changer.saved_values + 2 * discriminator.saved_values)
+    step_flops: float = changer.step_flops + critic_flops + IDENTITY_FLOPS
+    memory: float = BYTES_A_VALUE * (changer.saved_values + 2 * discriminator.saved_values)
     if config.window is not None:  # what is smaller runs forward only, the finest measure on a part of the picture
         smaller = count_changer_costs(config.preset, config.size // 2)
         share = WINDOWS * (config.window + 2 * MARGIN_PX) ** 2 / config.size**2
