@@ -94,7 +94,9 @@ def test_the_result_on_a_mask_sheet_carries_the_watermark(tmp_path: Path) -> Non
     publish_mask_sheet(changer, EXAMPLES / "source.jpg", face, tmp_path / "sheet.png", grant=grant)
     sheet = read_picture(tmp_path / "sheet.png").rgb8()
     faces = sorted(changer.locate(sheet), key=lambda each: each.box[0])
-    assert [find_watermark(sheet, [each]) is not None for each in faces] == [False, False, True]
+    marked = [find_watermark(sheet, [each]) is not None for each in faces]
+    # Source and target lie to the left of the result; masks may look like faces to the locator, too.
+    assert marked.count(True) == 1 and marked.index(True) >= 2, marked
 
 
 def test_sheet_shows_crops_and_masks_in_order() -> None:
