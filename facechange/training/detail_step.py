@@ -1,8 +1,8 @@
 """Training of the finest measure alone, on windows: what a grown model lacks is detail, and detail is local.
 
 The smaller model that it grew from stays as it is and runs once a picture, without gradients. Only the level that growing
-added learns, on random windows, so that a window costs the same at 256² and at 1024². Averaged down, a window must show
-what the smaller model drew there: identity, pose and expression stay its own.
+added learns, on random windows, so that a window costs the same at 256² and at 1024². Averaged down, a window is to show
+what the smaller model drew there (`losses.drawn_loss`): with too little weight on that, the target's identity comes back in.
 """
 
 from __future__ import annotations

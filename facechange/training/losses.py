@@ -86,7 +86,7 @@ def occluder_loss(changed: Tensor, target: Tensor, covered: Tensor) -> Tensor:
 
 
 def landmark_loss(changed: Tensor, target: Tensor) -> Tensor:
-    """An addition: mean distance of the inner landmarks of Y and X_t [N, 68, 2], which holds pose and expression.
+    """An addition: mean difference of the coordinates of the inner landmarks of Y and X_t [N, 68, 2], in parts of the side.
 
     The 17 of the outline are left out: they are background to L_rec and shape to L_ICL.
     """
