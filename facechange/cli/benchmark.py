@@ -30,9 +30,9 @@ def benchmark(
 ) -> None:
     """Measure each stage of a change, cold and warm, and the networks against this machine's ceilings."""
     from facechange.benchmark import Plan, draw_roofline, run_benchmark
-    from facechange.evaluation import check_folders, write_sheet
+    from facechange.evaluation import check_outputs, write_sheet
 
-    check_folders(json, roofline)
+    check_outputs(json, roofline)
     default = Plan()
     plan = Plan(
         tuple(models or default.models),

@@ -59,7 +59,7 @@ def change_command(
 
     if fid:
         need_fid()
-    evaluation.check_folders(json, markdown, grid, cases, masks)
+    evaluation.check_outputs(json, markdown, grid, cases, masks)
     options = ChangeOptions(faces, recogniser, model, identity, split, normalisation, landmarks, backgrounds, references, pairs, seed)
     subject = open_subject(options)
     shown = evaluation.ShownCases(grid_pairs, max(1, min(grid_pairs, pairs) // 2))
@@ -101,7 +101,7 @@ def anonymize_command(
     """Whether people can still be told once every face is somebody who does not exist, and what is kept."""
     from facechange import evaluation
 
-    evaluation.check_folders(json, markdown)
+    evaluation.check_outputs(json, markdown)
     options = ChangeOptions(faces, recogniser, model, identity, split, normalisation, landmarks, seed=seed)
     finder = None if detector is None else evaluation.Detector(detector)
     subject = open_subject(options)
@@ -123,7 +123,7 @@ def identity_command(
     from facechange import evaluation
     from facechange.runtime import load_graph
 
-    evaluation.check_folders(json, markdown)
+    evaluation.check_outputs(json, markdown)
     judge, graph = evaluation.Recogniser(teacher, normalisation), load_graph(model)
     labelled = evaluation.LabelledFaces(faces, split)
     with counting("Reading faces") as progress:
@@ -146,7 +146,7 @@ def locator_command(
     from facechange.faces.locate import FaceLocator
     from facechange.runtime import load_graph
 
-    evaluation.check_folders(json, markdown)
+    evaluation.check_outputs(json, markdown)
     graph = load_graph(model)
     with waiting("Looking for faces"):
         report = evaluation.evaluate_locator(FaceLocator(graph).locate, faces, backgrounds, split, seed)

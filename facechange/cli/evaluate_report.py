@@ -49,7 +49,7 @@ def report(
     from facechange.evaluation.results_page import write_page
 
     folder = output / "results"
-    evaluation.check_folders(output / "results.md")
+    evaluation.check_outputs(output / "results.md")
     folder.mkdir(exist_ok=True)
     options = ChangeOptions(faces, recogniser, model, identity, split, normalisation, landmarks, backgrounds, True, pairs, seed)
     finder = evaluation.Detector(detector)

@@ -12,7 +12,7 @@ from facechange.evaluation.landmarker import Landmarker
 from facechange.evaluation.locator_recall import evaluate_locator
 from facechange.evaluation.made_faces import MadeFaces
 from facechange.evaluation.recognition import Recogniser
-from facechange.evaluation.report import Report, check_folders
+from facechange.evaluation.report import Report, check_outputs
 from facechange.evaluation.rivals import as_rival, change_with, load_references
 from facechange.evaluation.shown_cases import ShownCases
 from facechange.faces.labelled import LabelledFaces
@@ -30,7 +30,7 @@ __all__ = [
     "ShownCases",
     "as_rival",
     "change_with",
-    "check_folders",
+    "check_outputs",
     "draw_comparison_grid",
     "evaluate_anonymize",
     "evaluate_change",

@@ -46,11 +46,13 @@ def write_text(path: Path, text: str) -> None:
         raise OutputError(f"{path} could not be written ({error.strerror}).", "Choose a folder that exists and is writable.") from None
 
 
-def check_folders(*paths: Path | None) -> None:
-    """Raise `OutputError` before a long measurement where a result could not be written after it."""
+def check_outputs(*paths: Path | None) -> None:
+    """Raise `OutputError` before a long measurement where a result could not be written after it, or over a model's card."""
     for path in paths:
         if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
             raise OutputError(f"{path.parent} is not a folder that can be written to.", "Choose another place for the result.")
+        if path is not None and path.suffix == ".json" and path.with_suffix(".onnx").exists():
+            raise OutputError(f"{path} is the card of the model beside it.", "Choose another name for the report.")
 
 
 def _rounded(value: Any) -> Any:

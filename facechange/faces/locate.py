@@ -62,14 +62,17 @@ class FaceLocator:
         if longer > COARSE_PX:
             claims.append(self._look(fine, image.shape, framed=False))
         scores, boxes, points = (np.concatenate(parts) for parts in zip(*claims, strict=True))
-        kept = suppress_overlaps(boxes, scores)
         faces = []
-        for i in kept:
+        for i in suppress_overlaps(boxes, scores):
             x, y, width, height = map(float, boxes[i])
             faces.append(Face((x, y, width, height), points[i].astype(np.float32), float(scores[i])))
-        closer = look_closer(image, faces, lambda crops: self.graph.run({"picture": crops}), decode_maps)
-        sure = [face for face in closer if face.score >= self.threshold - LARGE_RELIEF * (face.size_px >= LARGE_SHARE * longer)]
-        return sorted(sure, key=lambda face: -face.size_px)
+
+        def needed(face: Face) -> float:
+            return self.threshold - LARGE_RELIEF * (face.size_px >= LARGE_SHARE * longer)
+
+        hopeful = [face for face in faces if (face.score + 1) / 2 >= needed(face)]  # a closer look gives 1 at most
+        closer = look_closer(image, hopeful, lambda crops: self.graph.run({"picture": crops}), decode_maps)
+        return sorted((face for face in closer if face.score >= needed(face)), key=lambda face: -face.size_px)
 
     def follow(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
         """`expected` faces with the points and the score of a closer look at where they should be in `image` [H, W, 3] uint8 RGB."""

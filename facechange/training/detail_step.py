@@ -2,7 +2,8 @@
 
 The smaller model that it grew from stays as it is and runs once a picture, without gradients. Only the level that growing
 added learns, on random windows, so that a window costs the same at 256² and at 1024². Averaged down, a window is to show
-what the smaller model drew there (`losses.drawn_loss`): with too little weight on that, the target's identity comes back in.
+what the smaller model drew there (`losses.drawn_loss`), so formula 3 asks for the target's detail alone: asked for all of it,
+the level would bring the target's face back in.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ class DetailStep(FaceStep):
             wide, wide_masks = self._refine(batch.feature, batch.attribute, batch.wide_target, self.known.source[batch.source_index])
         changed, masks = inside(wide, MARGIN_PX).float(), [inside(mask, MARGIN_PX) for mask in wide_masks]
         return changed, self.picture_terms(batch, changed, masks, spoil) | {
-            "drawn": losses.drawn_loss(changed, batch.drawn, batch.background)
+            "reconstruction": losses.reconstruction_loss(finest_detail(changed), finest_detail(batch.target), batch.same_object),
+            "drawn": losses.drawn_loss(changed, batch.drawn, batch.background),
         }
 
 
@@ -95,6 +97,11 @@ def cut_windows(whole: Tensor, rows: Tensor, corners: Tensor, side: int) -> Tens
     reach = torch.arange(side, device=whole.device)
     down, across = (corners[:, i : i + 1] + reach for i in (0, 1))  # [K, side]
     return whole[rows[:, None, None], :, down[:, :, None], across[:, None, :]].permute(0, 3, 1, 2)
+
+
+def finest_detail(pictures: Tensor) -> Tensor:
+    """What pictures [N, 3, R, R] lose when they are averaged down to half their size."""
+    return pictures - functional.interpolate(functional.avg_pool2d(pictures, 2), scale_factor=2.0)
 
 
 def inside(windows: Tensor, margin: int) -> Tensor:

@@ -135,6 +135,11 @@ def test_failures_are_typed(graphs: dict[str, Path], faces_folder: Path, tmp_pat
         CliRunner().invoke(app, [*common, "--model", str(tmp_path / "none.onnx")], catch_exceptions=False)
     with pytest.raises(OutputError):
         CliRunner().invoke(app, [*common, "--json", str(tmp_path / "none" / "report.json")], catch_exceptions=False)
+    card = graphs["identity"].with_suffix(".json")
+    before = card.read_bytes()
+    with pytest.raises(OutputError, match="card of the model"):
+        CliRunner().invoke(app, [*common, "--json", str(card)], catch_exceptions=False)
+    assert card.read_bytes() == before
 
 
 def test_a_plain_folder_needs_a_landmarker(graphs: dict[str, Path], tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from facechange.evaluation import (
     LabelledFaces,
     Landmarker,
     Recogniser,
-    check_folders,
+    check_outputs,
     evaluate_change,
     evaluate_identity,
 )
@@ -130,7 +130,7 @@ def test_reports_are_saved_as_json(faces_folder: Path, recogniser: Recogniser, t
     stored = load_card(card)
     assert stored.metrics == saved["metrics"] and stored.summary == "toy"
     with pytest.raises(OutputError):
-        check_folders(tmp_path / "missing" / "report.json")
+        check_outputs(tmp_path / "missing" / "report.json")
 
 
 def test_recogniser_normalises_and_batches(recogniser: Recogniser) -> None:

@@ -71,6 +71,24 @@ def test_two_looks_at_a_large_picture_one_at_a_small_one() -> None:
     assert graph.shapes == [(1, 3, 32, 64)]
 
 
+def test_a_claim_that_no_closer_look_could_save_gets_none() -> None:
+    """Of a small face that the first look gives 0.5 the mean of both looks stays under 0.77."""
+
+    class Weak(WhiteSquareGraph):
+        def claim(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+            maps = super().claim(pixels)
+            for cells in maps.values():
+                cells[:, 0] = np.minimum(cells[:, 0], 0)
+            return maps
+
+    image = np.zeros((600, 600, 3), np.uint8)
+    image[300:340, 300:340] = 255
+    for threshold, looks in ((0.77, 2), (0.7, 3)):
+        graph = Weak()
+        FaceLocator(graph, threshold).locate(image)
+        assert len(graph.shapes) == looks
+
+
 def test_decoding_by_hand() -> None:
     maps = empty_maps(64, 96)
     maps["stride_16"][0, :, 1, 2] = [0.0, 0.25, -0.5, np.log(0.5), 0.0, *np.arange(10) / 10]

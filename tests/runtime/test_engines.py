@@ -15,6 +15,7 @@ from facechange.runtime import engines as engines_module
 from facechange.runtime.engines import preferred_engines
 
 RANDOM = np.random.default_rng(0)
+SHIPPED_PX = load_card(embedded_path("change").with_suffix(".json")).size_px
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-def inputs(pictures: int = 1, side: int = 128) -> dict[str, np.ndarray]:
+def inputs(pictures: int = 1, side: int = SHIPPED_PX) -> dict[str, np.ndarray]:
     """Random targets and identities."""
     identity = RANDOM.normal(size=(pictures, 512)).astype(np.float32)
     target = RANDOM.uniform(-1, 1, (pictures, 3, side, side)).astype(np.float32)

@@ -12,7 +12,7 @@ from facechange.model.face_changer import FaceChanger
 from facechange.model.growing import FinestLevel, grow_changer
 from facechange.training.checkpoint import read_checkpoint
 from facechange.training.config import FaceConfig
-from facechange.training.detail_step import MARGIN_PX, cut_windows, inside
+from facechange.training.detail_step import MARGIN_PX, cut_windows, finest_detail, inside
 from facechange.training.face import train_face
 from facechange.training.starting import describe_stages, load_face_changer
 
@@ -43,6 +43,12 @@ def test_a_window_shows_what_the_whole_picture_shows_there() -> None:
     for expected, found in ((whole, windows), *zip(masks[-2:], window_masks, strict=True)):
         there = cut_windows(expected, rows, corners, 72)
         assert torch.allclose(inside(found, MARGIN_PX), inside(there, MARGIN_PX), atol=1e-4)
+
+
+def test_detail_is_what_half_the_size_cannot_show() -> None:
+    coarse, stripes = torch.rand(2, 3, 8, 8), torch.tensor([1.0, -1.0]).repeat(8)
+    assert finest_detail(functional.interpolate(coarse, scale_factor=2.0)).abs().max() < 1e-6
+    assert torch.allclose(finest_detail(stripes.expand(2, 3, 16, 16) + 0.3), stripes.expand(2, 3, 16, 16), atol=1e-6)
 
 
 def test_nothing_coarser_moves_and_every_weight_of_the_level_does(config: FaceConfig) -> None:
