@@ -24,6 +24,7 @@ from facechange.training.face_step import FaceNetworks, FaceStep, KnownIdentitie
 from facechange.training.memory import place
 
 MARGIN_PX = 4  # around a window, where convolutions miss what lies beyond; even
+BORDER_PX = 16  # so much nearer than this to the picture's border, a window is moved to it
 WINDOWS = 2  # a picture
 
 
@@ -31,6 +32,7 @@ WINDOWS = 2  # a picture
 class WindowBatch(FaceBatch):
     """Windows [K, ., W, W] of pairs, and the same with their margin, M = W + 2 MARGIN_PX, for the level that learns."""
 
+    inner: Tensor  # where in the margin the window lies, (down, across), [K, 2]; at the picture's border there is none on that side
     wide_target: Tensor  # [K, 3, M, M]
     feature: Tensor  # the smaller model's fusion feature, [K, C, M/2, M/2]
     attribute: Tensor  # its finest f_att, [K, C, M/2, M/2]
@@ -56,26 +58,29 @@ class DetailStep(FaceStep):
     def _cut(self, batch: FaceBatch, generator: torch.Generator) -> WindowBatch:
         rows = torch.arange(len(batch.target), device=self.device).repeat(WINDOWS)
         assert self.config.window is not None
-        side = self.config.window + 2 * MARGIN_PX
-        corners = 2 * torch.randint((self.config.size - side) // 2 + 1, (len(rows), 2), generator=generator, device=self.device)
+        side, room = self.config.window + 2 * MARGIN_PX, self.config.size - self.config.window - 2 * MARGIN_PX
+        drawn_at = torch.randint(-BORDER_PX // 2, (room + BORDER_PX) // 2 + 1, (len(rows), 2), generator=generator, device=self.device)
+        corners = (2 * drawn_at).clamp(0, room)
+        inner = MARGIN_PX * (1 + (corners == room).long() - (corners == 0).long())
         with torch.autocast(self.device.type, torch.bfloat16):
             attributes = self._smaller.attributes(functional.avg_pool2d(batch.target, 2))
             feature, _ = self._smaller.generator.fuse(self.known.source[batch.source_index], attributes)
             drawn = self._smaller.generator.colour(feature)
-        wide_target = cut_windows(batch.target, rows, corners, side)
+        window, places = self.config.window, corners + inner
         return WindowBatch(
-            source=inside(cut_windows(batch.source, rows, corners, side), MARGIN_PX),
+            source=cut_windows(batch.source, rows, places, window),
             source_index=batch.source_index[rows],
-            target=inside(wide_target, MARGIN_PX),
+            target=cut_windows(batch.target, rows, places, window),
             target_index=batch.target_index[rows],
             target_points=batch.target_points[rows],
-            background=inside(cut_windows(batch.background, rows, corners, side), MARGIN_PX),
-            covered=inside(cut_windows(batch.covered, rows, corners, side), MARGIN_PX),
+            background=cut_windows(batch.background, rows, places, window),
+            covered=cut_windows(batch.covered, rows, places, window),
             same_object=batch.same_object[rows],
-            wide_target=wide_target,
+            inner=inner,
+            wide_target=cut_windows(batch.target, rows, corners, side),
             feature=cut_windows(feature, rows, corners // 2, side // 2),
             attribute=cut_windows(attributes[-1], rows, corners // 2, side // 2),
-            drawn=inside(cut_windows(drawn, rows, corners // 2, side // 2), MARGIN_PX // 2),
+            drawn=cut_windows(drawn, rows, places // 2, window // 2),
         )
 
     def _generator_terms(
@@ -85,7 +90,8 @@ class DetailStep(FaceStep):
         self.networks.discriminator.requires_grad_(False)
         with torch.autocast(self.device.type, torch.bfloat16):
             wide, wide_masks = self._refine(batch.feature, batch.attribute, batch.wide_target, self.known.source[batch.source_index])
-        changed, masks = inside(wide, MARGIN_PX).float(), [inside(mask, MARGIN_PX) for mask in wide_masks]
+        rows, side = torch.arange(len(wide), device=self.device), batch.target.shape[-1]
+        changed, *masks = (cut_windows(each, rows, batch.inner, side) for each in (wide.float(), *wide_masks))
         return changed, self.picture_terms(batch, changed, masks, spoil) | {
             "reconstruction": losses.reconstruction_loss(finest_detail(changed), finest_detail(batch.target), batch.same_object),
             "drawn": losses.drawn_loss(changed, batch.drawn, batch.background),
@@ -96,14 +102,9 @@ def cut_windows(whole: Tensor, rows: Tensor, corners: Tensor, side: int) -> Tens
     """Windows [K, C, side, side] of pictures [N, C, R, R]: `rows` [K] says of which, `corners` [K, 2] where (down, across)."""
     reach = torch.arange(side, device=whole.device)
     down, across = (corners[:, i : i + 1] + reach for i in (0, 1))  # [K, side]
-    return whole[rows[:, None, None], :, down[:, :, None], across[:, None, :]].permute(0, 3, 1, 2)
+    return whole[rows[:, None, None], :, down[:, :, None], across[:, None, :]].permute(0, 3, 1, 2)  # channels last in memory
 
 
 def finest_detail(pictures: Tensor) -> Tensor:
     """What pictures [N, 3, R, R] lose when they are averaged down to half their size."""
     return pictures - functional.interpolate(functional.avg_pool2d(pictures, 2), scale_factor=2.0)
-
-
-def inside(windows: Tensor, margin: int) -> Tensor:
-    """Windows without `margin` pixels on each side, channels last in memory."""
-    return windows[..., margin:-margin, margin:-margin].contiguous(memory_format=torch.channels_last)

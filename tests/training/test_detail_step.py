@@ -12,7 +12,7 @@ from facechange.model.face_changer import FaceChanger
 from facechange.model.growing import FinestLevel, grow_changer
 from facechange.training.checkpoint import read_checkpoint
 from facechange.training.config import FaceConfig
-from facechange.training.detail_step import MARGIN_PX, cut_windows, finest_detail, inside
+from facechange.training.detail_step import MARGIN_PX, cut_windows, finest_detail
 from facechange.training.face import train_face
 from facechange.training.starting import describe_stages, load_face_changer
 
@@ -40,9 +40,10 @@ def test_a_window_shows_what_the_whole_picture_shows_there() -> None:
     rows, corners = torch.tensor([0, 1, 1]), torch.tensor([[0, 56], [20, 8], [56, 0]])
     small = [cut_windows(each, rows, corners // 2, 36) for each in (feature, attributes[-1])]
     windows, window_masks = FinestLevel(larger)(*small, cut_windows(target, rows, corners, 72), identity[rows])
+    inner = MARGIN_PX * torch.tensor([[0, 2], [1, 1], [2, 0]])  # a window at the picture's border reaches it
     for expected, found in ((whole, windows), *zip(masks[-2:], window_masks, strict=True)):
-        there = cut_windows(expected, rows, corners, 72)
-        assert torch.allclose(inside(found, MARGIN_PX), inside(there, MARGIN_PX), atol=1e-4)
+        there = cut_windows(expected, rows, corners + inner, 64)
+        assert torch.allclose(cut_windows(found, torch.arange(3), inner, 64), there, atol=1e-4)
 
 
 def test_detail_is_what_half_the_size_cannot_show() -> None:
