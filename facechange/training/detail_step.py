@@ -3,11 +3,13 @@
 The smaller model that it grew from stays as it is and runs once a picture, without gradients. Only the level that growing
 added learns, on random windows, so that a window costs the same at 256² and at 1024². Averaged down, a window is to show
 what the smaller model drew there (`losses.drawn_loss`), so formula 3 asks for the target's detail alone: asked for all of it,
-the level would bring the target's face back in.
+the level would bring the target's face back in. Up to 256², where judges of identity see the detail, they are also shown a few
+whole pictures.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,6 +28,8 @@ from facechange.training.memory import place
 MARGIN_PX = 4  # around a window, where convolutions miss what lies beyond; even
 BORDER_PX = 16  # so much nearer than this to the picture's border, a window is moved to it
 WINDOWS = 2  # a picture
+JUDGED_PX = 256  # the largest pictures whose detail reaches the judges of identity
+JUDGED_SHARE = 4  # one in so many pictures is drawn whole for them
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class WindowBatch(FaceBatch):
     feature: Tensor  # the smaller model's fusion feature, [K, C, M/2, M/2]
     attribute: Tensor  # its finest f_att, [K, C, M/2, M/2]
     drawn: Tensor  # what it drew, [K, 3, W/2, W/2]
+    judged: tuple[Tensor, Tensor, Tensor]  # the feature, f_att and target of the last pictures, whole
 
 
 class DetailStep(FaceStep):
@@ -67,6 +72,8 @@ class DetailStep(FaceStep):
             feature, _ = self._smaller.generator.fuse(self.known.source[batch.source_index], attributes)
             drawn = self._smaller.generator.colour(feature)
         window, places = self.config.window, corners + inner
+        shown = math.ceil(len(batch.target) / JUDGED_SHARE) if self.config.size <= JUDGED_PX else 0
+        last = slice(len(batch.target) - shown, None)  # the first are same-object pairs
         return WindowBatch(
             source=cut_windows(batch.source, rows, places, window),
             source_index=batch.source_index[rows],
@@ -81,6 +88,7 @@ class DetailStep(FaceStep):
             feature=cut_windows(feature, rows, corners // 2, side // 2),
             attribute=cut_windows(attributes[-1], rows, corners // 2, side // 2),
             drawn=cut_windows(drawn, rows, places // 2, window // 2),
+            judged=(feature[last], attributes[-1][last], batch.target[last]),
         )
 
     def _generator_terms(
@@ -92,7 +100,12 @@ class DetailStep(FaceStep):
             wide, wide_masks = self._refine(batch.feature, batch.attribute, batch.wide_target, self.known.source[batch.source_index])
         rows, side = torch.arange(len(wide), device=self.device), batch.target.shape[-1]
         changed, *masks = (cut_windows(each, rows, batch.inner, side) for each in (wide.float(), *wide_masks))
-        return changed, self.picture_terms(batch, changed, masks, spoil) | {
+        judged: dict[str, Tensor] = {}
+        if len(batch.judged[0]):
+            with torch.autocast(self.device.type, torch.bfloat16):
+                whole, _ = self._refine(*batch.judged, self.known.source[batch.source_index[-len(batch.judged[0]) :]])
+            judged = {"identity": self.identity_term(batch, whole.float(), generator)}
+        return changed, self.picture_terms(batch, changed, masks, spoil) | judged | {
             "reconstruction": losses.reconstruction_loss(finest_detail(changed), finest_detail(batch.target), batch.same_object),
             "drawn": losses.drawn_loss(changed, batch.drawn, batch.background),
         }

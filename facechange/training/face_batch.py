@@ -15,7 +15,7 @@ from facechange.training.shards import AlignedFaces
 from facechange.training.spoiling import spoil_scenes
 
 IDENTITY_SIZE = 112
-LARGEST_UNSHRUNK = 192  # pictures above this are halved before the 112² crop is sampled, so that it does not alias
+LARGEST_UNSHRUNK = 256  # pictures above this are halved before the 112² crop is sampled, so that it does not alias
 
 
 @dataclass(frozen=True)

@@ -151,17 +151,23 @@ class FaceStep:
         with torch.autocast(self.device.type, torch.bfloat16):
             changed, masks = self._change(batch.target, self.known.source[batch.source_index], with_masks=True)
             changed = changed.float()
-            view = view_identity(changed, batch.target_points, generator)
-            judged = {name: judge(view) for name, judge in self._judges.items()}
             held = self._hold_landmarks(changed, batch.target)
-        identity_terms = [
+        whole = {"identity": self.identity_term(batch, changed, generator), "tone": losses.tone_loss(changed, batch.target)}
+        return changed, self.picture_terms(batch, changed, masks, spoil) | whole | held
+
+    def identity_term(self, batch: FaceBatch, changed: Tensor, generator: torch.Generator) -> Tensor:
+        """L_ICL of whole pictures `changed`, made of the last pairs of `batch`: the mean over the teachers."""
+        count = len(changed)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            view = view_identity(changed, batch.target_points[-count:], generator)
+            judged = {name: judge(view) for name, judge in self._judges.items()}
+        terms = [
             losses.identity_contrastive_loss(
-                vectors, known[batch.source_index], known[batch.target_index], contrast=self.config.judge_contrast
+                vectors, known[batch.source_index[-count:]], known[batch.target_index[-count:]], contrast=self.config.judge_contrast
             )
             for vectors, known in ((judged[name], self.known.judged[name]) for name in judged)
         ]
-        whole = {"identity": torch.stack(identity_terms).mean(), "tone": losses.tone_loss(changed, batch.target)}
-        return changed, self.picture_terms(batch, changed, masks, spoil) | whole | held
+        return torch.stack(terms).mean()
 
     def picture_terms(
         self, batch: FaceBatch, changed: Tensor, masks: Sequence[Tensor], spoil: Callable[[Tensor], Tensor]
