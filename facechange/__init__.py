@@ -16,8 +16,8 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
 
 
-def load(model: str | Path | None = None, threads: int | None = None, engine: str = "auto") -> Changer:
-    """A changer with the embedded networks, or with another exported face-change `model`.
+def load(model: str | Path = "change-large", threads: int | None = None, engine: str = "auto") -> Changer:
+    """A changer with the embedded networks: `model` is `change-large`, the quicker `change`, or the file of another one.
 
     `engine` is a value of the option `--execution-providers`. Raises `facechange.core.ModelError` where a graph is missing or
     is not what its card says.

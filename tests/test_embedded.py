@@ -18,9 +18,9 @@ WEIGHTS = Path(str(files("facechange") / "weights"))
 LARGEST_BYTES = 30 * 2**20
 
 
-@pytest.fixture(scope="module")
-def changer() -> Changer:
-    return facechange.load(threads=1)
+@pytest.fixture(scope="module", params=["change", "change-large"])
+def changer(request: pytest.FixtureRequest) -> Changer:
+    return facechange.load(request.param, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_identity_moves_and_the_rest_stays(changer: Changer, source: np.ndarray,
     after = changer.identify(changed.image)
     assert after @ identity > after @ before, "the changed face is nearer to the target than to the source"
     (face,) = changed.faces
-    size = load_card(WEIGHTS / "change.json").size_px
+    size = changer.size_px
     corners = transform_points(np.array([[0, 0], [size, 0], [size, size], [0, size]]), invert(ffhq_crop_matrix(face.points, size)))
     inside = np.zeros(target.shape[:2], np.uint8)
     cv2.fillConvexPoly(inside, np.round(corners).astype(np.int32), 1)

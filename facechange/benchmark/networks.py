@@ -13,7 +13,7 @@ import numpy as np
 from facechange.benchmark.operations import Operations, count_operations
 from facechange.benchmark.timing import Timing, measure
 from facechange.core import ModelError
-from facechange.runtime import embedded_path, load_graph
+from facechange.runtime import graph_path, load_graph
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class NetworkRun:
         return self.operations.flops / self.picture_ms / 1e6
 
 
-def measure_network(model: Path | None, engine: str, threads: list[int], batches: list[int], seconds: float = 1.0) -> list[NetworkRun]:
-    """Every combination of `threads` and `batches`, general and baked. `model` is an .onnx file; None the one that ships."""
-    path = model or embedded_path("change")
+def measure_network(model: str | Path, engine: str, threads: list[int], batches: list[int], seconds: float = 1.0) -> list[NetworkRun]:
+    """Every combination of `threads` and `batches`, general and baked. `model` is `load_graph`'s."""
+    path = graph_path(model)
     random = np.random.default_rng(0)
     identity = random.normal(size=(1, 512)).astype(np.float32)
     identity /= np.linalg.norm(identity)

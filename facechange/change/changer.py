@@ -166,13 +166,12 @@ class Changer:
         return faces[best]
 
 
-def load_changer(model: str | Path | None = None, threads: int | None = None, engine: str = "auto", many_runs: bool = False) -> Changer:
-    """Load the embedded graphs, or another face-change `model` (an .onnx file with its card).
+def load_changer(model: str | Path = "change-large", threads: int | None = None, engine: str = "auto", many_runs: bool = False) -> Changer:
+    """Load the embedded graphs, with the face-change `model` of that name (`change` is the quick one) or file.
 
     `threads`, `engine` and `many_runs` are `load_graph`'s, and so are the errors raised.
     """
-    names = ("locator", "identity", "change" if model is None else model)
-    locator, identity, change = (load_graph(name, threads, engine, many_runs) for name in names)
+    locator, identity, change = (load_graph(name, threads, engine, many_runs) for name in ("locator", "identity", model))
     return Changer(FaceLocator(locator), identity, change)
 
 

@@ -50,11 +50,11 @@ def ablations(
     need_training()
     from facechange import evaluation
     from facechange.evaluation.landmarker import Landmarker
-    from facechange.runtime import embedded_path
+    from facechange.runtime import graph_path
     from facechange.training.ablations import VARIANTS, train_variant
     from facechange.training.config import LOSS_WEIGHTS, FaceConfig
 
-    identity = identity or embedded_path("identity")
+    identity = identity or graph_path("identity")
     config = FaceConfig(
         train=train,
         run=run,

@@ -12,7 +12,6 @@ from facechange.cli.console import waiting
 from facechange.cli.options import (
     EngineOption,
     FaceOption,
-    ModelOption,
     PurposeOption,
     ThreadsOption,
     VerboseOption,
@@ -31,7 +30,9 @@ def anonymize(
     ] = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
-    model: ModelOption = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="As for swap, or for video where the target is one.", show_default=False)
+    ] = None,
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
     verbose: VerboseOption = False,
@@ -42,6 +43,8 @@ def anonymize(
     from facechange.cli.swap import say_published
 
     cast, basis = PersonaCast(seed), consent or BASIS
+    moving = target.is_file() and is_moving(target)
+    model = model or ("change" if moving else "change-large")
     if target.is_dir():
         from facechange.change.folder import DEFAULT_PATTERN, ChangeOptions
         from facechange.cli.folders import FolderRequest, change_folder
@@ -50,7 +53,7 @@ def anonymize(
         change_folder(request, cast.describe(), lambda changer: cast, ChangeOptions(face), model, threads, engine, verbose)
         return
     started = time.perf_counter()
-    if target.is_file() and is_moving(target):
+    if moving:
         from facechange.cli.extras import need_video
 
         need_video()

@@ -41,7 +41,7 @@ def batch(
     encoder: EncoderOption = None,
     quality: QualityOption = 80,
     preset: PresetOption = "veryfast",
-    model: ModelOption = None,
+    model: ModelOption = "change-large",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
     verbose: VerboseOption = False,

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 def benchmark(
     models: Annotated[
-        list[Path] | None,
-        typer.Option("--model", help="Exported face-change graph (.onnx) to measure instead of the one that ships; repeatable."),
+        list[str] | None,
+        typer.Option("--model", help="Face-change graph, by name or file, to measure instead of the two that ship; repeatable."),
     ] = None,
     megapixels: Annotated[list[float] | None, typer.Option(min=0.1, max=100, help="Photograph to change; repeatable. 2 and 12.")] = None,
     batch: Annotated[list[int] | None, typer.Option(min=1, help="Crops at once; repeatable. 1, 4 and 16.")] = None,

@@ -20,7 +20,7 @@ SHOWN_PAIRS = 8
 MADE_FACES = 48
 COMMAND = (
     "facechange evaluate report --faces FACES --backgrounds BACKGROUNDS.tar --recogniser JUDGE.onnx "
-    "--landmarks LANDMARKS.onnx --detector YUNET.onnx -o docs --cards"
+    "--landmarks LANDMARKS.onnx --detector YUNET.onnx --cards --model {model} -o FOLDER"
 )
 
 
@@ -47,6 +47,7 @@ def report(
     from facechange import evaluation
     from facechange.evaluation.report import write_text
     from facechange.evaluation.results_page import write_page
+    from facechange.runtime import graph_path
 
     folder = output / "results"
     evaluation.check_outputs(output / "results.md")
@@ -66,11 +67,11 @@ def report(
         subject.report.save(folder / f"{name}.json")
     pictures = _draw_pictures(options, opened, folder)
     ablations = "results/ablations.md" if (folder / "ablations.md").is_file() else None
-    page = write_page(subjects, pictures, COMMAND, judge_taught=judge_taught, ablations=ablations)
+    page = write_page(subjects, pictures, COMMAND.format(model=Path(model).name), judge_taught=judge_taught, ablations=ablations)
     write_text(output / "results.md", page)
     if cards:
         for name_or_path, subject in zip((model, identity, locator), networks.values(), strict=True):
-            subject.report.store_in_card(_card_path(name_or_path))
+            subject.report.store_in_card(graph_path(name_or_path).with_suffix(".json"))
     typer.echo(f"{output / 'results.md'}: the page; its pictures and numbers are in {folder}.")
 
 
@@ -109,9 +110,3 @@ def _draw_pictures(options: ChangeOptions, opened: ChangeSubject, folder: Path) 
     for name, sheet in sheets.values():
         evaluation.write_sheet(sheet, folder / name)
     return {heading: f"results/{name}" for heading, (name, _) in sheets.items()}
-
-
-def _card_path(name_or_path: str) -> Path:
-    from facechange.runtime import EMBEDDED_NAMES, embedded_path
-
-    return (embedded_path(name_or_path) if name_or_path in EMBEDDED_NAMES else Path(name_or_path)).with_suffix(".json")

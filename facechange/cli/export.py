@@ -50,10 +50,10 @@ def personas(
 
     need_training()
     _check_output(output)
-    from facechange.runtime import embedded_path
+    from facechange.runtime import graph_path
     from facechange.training.personas import export_personas
 
-    _say(export_personas(train, identity_network or embedded_path("identity"), output), output)
+    _say(export_personas(train, identity_network or graph_path("identity"), output), output)
 
 
 def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None, **options: bool) -> None:

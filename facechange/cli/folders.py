@@ -38,7 +38,7 @@ def change_folder(
     who: dict[str, Any],
     make_casting: Callable[[Changer], Casting],
     options: ChangeOptions,
-    model: Path | None,
+    model: str,
     threads: int | None,
     engine: str,
     verbose: bool,
@@ -48,11 +48,11 @@ def change_folder(
     from facechange.change.folder import change_work, describe_changes, open_folder
     from facechange.change.folder.page import PAGE_NAME
     from facechange.core import load_card
-    from facechange.runtime import embedded_path
+    from facechange.runtime import graph_path
     from facechange.trust import require_grant
 
     started = time.perf_counter()
-    card = load_card((model or embedded_path("change")).with_suffix(".json"))
+    card = load_card(graph_path(model).with_suffix(".json"))
     described = describe_changes(who, card, options, request.consent, request.purpose)
     run = open_folder(request.folder, request.output, described, sources=request.sources, pattern=request.pattern)
     if run.jobs:

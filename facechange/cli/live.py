@@ -38,7 +38,7 @@ def live(
     purpose: PurposeOption = "",
     face: FaceOption = "all",
     keep: KeepOption = KeepChoice.mask,
-    model: ModelOption = None,
+    model: ModelOption = "change",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
     verbose: VerboseOption = False,

@@ -19,7 +19,7 @@ def masks(
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
     face: FaceOption = "largest",
-    model: ModelOption = None,
+    model: ModelOption = "change-large",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
 ) -> None:

@@ -16,15 +16,15 @@ def models() -> None:
 def list_models() -> None:
     """List the embedded models with their cards."""
     from facechange.core import FacechangeError, load_card
-    from facechange.runtime import EMBEDDED_NAMES, embedded_path
+    from facechange.runtime import EMBEDDED_NAMES, graph_path
 
-    for role in EMBEDDED_NAMES:
-        path = embedded_path(role)
+    for name in EMBEDDED_NAMES:
+        path = graph_path(name)
         try:
             card, size = load_card(path.with_suffix(".json")), path.stat().st_size
         except (FacechangeError, OSError):
-            typer.echo(f"{role}: not installed")
+            typer.echo(f"{name}: not installed")
             continue
         side = f"{card.size_px} px" if card.size_px else "any size"
         facts = (side, f"{card.parameters / 1e6:.1f} M parameters", f"{size / 2**20:.1f} MiB", card.licence)
-        typer.echo(f"{role}: {card.name} {card.version} ({', '.join(facts)})\n    {card.summary}")
+        typer.echo(f"{name}: {card.name} {card.version} ({', '.join(facts)})\n    {card.summary}")

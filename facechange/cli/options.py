@@ -51,7 +51,8 @@ EncoderOption = Annotated[
 QualityOption = Annotated[int, typer.Option("--output-video-quality", min=0, max=100, help="100 is the best picture and the largest file.")]
 PresetOption = Annotated[str, typer.Option("--output-video-preset", help="ultrafast to veryslow: slower makes smaller files.")]
 ModelOption = Annotated[
-    Path | None, typer.Option("--model", help="Another exported face-change model (.onnx with its .json card).", show_default=False)
+    str,
+    typer.Option("--model", help="change, change-large (more detail, slower) or the file of an exported model (.onnx and .json)."),
 ]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Processors to use; all by default.", show_default=False)]
 EngineOption = Annotated[

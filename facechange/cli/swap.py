@@ -38,7 +38,7 @@ def swap(
     face: FaceOption = "all",
     strength: StrengthOption = 1.0,
     keep: KeepOption = KeepChoice.mask,
-    model: ModelOption = None,
+    model: ModelOption = "change-large",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
     verbose: VerboseOption = False,

@@ -64,7 +64,7 @@ def face(
     from facechange.cli.extras import need_training
 
     need_training()
-    from facechange.runtime import embedded_path
+    from facechange.runtime import graph_path
     from facechange.training.config import LOSS_WEIGHTS, FaceConfig
     from facechange.training.face import train_face
     from facechange.training.plan import describe_plan
@@ -73,7 +73,7 @@ def face(
     config = FaceConfig(
         train=train,
         run=run,
-        identity=identity or embedded_path("identity"),
+        identity=identity or graph_path("identity"),
         recogniser=recogniser,
         landmarks=landmarks,
         preset=preset,

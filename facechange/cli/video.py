@@ -50,7 +50,7 @@ def video(
     preview: Annotated[
         int, typer.Option("--preview", min=0, max=24, help="Only make a sheet of so many frames, before and after, beside the output.")
     ] = 0,
-    model: ModelOption = None,
+    model: ModelOption = "change",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
     verbose: VerboseOption = False,

@@ -10,7 +10,7 @@ import numpy as np
 from facechange.evaluation.aligned_faces import AlignedFace
 from facechange.evaluation.paste_source import paste_source
 from facechange.model.forced_masks import force_masks
-from facechange.runtime import EMBEDDED_NAMES, Graph, embedded_path, load_graph, to_tensor, to_unit_range
+from facechange.runtime import Graph, graph_path, load_graph, to_tensor, to_unit_range
 
 Change = Callable[[np.ndarray, np.ndarray], np.ndarray]  # uint8 [R, R, 3] target and [512] identity to uint8 [R, R, 3]
 Rival = Callable[[AlignedFace, AlignedFace], np.ndarray]  # source and target to uint8 [R, R, 3]
@@ -36,8 +36,7 @@ def load_references(model: str | Path, folder: Path) -> dict[str, Rival]:
 
     The graphs with forced masks are written to `folder`. Raises `ModelError`, and `DependencyError` where `onnx` is missing.
     """
-    path = embedded_path(str(model)) if str(model) in EMBEDDED_NAMES else Path(model)
-    forced = {f"masks {value}": load_graph(force_masks(path, value, folder)) for value in (0, 1)}
+    forced = {f"masks {value}": load_graph(force_masks(graph_path(model), value, folder)) for value in (0, 1)}
     return {
         "target unchanged": lambda source, target: target.crop,
         "source pasted": paste_source,

@@ -12,7 +12,7 @@ import numpy as np
 from facechange.core import ModelCard, ModelError, hash_file, load_card
 from facechange.runtime.engines import Engine, Model, check_engine, open_engine, usable_processors
 
-EMBEDDED_NAMES = ("locator", "identity", "change", "personas")  # a graph a role, in facechange/weights
+EMBEDDED_NAMES = ("locator", "identity", "change", "change-large", "personas")  # the graphs in facechange/weights
 
 
 class Graph:
@@ -71,13 +71,15 @@ class Graph:
         return {name: np.concatenate([half[name] for half in halves]) for name in names}
 
 
-def embedded_path(name: str) -> Path:
-    """Where the graph that ships for a role (`locator`, `identity` or `change`) lies."""
-    return Path(str(files("facechange") / "weights" / f"{name}.onnx"))
+def graph_path(name_or_path: str | Path) -> Path:
+    """Where a graph lies: one that ships, by its name in `EMBEDDED_NAMES`, or the file itself."""
+    if str(name_or_path) in EMBEDDED_NAMES:
+        return Path(str(files("facechange") / "weights" / f"{name_or_path}.onnx"))
+    return Path(name_or_path)
 
 
 def load_graph(name_or_path: str | Path, threads: int | None = None, engine: str = "auto", many_runs: bool = False) -> Graph:
-    """Load an embedded graph by its role, or any `.onnx` file with its card (`.json`) beside it.
+    """Load a graph that ships by its name, or any `.onnx` file with its card (`.json`) beside it.
 
     `threads` defaults to the processors this process may use; `engine` is one of `engines.ENGINES`, of which `auto` takes
     one that is ready soon or, for `many_runs`, one that runs fast. Raises `ModelError` where the file or its card is missing,
@@ -85,7 +87,7 @@ def load_graph(name_or_path: str | Path, threads: int | None = None, engine: str
     `DependencyError` where the engine's package is not installed.
     """
     check_engine(engine)
-    path = embedded_path(str(name_or_path)) if str(name_or_path) in EMBEDDED_NAMES else Path(name_or_path)
+    path = graph_path(name_or_path)
     if not path.is_file():
         raise ModelError(f"There is no model at {path}.", "Give the path of an exported .onnx file, or leave the option out.")
     card = load_card(path.with_suffix(".json"))

@@ -70,7 +70,7 @@ def test_every_combination_is_measured_and_baking_is_told_apart(change_path: Pat
 def test_the_photograph_has_its_size_and_one_face() -> None:
     photograph = draw_photograph(0.5)
     assert photograph.dtype == np.uint8 and abs(photograph.shape[0] * photograph.shape[1] / 0.5e6 - 1) < 0.01
-    (face,) = facechange.load(threads=1).locate(photograph)
+    (face,) = facechange.load("change", threads=1).locate(photograph)
     assert 0.2 < face.size_px / photograph.shape[0] < 0.5
 
 

@@ -18,7 +18,7 @@ BASIS = "People are made unrecognisable."
 
 @pytest.fixture(scope="module")
 def changer() -> Changer:
-    return facechange.load(threads=1)
+    return facechange.load("change", threads=1)
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ def test_mask_sheet_is_published_with_its_statement(toy_changer: Changer, folder
 
 
 def test_the_result_on_a_mask_sheet_carries_the_watermark(tmp_path: Path) -> None:
-    changer, face = facechange.load(), EXAMPLES / "target.jpg"
+    changer, face = facechange.load("change"), EXAMPLES / "target.jpg"
     grant = request_change([EXAMPLES / "source.jpg"], face, tmp_path / "sheet.png", CONSENT)
     publish_mask_sheet(changer, EXAMPLES / "source.jpg", face, tmp_path / "sheet.png", grant=grant)
     sheet = read_picture(tmp_path / "sheet.png").rgb8()

@@ -26,7 +26,7 @@ def test_a_folder_is_anonymised_and_one_person_stays_one(run: Run, tmp_path: Pat
     code, out, err = run("anonymize", "in", "-o", "out")
     assert code == 0, err
     assert "2 changed" in out
-    changer = facechange.load(threads=1)
+    changer = facechange.load("change", threads=1)
     assert changer.identify("out/a.jpg") @ changer.identify("out/b.jpg") > 0.95
     assert changer.identify("out/a.jpg") @ changer.identify("in/a.jpg") < 0.4
 
@@ -40,7 +40,7 @@ def test_a_persona_is_made_shown_and_used_as_a_source(run: Run, tmp_path: Path) 
     assert code == 6  # who is in the target has a say
     code, out, err = run("swap", "ann.persona", str(EXAMPLES / "source.jpg"), "-o", "out.png", "--consent", "self")
     assert code == 0, err
-    changer = facechange.load(threads=1)
+    changer = facechange.load("change", threads=1)
     assert changer.identify("out.png") @ changer.identify("ann.png") > 0.4
     code, _, err = run("persona", "show", str(EXAMPLES / "source.jpg"), "-o", "x.png")
     assert code == 3

@@ -21,7 +21,7 @@ from facechange.cli.evaluate import app
 from facechange.core import DependencyError, Face, ModelCard, ModelError, OutputError, PictureError, hash_file, load_card
 from facechange.evaluation import Report
 from facechange.evaluation.intervals import Interval
-from facechange.runtime import embedded_path, load_graph
+from facechange.runtime import graph_path, load_graph
 
 SIZE_PX = 64
 
@@ -176,8 +176,8 @@ def test_the_report_is_a_page_with_pictures_numbers_and_cards(
     docs = tmp_path / "docs"
     docs.mkdir()
     locator = tmp_path / "locator.onnx"
-    shutil.copy(embedded_path("locator"), locator)
-    shutil.copy(embedded_path("locator").with_suffix(".json"), locator.with_suffix(".json"))
+    shutil.copy(graph_path("locator"), locator)
+    shutil.copy(graph_path("locator").with_suffix(".json"), locator.with_suffix(".json"))
     options = {"faces": faces_folder, "backgrounds": backgrounds, "recogniser": graphs["identity"], "landmarks": landmarks_path}
     options |= {"detector": landmarks_path}
     options |= {"model": graphs["change"], "identity": graphs["identity"], "locator": locator, "pairs": 6, "output": docs}

@@ -14,7 +14,7 @@ from facechange.evaluation.pose68 import read_mean_face
 from facechange.faces.geometry import estimate_similarity, transform_points
 from facechange.faces.locate import FaceLocator
 from facechange.pictures import read_picture
-from facechange.runtime import embedded_path, load_graph
+from facechange.runtime import graph_path, load_graph
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -33,7 +33,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
             landmarks = transform_points(face, estimate_similarity(five, points))
             lines.append({"image": name, "shard": "val.tar", "landmarks5": points.tolist(), "landmarks68": landmarks.tolist()})
     (folder / "val.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    graph, judge = load_graph("change"), Recogniser(embedded_path("identity"), "symmetric")
+    graph, judge = load_graph("change"), Recogniser(graph_path("identity"), "symmetric")
     references = load_references("change", folder)
     size = graph.card.size_px
     identify = identify_with(load_graph("identity"))

@@ -14,7 +14,7 @@ from torch.nn import functional
 from facechange.core import ModelError, hash_file, load_card
 from facechange.model.export import export_changer, export_program, output_names, withstands_bfloat16
 from facechange.model.face_changer import FaceChanger
-from facechange.runtime import embedded_path, load_graph
+from facechange.runtime import graph_path, load_graph
 
 
 def halved(model: FaceChanger) -> FaceChanger:
@@ -106,7 +106,7 @@ def describe_changer() -> Callable[[Path], None]:
     """Writes the card that a graph of 64 pixels needs."""
 
     def describe(path: Path) -> None:
-        shipped = load_card(embedded_path("change").with_suffix(".json"))
+        shipped = load_card(graph_path("change").with_suffix(".json"))
         replace(shipped, size_px=64, sha256=hash_file(path)).save(path.with_suffix(".json"))
 
     return describe

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from facechange.core import DependencyError, ModelError, load_card
-from facechange.runtime import Graph, embedded_path, load_graph
+from facechange.runtime import Graph, graph_path, load_graph
 from facechange.runtime import engines as engines_module
 from facechange.runtime.engines import preferred_engines
 
 RANDOM = np.random.default_rng(0)
-SHIPPED_PX = load_card(embedded_path("change").with_suffix(".json")).size_px
+SHIPPED_PX = load_card(graph_path("change").with_suffix(".json")).size_px
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ def test_openvino_gives_the_same_numbers_again_and_again(general: Graph) -> None
 
 def test_low_precision_only_where_the_card_allows_it(general: Graph, tmp_path: Path) -> None:
     pytest.importorskip("openvino")
-    shipped, given = embedded_path("change"), inputs()
+    shipped, given = graph_path("change"), inputs()
     expected = general.run(given)["changed"]
     for allowed, least_db in ((True, 45), (False, 100)):
         path = Path(copy(shipped, tmp_path))

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from facechange.cli.train import app
 from facechange.core import TrainingError
-from facechange.runtime import embedded_path, load_graph
+from facechange.runtime import graph_path, load_graph
 from facechange.training.ablations import VARIANTS, train_variant, vary
 from facechange.training.config import FaceConfig
 from facechange.training.starting import load_face_changer
@@ -40,7 +40,7 @@ def test_unequal_lengths_are_refused(config: FaceConfig) -> None:
 
 @pytest.mark.slow
 def test_the_command_trains_measures_and_goes_on(shards: Path, labelled_faces: Path, recogniser_path: Path, tmp_path: Path) -> None:
-    run, judge = tmp_path / "run", embedded_path("identity")
+    run, judge = tmp_path / "run", graph_path("identity")
     arguments = ["ablations", "--train", shards, "--recogniser", recogniser_path, "--faces", labelled_faces, "--judge", judge]
     arguments += ["-o", run, "--pairs", 6, "--preset", "tiny", "--size", 64, "--pictures", 8, "--batch", 4, "--device", "cpu"]
     for _ in range(2):  # the second time everything is trained already

@@ -27,8 +27,8 @@ def test_warp_is_opencvs() -> None:
 
 
 def test_a_large_picture_gives_the_same_identity_crop_as_its_half() -> None:
-    small = torch.nn.functional.interpolate(torch.rand(1, 3, 16, 16), size=128, mode="bicubic")
-    points = torch.tensor([[[45.0, 55], [83, 55], [64, 75], [48, 95], [80, 95]]])
+    small = torch.nn.functional.interpolate(torch.rand(1, 3, 16, 16), size=256, mode="bicubic")
+    points = torch.tensor([[[90.0, 110], [166, 110], [128, 150], [96, 190], [160, 190]]])
     large = small.repeat_interleave(2, 2).repeat_interleave(2, 3)
     assert torch.allclose(crop_identity(small, points), crop_identity(large, points * 2 + 0.5), atol=1e-4)
 

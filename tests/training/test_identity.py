@@ -74,11 +74,11 @@ def test_rank_correlation_of_a_network_with_itself_is_one(shards: Path) -> None:
 
 
 def test_the_network_that_ships_can_be_trained_with() -> None:
-    from facechange.runtime import embedded_path, load_graph
+    from facechange.runtime import graph_path, load_graph
     from facechange.training.starting import load_identity_network
 
     crop = torch.rand(2, 3, 112, 112) * 2 - 1
     shipped = load_graph("identity", 1).run({"crop": crop.numpy()}, ["identity"])["identity"]
     with torch.no_grad():
-        ours = load_identity_network(embedded_path("identity")).eval()(crop)
+        ours = load_identity_network(graph_path("identity")).eval()(crop)
     assert abs(ours.numpy() - shipped).max() < 1e-3

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from facechange.core import FacechangeError, TrainingError, load_card
 from facechange.model.face_changer import FaceChanger
-from facechange.runtime import embedded_path, load_graph
+from facechange.runtime import graph_path, load_graph
 from facechange.training.checkpoint import read_checkpoint, save_checkpoint
 from facechange.training.config import FaceConfig
 from facechange.training.export import export_face
@@ -23,9 +23,9 @@ def test_the_model_that_ships_is_read_back_from_its_graph() -> None:
     target, identity = torch.rand(1, 3, size, size) * 2 - 1, functional.normalize(torch.randn(1, 512), dim=1)
     shipped = graph.run({"target": target.numpy(), "identity": identity.numpy()}, ["changed"])["changed"]
     with torch.no_grad():
-        ours = load_face_changer(embedded_path("change"))(target, identity)
+        ours = load_face_changer(graph_path("change"))(target, identity)
     assert abs(ours.numpy() - shipped).max() < 1e-3
-    assert describe_stages(embedded_path("change"))[0].startswith("18,512 pictures at 64")
+    assert describe_stages(graph_path("change"))[0].startswith("18,512 pictures at 64")
 
 
 def test_a_run_goes_on_from_a_graph(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path) -> None:
@@ -53,6 +53,6 @@ def test_a_run_goes_on_from_a_graph(shards: Path, identity_run: Path, recogniser
 
 def test_graphs_of_other_networks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FacechangeError):
-        load_face_changer(embedded_path("identity"))
+        load_face_changer(graph_path("identity"))
     with pytest.raises(FacechangeError):
         load_face_changer(tmp_path / "none.onnx")

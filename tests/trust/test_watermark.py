@@ -23,7 +23,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "target.jpg"
 
 @pytest.fixture(scope="module")
 def changer() -> Changer:
-    return facechange.load()
+    return facechange.load("change")
 
 
 @pytest.fixture(scope="module")

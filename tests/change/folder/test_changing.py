@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_photographs_and_videos_are_changed_alike(folder: Path, tmp_path: Path) -> None:
-    changer, options, output = facechange.load(threads=1), ChangeOptions(preset="ultrafast"), tmp_path / "out"
+    changer, options, output = facechange.load("change", threads=1), ChangeOptions(preset="ultrafast"), tmp_path / "out"
     run = open_folder(
         folder, output, describe_changes(describe_sources([SOURCE]), changer.card, options, "synthetic", ""), sources=[SOURCE]
     )
@@ -63,7 +63,7 @@ def test_photographs_and_videos_are_changed_alike(folder: Path, tmp_path: Path) 
 
 
 def test_the_pictures_of_the_request_count_by_what_is_in_them(tmp_path: Path) -> None:
-    card = facechange.load(threads=1).card
+    card = facechange.load("change", threads=1).card
     (tmp_path / "one.jpg").write_bytes(SOURCE.read_bytes())
     same = [describe_changes(describe_sources([path]), card, ChangeOptions(), "self", "") for path in (SOURCE, tmp_path / "one.jpg")]
     assert same[0] == same[1]

@@ -22,7 +22,7 @@ def source() -> Path:
 
 @pytest.fixture(scope="session")
 def changer() -> Changer:
-    return facechange.load(threads=1)
+    return facechange.load("change", threads=1)
 
 
 @pytest.fixture(scope="session")

@@ -119,7 +119,7 @@ def videos() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def changer() -> Changer:
-    return facechange.load(threads=1)
+    return facechange.load("change", threads=1)
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,7 @@ def test_killed_at_random_moments(videos: ModuleType, source: Path, clip: Path, 
     """SIGKILL gives no chance to tidy up; in the end every frame is that of a run that nothing disturbed."""
     program = (
         "import sys; from pathlib import Path; from facechange.change import cast_sources, load_changer\n"
-        "from facechange.change.video import files; changer = load_changer(threads=1)\n"
+        "from facechange.change.video import files; changer = load_changer('change', threads=1)\n"
         "files.SEGMENT_FRAMES = 4; files.new_identifier = lambda: 12345\n"
         "source, clip, output = map(Path, sys.argv[1:])\n"
         f"grant = files.request_video_change([source], clip, output, {videos.CONSENT!r})\n"
