@@ -48,8 +48,8 @@ class FinestLevel(nn.Module):
         self.attributes, self.generator = changer.attributes, changer.generator
         attributes, generator = changer.attributes, changer.generator
         self.learned: tuple[nn.Module, ...] = (
-            *(attributes.from_rgb, attributes.reduction[name], attributes.decoder[name]),
-            *(generator.blocks[name], generator.to_rgb),
+            *(attributes.from_rgb[name], attributes.reduction[name], attributes.decoder[name]),
+            *(generator.blocks[name], generator.to_rgb[name]),
         )
 
     def forward(self, feature: Tensor, attribute: Tensor, target: Tensor, identity: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from facechange.core import ModelCard, ModelError, hash_file
 from facechange.model.export import SMALLEST_HALVED, export_changer, export_graph, export_program, output_names, withstands_bfloat16
+from facechange.model.growing import FinestLevel
 from facechange.model.identity import IDENTITY_SIZE, count_parameters
 from facechange.runtime import load_graph
 from facechange.training.checkpoint import read_checkpoint
@@ -69,7 +70,8 @@ def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = N
     export_changer(changer, path, half=True)
     progress = read_checkpoint(checkpoint)[1]
     size = changer.size_px
-    identity = nn.functional.normalize(torch.randn(2, 512), dim=1)
+    generator = torch.Generator().manual_seed(0)
+    identity = nn.functional.normalize(torch.randn(2, 512, generator=generator), dim=1)
     card = ModelCard(
         name=f"facechange-{changer.preset}-{size}",
         role="change",
@@ -90,7 +92,7 @@ def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = N
         training=f"{TRAINED_BY}{'; then '.join(describe_progress(progress))}.",
         limits=LIMITS,
         metrics=metrics or {},
-        bfloat16=withstands_bfloat16(changer, size, identity),
+        bfloat16=withstands_bfloat16(changer, size, identity, precise=FinestLevel(changer).learned),
     )
     card.save(path.with_suffix(".json"))
     target = torch.rand(2, 3, size, size) * 2 - 1
