@@ -89,7 +89,9 @@ def load_graph(name_or_path: str | Path, threads: int | None = None, engine: str
     check_engine(engine)
     path = graph_path(name_or_path)
     if not path.is_file():
-        raise ModelError(f"There is no model at {path}.", "Give the path of an exported .onnx file, or leave the option out.")
+        raise ModelError(
+            f"There is no model at {path}.", "Give the path of an exported .onnx file, or a name that facechange models list shows."
+        )
     card = load_card(path.with_suffix(".json"))
     if hash_file(path) != card.sha256:
         raise ModelError(f"{path.name} is not the file its card describes.", "It is damaged or was replaced: install or export it again.")

@@ -26,7 +26,7 @@ from facechange.training.face_step import FaceNetworks, FaceStep, KnownIdentitie
 from facechange.training.memory import place
 
 MARGIN_PX = 4  # around a window, where convolutions miss what lies beyond; even
-BORDER_PX = 16  # so much nearer than this to the picture's border, a window is moved to it
+BORDER_PX = 16  # windows are drawn this far beyond the picture's border and moved back to it, so that some touch it
 WINDOWS = 2  # a picture
 JUDGED_PX = 256  # the largest pictures whose detail reaches the judges of identity
 JUDGED_SHARE = 4  # one in so many pictures is drawn whole for them
@@ -72,8 +72,7 @@ class DetailStep(FaceStep):
             feature, _ = self._smaller.generator.fuse(self.known.source[batch.source_index], attributes)
             drawn = self._smaller.generator.colour(feature)
         window, places = self.config.window, corners + inner
-        shown = math.ceil(len(batch.target) / JUDGED_SHARE) if self.config.size <= JUDGED_PX else 0
-        last = slice(len(batch.target) - shown, None)  # the first are same-object pairs
+        last = slice(len(batch.target) - count_judged(self.config), None)  # the first are same-object pairs
         return WindowBatch(
             source=cut_windows(batch.source, rows, places, window),
             source_index=batch.source_index[rows],
@@ -109,6 +108,11 @@ class DetailStep(FaceStep):
             "reconstruction": losses.reconstruction_loss(finest_detail(changed), finest_detail(batch.target), batch.same_object),
             "drawn": losses.drawn_loss(changed, batch.drawn, batch.background),
         }
+
+
+def count_judged(config: FaceConfig) -> int:
+    """How many pictures of a batch are drawn whole for the judges of identity in a run on windows."""
+    return math.ceil(config.batch / JUDGED_SHARE) if config.size <= JUDGED_PX else 0
 
 
 def cut_windows(whole: Tensor, rows: Tensor, corners: Tensor, side: int) -> Tensor:

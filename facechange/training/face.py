@@ -21,7 +21,7 @@ from facechange.model.presets import find_preset
 from facechange.model.recogniser import load_recogniser
 from facechange.training.checkpoint import load_checkpoint, load_part, read_checkpoint, save_checkpoint
 from facechange.training.config import FaceConfig
-from facechange.training.detail_step import JUDGED_PX, DetailStep
+from facechange.training.detail_step import DetailStep, count_judged
 from facechange.training.face_batch import make_batch
 from facechange.training.face_step import FaceNetworks, FaceStep, build_networks
 from facechange.training.interrupt import PatientInterrupt
@@ -127,7 +127,7 @@ def _make_step(config: FaceConfig, networks: FaceNetworks, faces: AlignedFaces) 
         raise TrainingError(
             f"{config.start_from} is a model of {smaller.size_px} pixels.", f"With --window, start from one of {config.size // 2}."
         )
-    judges = config.judges if config.size <= JUDGED_PX else ()
+    judges = config.judges if count_judged(config) else ()
     return DetailStep(config, networks, networks.know_identities(faces, judges), smaller)
 
 

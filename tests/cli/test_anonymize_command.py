@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import facechange
+from facechange.core import load_card
+from facechange.runtime import graph_path
 
 EXAMPLES = Path(facechange.__file__).parent.parent / "examples"
 Run = Callable[..., tuple[int, str, str]]
@@ -14,6 +16,7 @@ def test_a_photograph_is_anonymised_without_a_word_of_consent_and_says_so(run: R
     code, out, err = run("anonymize", str(EXAMPLES / "source.jpg"), "-o", "out.jpg", "--seed", "3", "-v")
     assert code == 0, err
     assert out.startswith("out.jpg: 1 face changed in ")
+    assert f"Model: {load_card(graph_path('change-large').with_suffix('.json')).name} " in err
     code, out, _ = run("verify", "out.jpg")
     assert code == 0
     assert "made by a trained model" in out

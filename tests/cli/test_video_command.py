@@ -9,9 +9,12 @@ from PIL import Image
 
 import facechange
 from facechange.cli import extras
+from facechange.core import load_card
+from facechange.runtime import graph_path
 
 SOURCE = Path(facechange.__file__).parent.parent / "examples" / "source.jpg"
 CONSENT = ("--consent", "Nobody in these pictures exists.")
+QUICK = f"Model: {load_card(graph_path('change').with_suffix('.json')).name} "
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -36,9 +39,15 @@ def test_video_says_where_it_is_and_how_much_changed(run: Run, clip: Path) -> No
     code, out, err = run("video", str(SOURCE), "clip.mp4", "-o", "out.mp4", "--output-video-preset", "ultrafast", "-v", *CONSENT)
     assert code == 0, err
     assert out.startswith("out.mp4: 6 of 6 frames changed in ")
-    assert "Model: " in err
+    assert QUICK in err
     with av.open("out.mp4") as container:
         assert len(list(container.decode(video=0))) == 6
+
+
+def test_people_in_a_video_are_anonymised_by_the_quick_model(run: Run, clip: Path) -> None:
+    code, out, err = run("anonymize", "clip.mp4", "-o", "out.mp4", "-v")
+    assert code == 0, err
+    assert "6 of 6 frames changed" in out and QUICK in err
 
 
 def test_preview_makes_a_sheet_and_no_video(run: Run, clip: Path, tmp_path: Path) -> None:

@@ -73,6 +73,9 @@ def test_bfloat16_is_refused_where_it_shows() -> None:
 
     assert withstands_bfloat16(Large(0.0), 64)
     assert not withstands_bfloat16(Large(10.0), 64)
+    kept = Large(10.0)
+    assert withstands_bfloat16(kept, 64, precise=[kept.pass_on])
+    assert not withstands_bfloat16(kept, 64)  # nothing of it stays
 
 
 @pytest.mark.slow

@@ -13,8 +13,10 @@ from facechange.model.face_changer import FaceChanger
 from facechange.model.growing import FinestLevel, grow_changer
 from facechange.training.checkpoint import read_checkpoint
 from facechange.training.config import FaceConfig
-from facechange.training.detail_step import MARGIN_PX, cut_windows, finest_detail
-from facechange.training.face import train_face
+from facechange.training.detail_step import MARGIN_PX, DetailStep, cut_windows, finest_detail
+from facechange.training.face import _open_run, train_face
+from facechange.training.face_batch import make_batch
+from facechange.training.shards import load_faces
 from facechange.training.starting import describe_stages, load_face_changer
 
 
@@ -51,6 +53,24 @@ def test_detail_is_what_half_the_size_cannot_show() -> None:
     coarse, stripes = torch.rand(2, 3, 8, 8), torch.tensor([1.0, -1.0]).repeat(8)
     assert finest_detail(functional.interpolate(coarse, scale_factor=2.0)).abs().max() < 1e-6
     assert torch.allclose(finest_detail(stripes.expand(2, 3, 16, 16) + 0.3), stripes.expand(2, 3, 16, 16), atol=1e-6)
+
+
+def test_windows_match_their_margins_and_reach_the_border(config: FaceConfig) -> None:
+    """What is compared lies in one place of the picture, and judges see pairs of two people."""
+    config = replace(config, batch=16)
+    faces = load_faces(config.train, 128)
+    step, _ = _open_run(config, faces)
+    assert isinstance(step, DetailStep)
+    batch = make_batch(faces, config, 0)
+    cut = step._cut(batch, torch.Generator().manual_seed(0))
+    assert torch.equal(cut_windows(cut.wide_target, torch.arange(32), cut.inner, 64), cut.target)
+    assert set(cut.inner.unique().tolist()) == {0, MARGIN_PX, 2 * MARGIN_PX}
+    for row, (down, _) in enumerate(cut.inner.tolist()):
+        whole, window = batch.target[row % 16], cut.target[row]
+        if down != MARGIN_PX:
+            edge = 0 if down == 0 else -1
+            assert (whole[:, edge].unfold(1, 64, 1) == window[:, edge, None]).all(2).all(0).any()
+    assert torch.equal(cut.judged[2], batch.target[-4:]) and not batch.same_object[-4:].any()
 
 
 def test_nothing_coarser_moves_and_every_weight_of_the_level_does(config: FaceConfig) -> None:
