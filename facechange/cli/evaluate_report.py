@@ -12,15 +12,15 @@ from facechange.cli.change_measurement import ChangeOptions, ChangeSubject, draw
 from facechange.cli.console import counting, waiting
 
 if TYPE_CHECKING:
-    from facechange.evaluation import Report
-    from facechange.evaluation.results_page import Subject
+    from facechange.evaluation import Detector, Report
+    from facechange.evaluation.results_page import ModelResults, Subject
     from facechange.runtime import Graph
 
 SHOWN_PAIRS = 8
 MADE_FACES = 48
 COMMAND = (
     "facechange evaluate report --faces FACES --backgrounds BACKGROUNDS.tar --recogniser JUDGE.onnx "
-    "--landmarks LANDMARKS.onnx --detector YUNET.onnx --cards --model {model} -o FOLDER"
+    "--landmarks LANDMARKS.onnx --detector YUNET.onnx --cards -o FOLDER"
 )
 
 
@@ -31,7 +31,7 @@ def report(
     landmarks: Annotated[Path, typer.Option(help="ONNX network of 68 landmarks.")],
     detector: Annotated[Path, typer.Option(help="ONNX file of YuNet.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for results.md and results/.")],
-    model: Annotated[str, typer.Option(help="Face-change model (.onnx) instead of the one that ships.")] = "change",
+    model: Annotated[list[str] | None, typer.Option(help="Face-change model (.onnx), once or more. Without it both that ship.")] = None,
     identity: Annotated[str, typer.Option(help="Identity network (.onnx) instead of the one that ships.")] = "identity",
     locator: Annotated[str, typer.Option(help="Face locator (.onnx) instead of the one that ships.")] = "locator",
     split: Annotated[str, typer.Option(help="Which faces: those of SPLIT.jsonl.")] = "val",
@@ -49,28 +49,29 @@ def report(
     from facechange.evaluation.results_page import write_page
     from facechange.runtime import graph_path
 
+    models = model or ["change", "change-large"]
+    if len({Path(each).stem for each in models}) < len(models):
+        raise typer.BadParameter("two models have the same name, and so would their results", param_hint="--model")
     folder = output / "results"
     evaluation.check_outputs(output / "results.md")
     folder.mkdir(exist_ok=True)
-    options = ChangeOptions(faces, recogniser, model, identity, split, normalisation, landmarks, backgrounds, True, pairs, seed)
+    options = [
+        ChangeOptions(faces, recogniser, each, identity, split, normalisation, landmarks, backgrounds, True, pairs, seed) for each in models
+    ]
     finder = evaluation.Detector(detector)
-    opened = open_subject(options)
-    change = _named(opened.change, measure_change(options, opened, lambda case: None))
-    anonymize = _named(opened.change, measure_anonymize(options, opened, finder))
+    opened = [open_subject(each) for each in options]
+    results = [_measure_model(*each, finder, folder) for each in zip(options, opened, strict=True)]
     with counting("Reading faces") as progress:
-        labelled, identify = evaluation.LabelledFaces(faces, split), evaluation.identify_with(opened.identity)
-        agreement = evaluation.evaluate_identity(identify, labelled, opened.recogniser, seed, progress)
-    found, locating = _measure_locator(locator, faces, backgrounds, split, seed)
-    networks = {"change": change, "identity": _named(opened.identity, agreement), "locator": _named(locating, found)}
-    subjects = {"anonymize": anonymize, **networks}
-    for name, subject in subjects.items():
-        subject.report.save(folder / f"{name}.json")
-    pictures = _draw_pictures(options, opened, folder)
+        labelled, identify = evaluation.LabelledFaces(faces, split), evaluation.identify_with(opened[0].identity)
+        agreement = _named(opened[0].identity, evaluation.evaluate_identity(identify, labelled, opened[0].recogniser, seed, progress))
+    found = _measure_locator(locator, faces, backgrounds, split, seed)
+    agreement.report.save(folder / "identity.json")
+    found.report.save(folder / "locator.json")
     ablations = "results/ablations.md" if (folder / "ablations.md").is_file() else None
-    page = write_page(subjects, pictures, COMMAND.format(model=Path(model).name), judge_taught=judge_taught, ablations=ablations)
-    write_text(output / "results.md", page)
+    write_text(output / "results.md", write_page(results, agreement, found, COMMAND, judge_taught=judge_taught, ablations=ablations))
     if cards:
-        for name_or_path, subject in zip((model, identity, locator), networks.values(), strict=True):
+        measured = [*(each.change for each in results), agreement, found]
+        for name_or_path, subject in zip((*models, identity, locator), measured, strict=True):
             subject.report.store_in_card(graph_path(name_or_path).with_suffix(".json"))
     typer.echo(f"{output / 'results.md'}: the page; its pictures and numbers are in {folder}.")
 
@@ -81,17 +82,28 @@ def _named(graph: Graph, measured: Report) -> Subject:
     return Subject(f"{graph.card.name} {graph.card.version}", measured)
 
 
-def _measure_locator(name_or_path: str, faces: Path, backgrounds: Path, split: str, seed: int) -> tuple[Report, Graph]:
+def _measure_model(options: ChangeOptions, opened: ChangeSubject, finder: Detector, folder: Path) -> ModelResults:
+    """Measure one face-change model; its numbers and pictures lie in `folder` under its name."""
+    from facechange.evaluation.results_page import ModelResults
+
+    name = Path(options.model).stem
+    change, anonymize = measure_change(options, opened, lambda case: None), measure_anonymize(options, opened, finder)
+    change.save(folder / f"{name}.json")
+    anonymize.save(folder / f"{name}-anonymize.json")
+    return ModelResults(_named(opened.change, change), anonymize, _draw_pictures(options, opened, folder, name))
+
+
+def _measure_locator(name_or_path: str, faces: Path, backgrounds: Path, split: str, seed: int) -> Subject:
     from facechange import evaluation
     from facechange.faces.locate import FaceLocator
     from facechange.runtime import load_graph
 
     graph = load_graph(name_or_path)
     with waiting("Looking for faces"):
-        return evaluation.evaluate_locator(FaceLocator(graph).locate, faces, backgrounds, split, seed), graph
+        return _named(graph, evaluation.evaluate_locator(FaceLocator(graph).locate, faces, backgrounds, split, seed))
 
 
-def _draw_pictures(options: ChangeOptions, opened: ChangeSubject, folder: Path) -> dict[str, str]:
+def _draw_pictures(options: ChangeOptions, opened: ChangeSubject, folder: Path, model: str) -> dict[str, str]:
     """Draw grid, extremes and masks of pairs of faces that the model made; returns headings and paths beside the page."""
     from facechange import evaluation
 
@@ -103,10 +115,10 @@ def _draw_pictures(options: ChangeOptions, opened: ChangeSubject, folder: Path) 
     plain = replace(options, references=False, pairs=count, seed=options.seed + 2)
     measure_change(plain, replace(opened, pictures=made), shown)
     sheets = {
-        "Source, target, result": ("comparison.jpg", shown.draw_first()),
-        "The best and the worst by the judge's cosine": ("extremes.jpg", shown.draw_extremes()),
-        "The control masks of one change": ("masks.jpg", draw_masks(opened.change, shown.first[0])),
+        "Source, target, result": ("comparison", shown.draw_first()),
+        "The best and the worst by the judge's cosine": ("extremes", shown.draw_extremes()),
+        "The control masks of one change": ("masks", draw_masks(opened.change, shown.first[0])),
     }
     for name, sheet in sheets.values():
-        evaluation.write_sheet(sheet, folder / name)
-    return {heading: f"results/{name}" for heading, (name, _) in sheets.items()}
+        evaluation.write_sheet(sheet, folder / f"{model}-{name}.jpg")
+    return {heading: f"results/{model}-{name}.jpg" for heading, (name, _) in sheets.items()}

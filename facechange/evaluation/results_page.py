@@ -1,21 +1,25 @@
-"""`docs/results.md`: every measurement of the three networks on one page, with what the numbers can and cannot say."""
+"""`docs/results.md`: every measurement of the networks on one page, with what the numbers can and cannot say."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from facechange.evaluation.intervals import Interval
 from facechange.evaluation.report import Report
-from facechange.evaluation.report_tables import markdown_report, markdown_table, show
+from facechange.evaluation.report_tables import group_rows, markdown_report, markdown_table, show
 
 # Table 1 of US 12,387,300 B2 (para. 102): identity retrieval in %, pose error in degrees, FID.
 PATENT_TABLE = {"the patent's rival, method A": ("90.83", "2.64", "16.64"), "the patent's method": ("96.34", "2.52", "2.04")}
+
+ANONYMIZE_HEADLINE = ("reidentified_top1_all_faces",)
 
 INTRODUCTION = """# Results
 Made by one command (see the end); do not edit. Better is up (↑), down (↓) or towards 1. No network learned from these faces.
 """
 
-ROWS = """Each metric is a file of `facechange/evaluation` that says how it is measured; [map.md](map.md) has the list. The reference
+READING = """## What the rows say
+Each metric is a file of `facechange/evaluation` that says how it is measured; [map.md](map.md) has the list. The reference
 rows tell what the numbers mean:
 
 - *target unchanged* keeps everything and moves no identity.
@@ -38,8 +42,8 @@ kind, by an amount that only one without a part in training can tell, and can be
 INDEPENDENT = """The judge of identity, `{judge}`, took no part in training.
 """
 
-ANONYMIZED = """Each face became the persona that `facechange anonymize` gives that person, all in one run, and was judged in its crop.
-*Reidentified* are those whose nearest of all originals, by the judge's cosine, is still their own: by chance, one in as many as there
+ANONYMIZED = """When anonymised, each face became the persona that `facechange anonymize` gives that person, all in one run, and was judged
+in its crop. *Reidentified* are those whose nearest of all originals, by the judge's cosine, is still their own: by chance, one in as many as there
 are faces. Faces that the identity network takes for one person's share a persona. *Faces unchanged* are the same crops as they were.
 """
 
@@ -56,35 +60,34 @@ class Subject:
     report: Report
 
 
-def write_page(
-    subjects: Mapping[str, Subject],
-    pictures: Mapping[str, str],
-    command: str,
-    *,
-    judge_taught: bool,
-    ablations: str | None,
-) -> str:
-    """The page in Markdown, of the `subjects` by what was measured ("change", "anonymize", "identity", "locator").
+@dataclass(frozen=True)
+class ModelResults:
+    """What was measured of one face-change model."""
 
-    `pictures` gives for each heading the path of a picture relative to the page; `command` measures again; `ablations` is the path of
-    that table, where there is one.
+    change: Subject
+    anonymize: Report
+    pictures: Mapping[str, str]  # for each heading the path of a picture, relative to the page
+
+
+def write_page(
+    models: Sequence[ModelResults], identity: Subject, locator: Subject, command: str, *, judge_taught: bool, ablations: str | None
+) -> str:
+    """The page in Markdown, of one or more face-change models and the two other networks.
+
+    `command` measures again; `ablations` is the path of that table, where there is one.
     """
-    change, anonymize, identity, locator = (subjects[name] for name in ("change", "anonymize", "identity", "locator"))
-    judge = change.report.protocol["recogniser"]
+    judge = models[0].change.report.protocol["recogniser"]
     parts = [
         INTRODUCTION,
-        f"## Face change: {change.name}\n",
-        markdown_report(change.report, "value"),
-        ROWS,
-        (TAUGHT if judge_taught else INDEPENDENT).format(judge=judge),
+        "## At a glance\n",
+        markdown_table(*group_rows({model.change.name: _headline(model) for model in models})),
         "## Beside the patent's Table 1\n",
-        _patent_table(change),
+        _patent_table([model.change for model in models]),
         PATENT_NOTE,
-        "## Pictures\nThe model drew these sources and targets too, from held-out faces: nobody in them exists.\n",
-        *(f"### {heading}\n![{heading}]({path})\n" for heading, path in pictures.items()),
-        f"## Anonymising: {anonymize.name}\n",
-        markdown_report(anonymize.report, "value"),
+        READING,
+        (TAUGHT if judge_taught else INDEPENDENT).format(judge=judge),
         ANONYMIZED,
+        *(part for model in models for part in _model_section(model)),
         f"## Identity network: {identity.name}\n",
         markdown_report(identity.report, "value"),
         f"## Face locator: {locator.name}\n",
@@ -95,16 +98,35 @@ def write_page(
     return "\n".join(parts)
 
 
-def _patent_table(change: Subject) -> str:
+def _headline(model: ModelResults) -> dict[str, Interval]:
+    """All of the change, and of anonymising what it is for."""
+    return model.change.report.metrics | {name: model.anonymize.metrics[name] for name in ANONYMIZE_HEADLINE}
+
+
+def _model_section(model: ModelResults) -> list[str]:
+    return [
+        f"## Face change: {model.change.name}\n",
+        markdown_report(model.change.report, "value"),
+        "The model drew the sources and targets of these pictures too, from held-out faces: nobody in them exists.\n",
+        *(f"### {heading}\n![{heading}]({path})\n" for heading, path in model.pictures.items()),
+        "### Anonymising\n",
+        markdown_report(model.anonymize, "value"),
+    ]
+
+
+def _patent_table(models: Sequence[Subject]) -> str:
+    rows = [[name, "", *values] for name, values in PATENT_TABLE.items()] + [[model.name, "", *_patent_row(model)] for model in models]
+    return markdown_table(["", "", "ID retrieval, % ↑", "pose error, degrees ↓", "FID ↓"], rows)
+
+
+def _patent_row(change: Subject) -> list[str]:
     metrics = change.report.metrics
     distances = [
         f"not measured; Fréchet distance {show(value.mean)}" for name, value in metrics.items() if name.startswith("frechet_distance")
     ]
     fid = change.report.details.get("fid_inception_pairs")
-    ours = [
+    return [
         show(metrics["retrieval_top1_all_faces"].mean),
         show(metrics["pose_error_pnp68"].mean) if "pose_error_pnp68" in metrics else "not measured",
         show(fid) if fid is not None else next(iter(distances), "not measured"),
     ]
-    rows = [[name, "", *values] for name, values in PATENT_TABLE.items()] + [[change.name, "", *ours]]
-    return markdown_table(["", "", "ID retrieval, % ↑", "pose error, degrees ↓", "FID ↓"], rows)

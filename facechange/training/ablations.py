@@ -29,7 +29,7 @@ VARIANTS = (
     Variant("no-mask-loss", "without L_mask", weights={"mask": 0.0}),
     Variant("no-masks", "without masks (every M is 1/2)", {"learn_masks": False}, {"mask": 0.0, "kept_background": 0.0}),
     Variant("no-feature-matching", "without L_FM", weights={"feature_matching": 0.0}),
-    Variant("no-contrast", "without the second term of L_ICL", {"judge_contrast": False}),
+    Variant("no-contrast", "without the second term of L_ICL", weights={"contrast": 0.0}),
     Variant("one-teacher", "one teacher in L_ICL", {"judges": ("recogniser",)}),
 )
 

@@ -17,7 +17,8 @@ LOSS_WEIGHTS = {
     "mask": 0.3,
     "feature_matching": 1.0,
     "reconstruction": 10.0,
-    "identity": 5.0,
+    "identity": 5.0,  # L_ICL's first term
+    "contrast": 5.0,  # and its second
     "kept_background": 0.45,
     "background": 10.0,
     "occluder": 4.0,
@@ -59,7 +60,6 @@ class FaceConfig:
     backgrounds: Path | None = None  # tar of photographs without a face that occluders are cut from; else from faces
     spoiling: dict[str, float] = field(default_factory=lambda: dict(SPOILING_SHARES))
     judges: tuple[str, ...] = JUDGES  # the teachers of L_ICL
-    judge_contrast: bool = True  # the second term of L_ICL (formula 5)
     learn_masks: bool = True  # else every M is 1/2: attribute features are simply added
     weights: dict[str, float] = field(default_factory=lambda: dict(LOSS_WEIGHTS))
     feature_layers_outside_face: int = 2  # m of formula 4

@@ -103,7 +103,7 @@ class DetailStep(FaceStep):
         if len(batch.judged[0]):
             with torch.autocast(self.device.type, torch.bfloat16):
                 whole, _ = self._refine(*batch.judged, self.known.source[batch.source_index[-len(batch.judged[0]) :]])
-            judged = {"identity": self.identity_term(batch, whole.float(), generator)}
+            judged = self.identity_terms(batch, whole.float(), generator)
         return changed, self.picture_terms(batch, changed, masks, spoil) | judged | {
             "reconstruction": losses.reconstruction_loss(finest_detail(changed), finest_detail(batch.target), batch.same_object),
             "drawn": losses.drawn_loss(changed, batch.drawn, batch.background),

@@ -123,19 +123,18 @@ class FaceStep:
         generator = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + step + 500_000)
         spoil = augment_for_discriminator(batch.target, generator)
         changed, terms = self._generator_terms(batch, spoil, generator)
-        total = losses.total_loss(terms, self.config.weights | {"identity": self._identity_weight(step)})
+        total = losses.total_loss(terms, self.config.weights | self._identity_weights(step))
         self._descend("changer_optimiser", total)
         half_life = min(self.config.average_pictures, AVERAGE_SHARE * step * self.config.batch + 1)
         update_average(self.networks.average, self.networks.changer, 0.5 ** (self.config.batch / half_life))
         terms |= self._discriminator_terms(batch, changed.detach(), spoil, step)
         return {name: value.detach() for name, value in terms.items()} | {"total": total.detach()}
 
-    def _identity_weight(self, step: int) -> float:
-        """The weight of L_ICL, raised slowly in a run that starts from nothing: its gradient paints before D can object."""
-        weight, ramp = self.config.weights["identity"], self.config.identity_ramp_pictures
-        if self.config.start_from is not None or ramp <= 0:
-            return weight
-        return weight * min(1.0, step * self.config.batch / ramp)
+    def _identity_weights(self, step: int) -> dict[str, float]:
+        """The weights of L_ICL's terms, raised slowly in a run that starts from nothing: its gradient paints before D can object."""
+        ramp = 0 if self.config.start_from is not None else self.config.identity_ramp_pictures
+        share = min(1.0, step * self.config.batch / ramp) if ramp > 0 else 1.0
+        return {name: share * self.config.weights[name] for name in ("identity", "contrast")}
 
     def _rate(self, step: int) -> float:
         """The share of the learning rate in force: it rises at the start and falls to zero towards the last picture."""
@@ -152,22 +151,19 @@ class FaceStep:
             changed, masks = self._change(batch.target, self.known.source[batch.source_index], with_masks=True)
             changed = changed.float()
             held = self._hold_landmarks(changed, batch.target)
-        whole = {"identity": self.identity_term(batch, changed, generator), "tone": losses.tone_loss(changed, batch.target)}
+        whole = self.identity_terms(batch, changed, generator) | {"tone": losses.tone_loss(changed, batch.target)}
         return changed, self.picture_terms(batch, changed, masks, spoil) | whole | held
 
-    def identity_term(self, batch: FaceBatch, changed: Tensor, generator: torch.Generator) -> Tensor:
-        """L_ICL of whole pictures `changed`, made of the last pairs of `batch`: the mean over the teachers."""
-        count = len(changed)
+    def identity_terms(self, batch: FaceBatch, changed: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Both terms of L_ICL of whole pictures `changed`, made of the last pairs of `batch`: means over the teachers."""
+        sources, targets = batch.source_index[-len(changed) :], batch.target_index[-len(changed) :]
         with torch.autocast(self.device.type, torch.bfloat16):
-            view = view_identity(changed, batch.target_points[-count:], generator)
-            judged = {name: judge(view) for name, judge in self._judges.items()}
-        terms = [
-            losses.identity_contrastive_loss(
-                vectors, known[batch.source_index[-count:]], known[batch.target_index[-count:]], contrast=self.config.judge_contrast
-            )
-            for vectors, known in ((judged[name], self.known.judged[name]) for name in judged)
-        ]
-        return torch.stack(terms).mean()
+            view = view_identity(changed, batch.target_points[-len(changed) :], generator)
+            judged = [(judge(view), self.known.judged[name]) for name, judge in self._judges.items()]
+        return {
+            "identity": torch.stack([losses.identity_loss(z, known[sources]) for z, known in judged]).mean(),
+            "contrast": torch.stack([losses.contrast_loss(z, known[sources], known[targets]) for z, known in judged]).mean(),
+        }
 
     def picture_terms(
         self, batch: FaceBatch, changed: Tensor, masks: Sequence[Tensor], spoil: Callable[[Tensor], Tensor]

@@ -63,13 +63,15 @@ def feature_matching_loss(target_features: Sequence[Tensor], changed_features: S
     return total
 
 
-def identity_contrastive_loss(changed: Tensor, source: Tensor, target: Tensor, *, contrast: bool = True) -> Tensor:
-    """Formula 5 on unit vectors z [N, D]: 1 - cos(z(Y), z(X_s)) + (cos(z(Y), z(X_t)) - cos(z(X_s), z(X_t)))².
+def identity_loss(changed: Tensor, source: Tensor) -> Tensor:
+    """Formula 5, its first term, on unit vectors z [N, D]: 1 - cos(z(Y), z(X_s))."""
+    return (1 - (changed * source).sum(1)).mean()
 
-    Without `contrast` the second term is left out.
-    """
-    to_source, to_target, between = (changed * source).sum(1), (changed * target).sum(1), (source * target).sum(1)
-    return (1 - to_source + float(contrast) * (to_target - between) ** 2).mean()
+
+def contrast_loss(changed: Tensor, source: Tensor, target: Tensor) -> Tensor:
+    """Formula 5, its second term: (cos(z(Y), z(X_t)) - cos(z(X_s), z(X_t)))²; the patent weighs it like the first."""
+    to_target, between = (changed * target).sum(1), (source * target).sum(1)
+    return (to_target - between).square().mean()
 
 
 def background_loss(changed: Tensor, target: Tensor, background: Tensor) -> Tensor:

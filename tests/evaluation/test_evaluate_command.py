@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -180,19 +181,33 @@ def test_the_report_is_a_page_with_pictures_numbers_and_cards(
     shutil.copy(graph_path("locator").with_suffix(".json"), locator.with_suffix(".json"))
     options = {"faces": faces_folder, "backgrounds": backgrounds, "recogniser": graphs["identity"], "landmarks": landmarks_path}
     options |= {"detector": landmarks_path}
-    options |= {"model": graphs["change"], "identity": graphs["identity"], "locator": locator, "pairs": 6, "output": docs}
+    options |= {"identity": graphs["identity"], "locator": locator, "pairs": 6, "output": docs}
+    large = graphs["change"].with_name("large.onnx")
+    shutil.copy(graphs["change"], large)
+    replace(load_card(graphs["change"].with_suffix(".json")), name="test-large").save(large.with_suffix(".json"))
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    arguments += ["--model", str(graphs["change"]), "--model", str(large)]
     CliRunner().invoke(app, ["report", *arguments, "--cards", "--judge-independent"], catch_exceptions=False)
     page = (docs / "results.md").read_text()
-    assert "## Face change: test-change 0" in page and "96.34" in page and "took no part in training" in page
+    assert "## Face change: test-change 0" in page and "## Face change: test-large 0" in page
+    assert "96.34" in page and "took no part in training" in page
     linked = re.findall(r"!\[[^]]*]\(([^)]*)\)", page)
-    assert len(linked) == 3
+    assert len(set(linked)) == 6
     assert all(cv2.imread(str(docs / path)) is not None for path in linked)
-    for role, path in {"change": graphs["change"], "identity": graphs["identity"], "locator": locator}.items():
+    for role, path in {graphs["change"].stem: graphs["change"], "large": large, "identity": graphs["identity"], "locator": locator}.items():
         saved = json.loads((docs / "results" / f"{role}.json").read_text())["metrics"]
         assert load_card(path.with_suffix(".json")).metrics == saved
         assert all(name in page for name in saved)
-    anonymized = json.loads((docs / "results" / "anonymize.json").read_text())["metrics"]
+    anonymized = json.loads((docs / "results" / "large-anonymize.json").read_text())["metrics"]
     assert all(name in page for name in anonymized)
     assert anonymized["found_crop_toy"]["mean"] == 0
     assert load_graph(locator).card.metrics["recall_iou50"]["mean"] == 90
+
+
+def test_two_models_of_one_name_are_refused(graphs: dict[str, Path], landmarks_path: Path, tmp_path: Path) -> None:
+    options = {"faces": tmp_path, "backgrounds": landmarks_path, "recogniser": graphs["identity"], "landmarks": landmarks_path}
+    options |= {"detector": landmarks_path, "output": tmp_path}
+    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    outcome = CliRunner().invoke(app, ["report", *arguments, "--model", "one/change.onnx", "--model", "other/change.onnx"])
+    assert outcome.exit_code == 2 and "same name" in outcome.stderr
+    assert not (tmp_path / "results").exists()

@@ -29,7 +29,7 @@ def test_each_variant_takes_one_idea_out_and_keeps_seed_and_pictures(config: Fac
     assert {(table.seed, table.pictures, table.batch) for table in tables.values()} == {(0, 8, 4)}
     assert [tables["no-mask-loss"].weights["mask"], tables["no-feature-matching"].weights["feature_matching"]] == [0, 0]
     assert whole.learn_masks and not tables["no-masks"].learn_masks
-    assert whole.judge_contrast and not tables["no-contrast"].judge_contrast
+    assert whole.weights["contrast"] and not tables["no-contrast"].weights["contrast"]
     assert (whole.judges, tables["one-teacher"].judges) == (("identity", "recogniser"), ("recogniser",))
 
 

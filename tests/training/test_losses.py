@@ -54,12 +54,12 @@ def test_feature_matching_masks_the_first_layers_and_weighs_the_rest_a_tenth() -
     assert losses.feature_matching_loss(real, fake, background, 1).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_identity_contrastive_loss_in_the_plane() -> None:
+def test_both_terms_of_the_identity_contrastive_loss_in_the_plane() -> None:
     source, target = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
     half = torch.tensor([[math.sqrt(0.5), math.sqrt(0.5)]])
-    assert losses.identity_contrastive_loss(half, source, target).item() == pytest.approx(1 - math.sqrt(0.5) + 0.5)
-    assert losses.identity_contrastive_loss(half, source, target, contrast=False).item() == pytest.approx(1 - math.sqrt(0.5))
-    assert losses.identity_contrastive_loss(source, source, target).item() == pytest.approx(0)
+    assert losses.identity_loss(half, source).item() == pytest.approx(1 - math.sqrt(0.5))
+    assert losses.contrast_loss(half, source, target).item() == pytest.approx(0.5)
+    assert losses.identity_loss(source, source).item() == losses.contrast_loss(source, source, target).item() == pytest.approx(0)
 
 
 def test_background_and_tone() -> None:
