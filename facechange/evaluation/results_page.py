@@ -43,8 +43,9 @@ INDEPENDENT = """The judge of identity, `{judge}`, took no part in training.
 """
 
 ANONYMIZED = """When anonymised, each face became the persona that `facechange anonymize` gives that person, all in one run, and was judged
-in its crop. *Reidentified* are those whose nearest of all originals, by the judge's cosine, is still their own: by chance, one in as many as there
-are faces. Faces that the identity network takes for one person's share a persona. *Faces unchanged* are the same crops as they were.
+in its crop. *Reidentified* are those whose nearest of all originals, by the judge's cosine, is still their own: by chance, one in as
+many as there are faces. Faces that the identity network takes for one person's share a persona. *Faces unchanged* are the same crops
+as they were.
 """
 
 PATENT_NOTE = """These are not the same pictures, recogniser or measure of pose: the patent names none of them. The pose of a head is
