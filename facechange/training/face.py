@@ -170,12 +170,13 @@ def _reason_to_stop(config: FaceConfig, progress: dict[str, Any], seconds: float
 def _start_from(path: Path, run: FaceStep) -> list[str]:
     """Carry over the weights of a checkpoint or graph of this or a lower measure; a grown model first gives the same pictures.
 
-    The discriminator starts afresh where the run left none, or one of windows. Returns the stages behind it, each described in words.
+    On windows all but the finest measure stays the average, which is what the finest measure is shown. The discriminator starts
+    afresh where the run left none, or one of windows. Returns the stages behind it, each described in words.
     """
     networks, config = run.networks, run.config
     for name, network in (("changer", networks.changer), ("average", networks.average)):
         torch.manual_seed(config.seed)  # the new layers of both start alike
-        before = load_face_changer(path, name)
+        before = load_face_changer(path, name if config.window is None else "average")
         if before.preset != config.preset:
             raise TrainingError(f"{path} is of the preset {before.preset}.", f"Go on with --preset {before.preset}.")
         network.load_state_dict(grow_changer(before, config.size).state_dict())
