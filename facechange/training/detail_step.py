@@ -26,7 +26,7 @@ from facechange.training.face_step import FaceNetworks, FaceStep, KnownIdentitie
 from facechange.training.memory import place
 
 MARGIN_PX = 4  # around a window, where convolutions miss what lies beyond; even
-BORDER_PX = 16  # windows are drawn this far beyond the picture's border and moved back to it, so that some touch it
+BEYOND = 1 / 8  # of their room: so far beyond the picture's border windows are drawn and moved back to it; a third of them touch it
 WINDOWS = 2  # a picture
 JUDGED_PX = 256  # the largest pictures whose detail reaches the judges of identity
 JUDGED_SHARE = 4  # one in so many pictures is drawn whole for them
@@ -64,7 +64,8 @@ class DetailStep(FaceStep):
         rows = torch.arange(len(batch.target), device=self.device).repeat(WINDOWS)
         assert self.config.window is not None
         side, room = self.config.window + 2 * MARGIN_PX, self.config.size - self.config.window - 2 * MARGIN_PX
-        drawn_at = torch.randint(-BORDER_PX // 2, (room + BORDER_PX) // 2 + 1, (len(rows), 2), generator=generator, device=self.device)
+        beyond = round(BEYOND * room / 2)
+        drawn_at = torch.randint(-beyond, room // 2 + beyond + 1, (len(rows), 2), generator=generator, device=self.device)
         corners = (2 * drawn_at).clamp(0, room)
         inner = MARGIN_PX * (1 + (corners == room).long() - (corners == 0).long())
         with torch.autocast(self.device.type, torch.bfloat16):
