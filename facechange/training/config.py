@@ -25,6 +25,7 @@ LOSS_WEIGHTS = {
     "landmarks": 100.0,
     "tone": 2.0,
     "drawn": 10.0,
+    "texture": 10.0,
 }
 
 JUDGES = ("identity", "recogniser")  # the run's identity network, and MobileFaceNet

@@ -3,7 +3,8 @@
 The smaller model that it grew from stays as it is and runs once a picture, without gradients. Only the level that growing
 added learns, on random windows, so that a window costs the same at 256² and at 1024². Averaged down, a window is to show
 what the smaller model drew there (`losses.drawn_loss`), so formula 3 asks for the target's detail alone: asked for all of it,
-the level would bring the target's face back in. Up to 256², where judges of identity see the detail, they are also shown a few
+the level would bring the target's face back in. Of different people the detail differs, but is to be as strong as the target's
+(`losses.texture_loss`): skin stays the target's. Up to 256², where judges of identity see the detail, they are also shown a few
 whole pictures.
 """
 
@@ -105,8 +106,10 @@ class DetailStep(FaceStep):
             with torch.autocast(self.device.type, torch.bfloat16):
                 whole, _ = self._refine(*batch.judged, self.known.source[batch.source_index[-len(batch.judged[0]) :]])
             judged = self.identity_terms(batch, whole.float(), generator)
+        detail, wanted = finest_detail(changed), finest_detail(batch.target)
         return changed, self.picture_terms(batch, changed, masks, spoil) | judged | {
-            "reconstruction": losses.reconstruction_loss(finest_detail(changed), finest_detail(batch.target), batch.same_object),
+            "reconstruction": losses.reconstruction_loss(detail, wanted, batch.same_object),
+            "texture": losses.texture_loss(detail, wanted),
             "drawn": losses.drawn_loss(changed, batch.drawn, batch.background),
         }
 

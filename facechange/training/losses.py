@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+TEXTURE_PX = 8  # the patches in which the strength of detail is compared
+
 
 def mask_loss(masks: Sequence[Tensor]) -> Tensor:
     """Formula 1: the mean of every control mask [N, 1, h, w], averaged over layers."""
@@ -101,6 +103,16 @@ def drawn_loss(changed: Tensor, drawn: Tensor, background: Tensor) -> Tensor:
     difference = (functional.adaptive_avg_pool2d(changed.float(), size) - drawn.float()).abs()
     face = 1 - shrink_mask(background, size)
     return (difference * face).sum() / (3 * face.sum()).clamp(min=1)
+
+
+def texture_loss(changed: Tensor, target: Tensor) -> Tensor:
+    """An addition for runs of the finest measure: how far the strength of detail in Y is from that in X_t, in patches.
+
+    Both are fine detail alone; its strength is the root mean square over patches of `TEXTURE_PX`. What the detail shows is free.
+    """
+    power = (functional.avg_pool2d(each.float().square().mean(1, keepdim=True), TEXTURE_PX) for each in (changed, target))
+    of_changed, of_target = (each.add(1e-6).sqrt() for each in power)
+    return (of_changed - of_target).abs().mean()
 
 
 def tone_loss(changed: Tensor, target: Tensor) -> Tensor:

@@ -62,6 +62,14 @@ def test_both_terms_of_the_identity_contrastive_loss_in_the_plane() -> None:
     assert losses.identity_loss(source, source).item() == losses.contrast_loss(source, source, target).item() == pytest.approx(0)
 
 
+def test_texture_compares_how_strong_detail_is_and_not_what_it_shows() -> None:
+    generator = torch.Generator().manual_seed(0)
+    skin, other = torch.randn(2, 1, 3, 32, 32, generator=generator)
+    assert losses.texture_loss(skin, skin).item() == 0
+    assert losses.texture_loss(-skin, skin).item() == pytest.approx(0)
+    assert losses.texture_loss(other, skin) < 0.1 < 0.4 < losses.texture_loss(0.5 * skin, skin) < losses.texture_loss(0 * skin, skin)
+
+
 def test_background_and_tone() -> None:
     background = torch.zeros(1, 1, 32, 32)
     background[..., :16] = 1
