@@ -44,6 +44,9 @@ def face(
     window: Annotated[
         int | None, typer.Option(help="Train the finest measure alone, on windows of so many pixels.", show_default=False)
     ] = None,
+    finest_from: Annotated[
+        Path | None, typer.Option(help="Checkpoint on windows of this size, over another smaller model, to go on from.", show_default=False)
+    ] = None,
     pictures: Annotated[int, typer.Option(min=1, help="Stop after this many pictures; the learning rate falls towards it.")] = 1_000_000,
     minutes: Minutes = float("inf"),
     loss_below: Annotated[float, typer.Option(help="Stop once the smoothed total loss is below this.")] = float("-inf"),
@@ -80,6 +83,7 @@ def face(
         size=size,
         start_from=start_from,
         window=window,
+        finest_from=finest_from,
         pictures=pictures,
         minutes=minutes,
         loss_below=loss_below,

@@ -44,6 +44,7 @@ class FaceConfig:
     start_from: Path | None = None  # a checkpoint of this or a lower measure whose weights carry over
     landmarks: Path | None = None  # a run of the landmark network, which holds pose and expression
     window: int | None = None  # train the finest measure alone, on windows of so many pixels; `start_from` is half as large
+    finest_from: Path | None = None  # on windows: a checkpoint of such a run over another smaller model, whose finest measure goes on
     pictures: int = 1_000_000
     minutes: float = float("inf")
     loss_below: float = float("-inf")  # stop once the smoothed total is under it (para. 94)
@@ -84,6 +85,8 @@ class FaceConfig:
                 f"Windows of {self.window} pixels do not fit.",
                 "They are 64, 128, ... and smaller than the picture, and --start-from names a model of half the picture's size.",
             )
+        if self.finest_from is not None and self.window is None:
+            raise TrainingError("A finest measure goes on alone on windows only.", "Give --window, or leave --finest-from out.")
         shares = [self.same_object_share, *self.spoiling.values()]
         if self.batch < 2 or not all(0 <= share <= 1 for share in shares):
             raise TrainingError("A batch has at least 2 pictures and a share lies in 0..1.", "Correct the numbers.")

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from facechange.core import TrainingError
 from facechange.model.discriminator import Discriminator
-from facechange.model.growing import grow_changer, grow_discriminator
+from facechange.model.growing import FinestLevel, grow_changer, grow_discriminator
 from facechange.model.injection import fix_masks
 from facechange.model.presets import find_preset
 from facechange.model.recogniser import load_recogniser
@@ -112,6 +112,8 @@ def _open_run(config: FaceConfig, faces: AlignedFaces) -> tuple[FaceStep, dict[s
         progress |= load_checkpoint(config.run / CHECKPOINT, networks.trained(), run.optimisers)
     elif config.start_from is not None:
         progress["earlier"] = _start_from(config.start_from, run)
+        if config.finest_from is not None:
+            progress["finest_before"] = _carry_finest(config.finest_from, run)
     progress |= {name: getattr(config, name) for name in ("preset", "size", "window", "weights", "learning_rate")}
     config.run.mkdir(parents=True, exist_ok=True)
     config.save(config.run / "config.json")
@@ -188,3 +190,23 @@ def _start_from(path: Path, run: FaceStep) -> list[str]:
         load_part(path, "discriminator", smaller)
         networks.discriminator.load_state_dict(grow_discriminator(smaller, preset.discriminator_channels(config.size)).state_dict())
     return describe_stages(path)
+
+
+def _carry_finest(path: Path, run: FaceStep) -> str:
+    """Carry over the finest measure, and its discriminator, of a run on windows over another smaller model.
+
+    Little of it depends on that model. Returns the stage that taught it, in words; raises `TrainingError`.
+    """
+    networks, config = run.networks, run.config
+    progress = read_checkpoint(path)[1]
+    if any(progress.get(name) != getattr(config, name) for name in ("preset", "size", "window")):
+        raise TrainingError(
+            f"{path} is no run of the preset {config.preset} on windows of {config.window} at {config.size} pixels.",
+            "Give the checkpoint of such a run to --finest-from.",
+        )
+    before = FinestLevel(load_face_changer(path)).learned
+    for network in (networks.changer, networks.average):
+        for mine, theirs in zip(FinestLevel(network).learned, before, strict=True):
+            mine.load_state_dict(theirs.state_dict())
+    load_part(path, "discriminator", networks.discriminator)
+    return describe_stages(path)[-1]

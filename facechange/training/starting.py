@@ -62,6 +62,8 @@ def describe_progress(progress: dict[str, Any]) -> list[str]:
     told += "".join(f", {name} {value:g}" for name, value in weights.items())
     if progress.get("window") is not None:
         told += f", the finest measure alone on windows of {progress['window']}"
+    if "finest_before" in progress:
+        told += f" (it went on from {progress['finest_before']} over another smaller model)"
     return [*progress.get("earlier", []), f"{progress['pictures']:,} pictures at {progress['size']}{told}"]
 
 

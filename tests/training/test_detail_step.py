@@ -11,7 +11,7 @@ from torch.nn import functional
 from facechange.core import TrainingError
 from facechange.model.face_changer import FaceChanger
 from facechange.model.growing import FinestLevel, grow_changer
-from facechange.training.checkpoint import read_checkpoint
+from facechange.training.checkpoint import part_of, read_checkpoint
 from facechange.training.config import FaceConfig
 from facechange.training.detail_step import MARGIN_PX, DetailStep, cut_windows, finest_detail
 from facechange.training.face import _open_run, train_face
@@ -104,10 +104,31 @@ def test_it_says_what_it_did_resumes_and_hands_on(config: FaceConfig, tmp_path: 
     assert train_face(together).pictures == 4  # with a discriminator of whole pictures, afresh
 
 
+def test_the_finest_measure_goes_on_over_another_smaller_model(config: FaceConfig, tmp_path: Path) -> None:
+    taught = train_face(config)
+    other = train_face(replace(config, run=tmp_path / "other", size=64, window=None, start_from=None, pictures=8, seed=1))
+    onward = replace(config, run=tmp_path / "onward", start_from=other.checkpoint, finest_from=taught.checkpoint)
+    step, progress = _open_run(onward, load_faces(config.train, 128))
+    old, smaller = load_face_changer(taught.checkpoint).state_dict(), load_face_changer(other.checkpoint).state_dict()
+    for network in (step.networks.changer, step.networks.average):
+        found = network.state_dict()
+        assert torch.equal(found["generator.blocks.128.first.weight"], old["generator.blocks.128.first.weight"])
+        assert torch.equal(found["generator.blocks.64.first.weight"], smaller["generator.blocks.64.first.weight"])
+    critic = step.networks.discriminator.state_dict()
+    expected = part_of(read_checkpoint(taught.checkpoint)[0], "discriminator")
+    assert all(torch.equal(critic[name], value) for name, value in expected.items())
+    assert progress["finest_before"].startswith("8 pictures at 128")
+    assert "it went on from 8 pictures at 128" in describe_stages(train_face(onward).checkpoint)[-1]
+    with pytest.raises(TrainingError, match="no run of the preset tiny on windows of 64"):
+        train_face(replace(onward, run=tmp_path / "wrong", finest_from=other.checkpoint))
+
+
 def test_windows_that_do_not_fit_are_refused(config: FaceConfig) -> None:
     for wrong in ({"window": 128}, {"window": 50}, {"start_from": None}):
         with pytest.raises(TrainingError, match="do not fit"):
             replace(config, **wrong)
+    with pytest.raises(TrainingError, match="on windows only"):
+        replace(config, window=None, finest_from=config.start_from)
     large = train_face(replace(config, pictures=4)).checkpoint
     with pytest.raises(TrainingError, match="is a model of 128 pixels"):
         train_face(replace(config, run=config.run / "again", start_from=large))
