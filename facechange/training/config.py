@@ -107,6 +107,7 @@ def load_config(path: Path) -> FaceConfig:
                 known[name] = Path(value)
             elif isinstance(value, list):
                 known[name] = tuple(value)
+        known["weights"] = LOSS_WEIGHTS | known.get("weights", {})
         return FaceConfig(**known)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise TrainingError(f"{path} is not the table of a run ({error}).", "Give the config.json of a face-change run.") from None
