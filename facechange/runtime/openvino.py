@@ -124,7 +124,7 @@ def _shield_constants(network: Any) -> None:
 def _keep_finest_exact(core: Any, network: Any) -> None:
     """Compute in float32 what is as large as the picture that comes out, in place; nothing where none does.
 
-    A picture's last layers cancel large features, which bfloat16 rounds: for a fifth of its time this brings the face-change
+    A picture's last layers cancel large features, which bfloat16 rounds: for a fifth of its time this brought a face-change
     model of 256² from 45 to 49 dB PSNR on faces.
     """
     shapes = [port.partial_shape for port in network.outputs]

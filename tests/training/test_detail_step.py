@@ -65,6 +65,7 @@ def test_windows_match_their_margins_and_reach_the_border(config: FaceConfig) ->
     cut = step._cut(batch, torch.Generator().manual_seed(0))
     assert torch.equal(cut_windows(cut.wide_target, torch.arange(32), cut.inner, 64), cut.target)
     assert set(cut.inner.unique().tolist()) == {0, MARGIN_PX, 2 * MARGIN_PX}
+    assert (cut.inner != MARGIN_PX).any(1).float().mean() > 0.2  # a third, but for chance
     for row, (down, _) in enumerate(cut.inner.tolist()):
         whole, window = batch.target[row % 16], cut.target[row]
         if down != MARGIN_PX:
