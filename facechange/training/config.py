@@ -22,6 +22,7 @@ LOSS_WEIGHTS = {
     "kept_background": 0.45,
     "background": 10.0,
     "occluder": 4.0,
+    "border": 1.0,
     "landmarks": 100.0,
     "tone": 2.0,
     "drawn": 10.0,

@@ -23,7 +23,7 @@ from facechange.model.growing import FinestLevel
 from facechange.training import losses
 from facechange.training.config import FaceConfig
 from facechange.training.face_batch import FaceBatch
-from facechange.training.face_step import FaceNetworks, FaceStep, KnownIdentities
+from facechange.training.face_step import FaceNetworks, FaceStep, KnownIdentities, face_reach
 from facechange.training.memory import place
 
 MARGIN_PX = 4  # around a window, where convolutions miss what lies beyond; even
@@ -43,6 +43,7 @@ class WindowBatch(FaceBatch):
     attribute: Tensor  # its finest f_att, [K, C, M/2, M/2]
     drawn: Tensor  # what it drew, [K, 3, W/2, W/2]
     judged: tuple[Tensor, Tensor, Tensor]  # the feature, f_att and target of the last pictures, whole
+    reach: Tensor  # `face_reach` of these
 
 
 class DetailStep(FaceStep):
@@ -83,6 +84,7 @@ class DetailStep(FaceStep):
             target_points=batch.target_points[rows],
             background=cut_windows(batch.background, rows, places, window),
             covered=cut_windows(batch.covered, rows, places, window),
+            border=cut_windows(batch.border, rows, places, window),
             same_object=batch.same_object[rows],
             inner=inner,
             wide_target=cut_windows(batch.target, rows, corners, side),
@@ -90,6 +92,7 @@ class DetailStep(FaceStep):
             attribute=cut_windows(attributes[-1], rows, corners // 2, side // 2),
             drawn=cut_windows(drawn, rows, places // 2, window // 2),
             judged=(feature[last], attributes[-1][last], batch.target[last]),
+            reach=face_reach(batch.background[last], batch.covered[last]),
         )
 
     def _generator_terms(
@@ -105,7 +108,7 @@ class DetailStep(FaceStep):
         if len(batch.judged[0]):
             with torch.autocast(self.device.type, torch.bfloat16):
                 whole, _ = self._refine(*batch.judged, self.known.source[batch.source_index[-len(batch.judged[0]) :]])
-            judged = self.identity_terms(batch, whole.float(), generator)
+            judged = self.identity_terms(batch, whole.float(), batch.reach, generator)
         detail, wanted = finest_detail(changed), finest_detail(batch.target)
         return changed, self.picture_terms(batch, changed, masks, spoil) | judged | {
             "reconstruction": losses.reconstruction_loss(detail, wanted, batch.same_object),

@@ -15,6 +15,7 @@ from facechange.training.shards import AlignedFaces
 from facechange.training.spoiling import spoil_scenes
 
 IDENTITY_SIZE = 112
+BORDER_PX = 3  # as far as a picture's border shows in a result
 LARGEST_UNSHRUNK = 256  # pictures above this are halved before the 112² crop is sampled, so that it does not alias
 
 
@@ -29,6 +30,7 @@ class FaceBatch:
     target_points: Tensor  # [N, 5, 2] in pixels of `target`
     background: Tensor  # M_bg [N, 1, R, R]: 1 outside the face hull and on whatever covers the face
     covered: Tensor  # [N, 1, R, R]: 1 where something covers the face
+    border: Tensor  # [N, 1, R, R]: 1 along the picture's border
     same_object: Tensor  # [N]: 1 where source and target show one person
 
 
@@ -54,7 +56,9 @@ def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Ten
     scenes = spoil_scenes(scenes, config.spoiling, generator, faces.pictures if textures is None else textures)
     target, source = scenes.pictures.contiguous(memory_format=torch.channels_last).split(count)
     background, covered = scenes.background[:count], scenes.covered[:count]
-    return FaceBatch(source, source_index, target, target_index, scenes.points[:count], background, covered, same.float())
+    border = functional.pad(torch.zeros(1, 1, *[config.size - 2 * BORDER_PX] * 2, device=device), [BORDER_PX] * 4, value=1.0)
+    border = border.expand(count, -1, -1, -1)
+    return FaceBatch(source, source_index, target, target_index, scenes.points[:count], background, covered, border, same.float())
 
 
 def crop_identity(pictures: Tensor, points: Tensor, matrices: Tensor | None = None) -> Tensor:

@@ -26,6 +26,7 @@ from facechange.training.memory import place, resolve_device
 from facechange.training.shards import AlignedFaces
 
 AVERAGE_SHARE = 0.1  # the moving average never looks back further than this share of the pictures seen
+REACH_CELLS = 16  # a side: as fine as the reach of L_ICL follows the face
 
 Judge = Callable[[Tensor], Tensor]
 
@@ -150,12 +151,17 @@ class FaceStep:
         with torch.autocast(self.device.type, torch.bfloat16):
             changed, masks = self._change(batch.target, self.known.source[batch.source_index], with_masks=True)
             changed = changed.float()
-            held = self._hold_landmarks(changed, batch.target)
-        whole = self.identity_terms(batch, changed, generator) | {"tone": losses.tone_loss(changed, batch.target)}
-        return changed, self.picture_terms(batch, changed, masks, spoil) | whole | held
+            held = self._hold_landmarks(changed, batch.target, generator)
+        terms = self.picture_terms(batch, changed, masks, spoil) | held
+        terms |= self.identity_terms(batch, changed, face_reach(batch.background, batch.covered), generator)
+        return changed, terms | {"tone": losses.tone_loss(changed, batch.target)}
 
-    def identity_terms(self, batch: FaceBatch, changed: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """Both terms of L_ICL of whole pictures `changed`, made of the last pairs of `batch`: means over the teachers."""
+    def identity_terms(self, batch: FaceBatch, changed: Tensor, reach: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Both terms of L_ICL of whole pictures `changed`, made of the last pairs of `batch`: means over the teachers.
+
+        `reach` [N, 1, R, R] is the share of their gradient that a pixel gets.
+        """
+        changed = changed * reach + changed.detach() * (1 - reach)
         sources, targets = batch.source_index[-len(changed) :], batch.target_index[-len(changed) :]
         with torch.autocast(self.device.type, torch.bfloat16):
             view = view_identity(changed, batch.target_points[-len(changed) :], generator)
@@ -180,17 +186,19 @@ class FaceStep:
             "gan": losses.generator_loss(logits),
             "reconstruction": losses.reconstruction_loss(changed, batch.target, batch.same_object),
             "feature_matching": losses.feature_matching_loss(target_features, changed_features, batch.background, outside),
-            "background": losses.background_loss(changed, batch.target, batch.background),
-            "occluder": losses.occluder_loss(changed, batch.target, batch.covered),
+            "background": losses.kept_loss(changed, batch.target, batch.background),
+            "occluder": losses.kept_loss(changed, batch.target, batch.covered),
+            "border": losses.kept_loss(changed, batch.target, batch.border),
         }
 
-    def _hold_landmarks(self, changed: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def _hold_landmarks(self, changed: Tensor, target: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """The landmark loss, in a run that was given a landmark network."""
         if self.networks.landmarks is None:
             return {}
+        seen, wanted = view_landmarks(changed, target, generator)
         with torch.no_grad():
-            wanted = self.networks.landmarks(target)
-        return {"landmarks": losses.landmark_loss(self.networks.landmarks(changed), wanted)}
+            places = self.networks.landmarks(wanted)
+        return {"landmarks": losses.landmark_loss(self.networks.landmarks(seen), places)}
 
     def _discriminator_terms(self, batch: FaceBatch, changed: Tensor, spoil: Callable[[Tensor], Tensor], step: int) -> dict[str, Tensor]:
         config, discriminator = self.config, self.networks.discriminator
@@ -212,6 +220,15 @@ class FaceStep:
         self.optimisers[optimiser].step()
 
 
+def face_reach(background: Tensor, covered: Tensor) -> Tensor:
+    """What L_ICL may change [N, 1, R, R]: 1 in the face, falling to 0 within a tenth of the side; 0 where something covers it.
+
+    The judges see hair and forehead too, and their gradient would redraw the target's hair line after the source's.
+    """
+    near = (losses.shrink_mask(1 - background, REACH_CELLS) > 0).float()
+    return functional.interpolate(near, size=background.shape[-1], mode="bilinear") * (1 - covered)
+
+
 def view_identity(changed: Tensor, points: Tensor, generator: torch.Generator) -> Tensor:
     """What the judges of identity see of a result: crops turned, moved, mirrored, with other contrast, without colour.
 
@@ -223,6 +240,15 @@ def view_identity(changed: Tensor, points: Tensor, generator: torch.Generator) -
     view = view * augment.uniform(generator, (len(view), 1, 1, 1), 0.8, 1.2)
     mirrored = augment.uniform(generator, (len(view), 1, 1, 1), 0, 1) < 0.5
     return torch.where(mirrored, view.flip(-1), view).contiguous(memory_format=torch.channels_last)
+
+
+def view_landmarks(changed: Tensor, target: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """What the landmark network sees of a result and its target: both without colour, turned, scaled and moved alike."""
+    matrices = augment.constant(((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)), target.device).expand(len(target), 2, 3)
+    matrices = augment.jitter_matrices(matrices, target.shape[-1], generator, 8, 0.08, 0.04)
+    views = (augment.warp(augment.to_grey(pictures), matrices, target.shape[-1]) for pictures in (changed, target))
+    seen, wanted = (view.contiguous(memory_format=torch.channels_last) for view in views)
+    return seen, wanted
 
 
 def augment_for_discriminator(like: Tensor, generator: torch.Generator) -> Callable[[Tensor], Tensor]:

@@ -76,17 +76,13 @@ def contrast_loss(changed: Tensor, source: Tensor, target: Tensor) -> Tensor:
     return (to_target - between).square().mean()
 
 
-def background_loss(changed: Tensor, target: Tensor, background: Tensor) -> Tensor:
-    """An addition: mean |Y - X_t| outside the face hull, on every pair."""
-    return ((changed.float() - target).abs() * background).mean() / background.mean().clamp(min=1e-3)
+def kept_loss(changed: Tensor, target: Tensor, kept: Tensor) -> Tensor:
+    """An addition: mean |Y - X_t| where `kept` [N, 1, R, R] is 1, on every pair; 0 where it nowhere is.
 
-
-def occluder_loss(changed: Tensor, target: Tensor, covered: Tensor) -> Tensor:
-    """An addition: mean |Y - X_t| where something covers the face (`covered` [N, 1, R, R]), 0 where nothing does.
-
-    In the mean over the whole background, the little that lies before faces would hardly count.
+    Three terms: what is outside the face hull, what covers the face, and the picture's border. In a mean over the whole
+    background, the little that lies before faces, and the border that zero padding makes lighter, would hardly count.
     """
-    return ((changed.float() - target).abs() * covered).sum() / (3 * covered.sum()).clamp(min=1)
+    return ((changed.float() - target).abs() * kept).sum() / (3 * kept.sum()).clamp(min=1)
 
 
 def landmark_loss(changed: Tensor, target: Tensor) -> Tensor:

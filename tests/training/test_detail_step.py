@@ -71,6 +71,8 @@ def test_windows_match_their_margins_and_reach_the_border(config: FaceConfig) ->
         if down != MARGIN_PX:
             edge = 0 if down == 0 else -1
             assert (whole[:, edge].unfold(1, 64, 1) == window[:, edge, None]).all(2).all(0).any()
+            assert cut.border[row, 0, edge].eq(1).all()
+        assert cut.border[row].any() == (cut.inner[row] != MARGIN_PX).any()
     assert torch.equal(cut.judged[2], batch.target[-4:]) and not batch.same_object[-4:].any()
 
 
@@ -100,7 +102,7 @@ def test_it_says_what_it_did_resumes_and_hands_on(config: FaceConfig, tmp_path: 
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
     assert describe_stages(whole.checkpoint)[-1].endswith("the finest measure alone on windows of 64")
     told = json.loads((config.run / "log.jsonl").read_text().splitlines()[-1])
-    assert {"identity", "drawn", "texture", "reconstruction", "occluder"} <= told.keys()
+    assert {"identity", "drawn", "texture", "reconstruction", "occluder", "border"} <= told.keys()
     together = replace(config, run=tmp_path / "together", window=None, start_from=whole.checkpoint, pictures=4)
     assert train_face(together).pictures == 4  # with a discriminator of whole pictures, afresh
 

@@ -15,7 +15,7 @@ from facechange.model.presets import find_preset
 from facechange.model.recogniser import load_recogniser
 from facechange.training.config import FaceConfig
 from facechange.training.face_batch import make_batch
-from facechange.training.face_step import FaceStep, build_networks
+from facechange.training.face_step import FaceStep, build_networks, face_reach, view_landmarks
 from facechange.training.shards import load_faces
 from facechange.training.starting import load_identity_network
 
@@ -75,6 +75,29 @@ def test_the_judges_named_are_those_asked(config: FaceConfig) -> None:
     faces = load_faces(config.train, 128)
     terms = [step.advance(make_batch(faces, config, 0), 0)["identity"] for step in (both, one)]
     assert terms[0] != terms[1]
+
+
+def test_identity_is_painted_into_the_face_alone(config: FaceConfig) -> None:
+    """Neither the hair line nor what covers the face is paid for looking like the source."""
+    run, batch = make_step(config), make_batch(load_faces(config.train, 128), config, 0)
+    covered = torch.zeros_like(batch.background)
+    covered[:, :, 32:40, 28:36] = 1
+    reach = face_reach(batch.background, covered)
+    inside = (batch.background == 0) & (covered == 0)
+    assert inside.any() and (reach[inside] >= 0.5).all() and reach[inside].mean() > 0.9 and (reach[covered == 1] == 0).all()
+    assert (reach[:, :, 0] == 0).all() and (reach > 0).float().mean() < 1.9 * (batch.background == 0).float().mean()
+    changed = batch.target.clone().requires_grad_()
+    terms = run.identity_terms(batch, changed, reach, torch.Generator().manual_seed(0))
+    (gradient,) = torch.autograd.grad(terms["identity"] + terms["contrast"], changed)
+    strength = gradient.abs().sum(1, keepdim=True)
+    assert (strength[reach == 0] == 0).all() and (strength[inside] > 0).float().mean() > 0.9
+
+
+def test_the_landmark_network_sees_result_and_target_alike(config: FaceConfig) -> None:
+    target = make_batch(load_faces(config.train, 128), config, 0).target
+    darker, seen = view_landmarks(target * 0.5, target, torch.Generator().manual_seed(0))
+    assert torch.allclose(darker, seen * 0.5, atol=1e-5) and (seen == seen[:, :1]).all()
+    assert (seen - target.mean(1, keepdim=True)).abs().mean() > 0.05, "nothing was turned or moved"
 
 
 @pytest.mark.slow

@@ -75,7 +75,7 @@ def test_background_and_tone() -> None:
     background[..., :16] = 1
     target, changed = torch.zeros(1, 3, 32, 32), torch.zeros(1, 3, 32, 32)
     changed[..., 16:] = 1
-    assert losses.background_loss(changed, target, background).item() == 0
+    assert losses.kept_loss(changed, target, background).item() == 0
     assert losses.tone_loss(changed, target).item() == pytest.approx(0.5)
     stripes = torch.ones(1, 3, 32, 32)
     stripes[..., ::2] = -1  # texture without a change of tone
@@ -87,13 +87,13 @@ def test_total_is_the_weighted_sum() -> None:
     assert losses.total_loss(terms, {"gan": 1.0, "identity": 5.0}).item() == pytest.approx(3.5)
 
 
-def test_occluder_loss_is_the_mean_on_what_covers_the_face() -> None:
+def test_what_is_kept_counts_where_it_lies_alone() -> None:
     target, covered = torch.zeros(2, 3, 4, 4), torch.zeros(2, 1, 4, 4)
     changed = torch.full((2, 3, 4, 4), 9.0)
     covered[0, :, :2] = 1
     changed[0, :, :2] = 0.5
-    assert losses.occluder_loss(changed, target, covered).item() == pytest.approx(0.5)
-    assert losses.occluder_loss(changed, target, covered * 0).item() == 0
+    assert losses.kept_loss(changed, target, covered).item() == pytest.approx(0.5)
+    assert losses.kept_loss(changed, target, covered * 0).item() == 0
 
 
 def test_landmark_loss_leaves_the_outline_out() -> None:
