@@ -12,6 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from facechange.training.augment import constant
+
+# Pairs of 300-W's landmarks, lids, lips and the corners of the mouth, as rows that subtract one from the other.
+_PAIRS = ((37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65), (48, 54))
+OPENINGS = tuple(tuple(float((index == last) - (index == first)) for index in range(68)) for first, last in _PAIRS)
 TEXTURE_PX = 8  # the patches in which the strength of detail is compared
 
 
@@ -86,11 +91,13 @@ def kept_loss(changed: Tensor, target: Tensor, kept: Tensor) -> Tensor:
 
 
 def landmark_loss(changed: Tensor, target: Tensor) -> Tensor:
-    """An addition: mean difference of the coordinates of the inner landmarks of Y and X_t [N, 68, 2], in parts of the side.
+    """An addition: mean difference of the coordinates of the inner landmarks of Y and X_t [N, 68, 2], in parts of the side,
+    and, as much again, that of the openings of eyes and mouth, which among 51 places would hardly count.
 
     The 17 of the outline are left out: they are background to L_rec and shape to L_ICL.
     """
-    return (changed - target)[:, 17:].abs().mean()
+    difference = changed - target
+    return difference[:, 17:].abs().mean() + (constant(OPENINGS, difference.device) @ difference).abs().mean()
 
 
 def drawn_loss(changed: Tensor, drawn: Tensor, background: Tensor) -> Tensor:

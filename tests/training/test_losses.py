@@ -102,6 +102,9 @@ def test_landmark_loss_leaves_the_outline_out() -> None:
     assert losses.landmark_loss(changed, target).item() == 0
     changed[:, 17:] = 0.25
     assert losses.landmark_loss(changed, target).item() == pytest.approx(0.25)
+    smiling = changed.clone()
+    smiling[:, 65:, 1] += 0.1  # the lower lip, and with it the mouth's three openings of eight
+    assert losses.landmark_loss(smiling, changed).item() == pytest.approx(0.1 * 3 / 51 / 2 + 0.1 * 3 / 8 / 2)
 
 
 def test_drawn_loss_compares_what_is_left_when_the_detail_is_averaged_away() -> None:
