@@ -23,7 +23,7 @@ LOSS_WEIGHTS = {
     "background": 10.0,
     "occluder": 4.0,
     "border": 1.0,
-    "landmarks": 100.0,
+    "landmarks": 150.0,
     "tone": 2.0,
     "drawn": 10.0,
     "texture": 10.0,
