@@ -25,7 +25,7 @@ def test_the_model_that_ships_is_read_back_from_its_graph() -> None:
     with torch.no_grad():
         ours = load_face_changer(graph_path("change"))(target, identity)
     assert abs(ours.numpy() - shipped).max() < 1e-3
-    assert describe_stages(graph_path("change"))[0].startswith("18,512 pictures at 64")
+    assert describe_stages(graph_path("change"))[0].startswith("whole pictures: 18,512 at 64")
 
 
 def test_a_run_goes_on_from_a_graph(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path) -> None:

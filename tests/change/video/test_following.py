@@ -61,7 +61,7 @@ def test_a_moving_face_is_followed_without_lag_and_steadier_than_it_is_located(
 def test_a_face_that_is_covered_and_comes_back_keeps_its_number_and_fades(place: Place, videos: ModuleType, portrait: np.ndarray) -> None:
     frames = [videos.place_portrait(portrait, SIZE, (200 + i, 135)) for i in range(36)]
     for frame in frames[14:24]:
-        frame[70:200, 150:300] = (110, 120, 120)  # a hand
+        frame[40:250, 120:300] = (110, 120, 120)  # a hand
     placed = place(frames)
     counts = [len(each.placements) for each in placed]
     assert counts[:14] == [1] * 14 and counts[14:24] == [0] * 10 and counts[24:] == [1] * 12
@@ -75,7 +75,7 @@ def test_who_is_hidden_never_fades_and_is_changed_from_the_first_frame_to_the_la
 ) -> None:
     frames = [videos.place_portrait(portrait, SIZE, (200 + i, 135)) for i in range(20)]
     for frame in [*frames[:4], *frames[6:]]:
-        frame[70:200, 120:300] = (110, 120, 120)  # seen in two frames only
+        frame[40:250, 120:300] = (110, 120, 120)  # seen in two frames only
     assert [len(each.placements) for each in place(frames)] == [0] * 20
     hidden = place(frames, cast=PersonaCast())
     assert [[each.opacity for each in placed.placements] for placed in hidden] == [[]] * 4 + [[1.0]] * 2 + [[]] * 14
