@@ -41,4 +41,5 @@ class LandmarkNetwork(nn.Module):
         at32 = at32 + self.up32(functional.interpolate(at16, scale_factor=2.0))
         share = self.maps(at32).float().flatten(2).softmax(2).view(-1, LANDMARKS, *at32.shape[2:])
         middles = (torch.arange(at32.shape[-1], device=crop.device) + 0.5) / at32.shape[-1]
-        return torch.stack([share.sum(2) @ middles, share.sum(3) @ middles], 2)
+        # No matrix product: autocast would round the places to bfloat16, by as much as results differ from their targets.
+        return torch.stack([(share.sum(2) * middles).sum(2), (share.sum(3) * middles).sum(2)], 2)

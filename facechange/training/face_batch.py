@@ -15,7 +15,7 @@ from facechange.training.shards import AlignedFaces
 from facechange.training.spoiling import spoil_scenes
 
 IDENTITY_SIZE = 112
-BORDER_PX = 3  # as far as a picture's border shows in a result
+BORDER_PX = 3  # as far into a result as the zero padding of convolutions was seen
 LARGEST_UNSHRUNK = 256  # pictures above this are halved before the 112² crop is sampled, so that it does not alias
 
 
@@ -56,8 +56,8 @@ def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Ten
     scenes = spoil_scenes(scenes, config.spoiling, generator, faces.pictures if textures is None else textures)
     target, source = scenes.pictures.contiguous(memory_format=torch.channels_last).split(count)
     background, covered = scenes.background[:count], scenes.covered[:count]
-    border = functional.pad(torch.zeros(1, 1, *[config.size - 2 * BORDER_PX] * 2, device=device), [BORDER_PX] * 4, value=1.0)
-    border = border.expand(count, -1, -1, -1)
+    border = torch.ones_like(background)
+    border[..., BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = 0
     return FaceBatch(source, source_index, target, target_index, scenes.points[:count], background, covered, border, same.float())
 
 

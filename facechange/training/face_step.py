@@ -151,8 +151,7 @@ class FaceStep:
         with torch.autocast(self.device.type, torch.bfloat16):
             changed, masks = self._change(batch.target, self.known.source[batch.source_index], with_masks=True)
             changed = changed.float()
-            held = self._hold_landmarks(changed, batch.target, generator)
-        terms = self.picture_terms(batch, changed, masks, spoil) | held
+        terms = self.picture_terms(batch, changed, masks, spoil) | self._hold_landmarks(changed, batch.target, generator)
         terms |= self.identity_terms(batch, changed, face_reach(batch.background, batch.covered), generator)
         return changed, terms | {"tone": losses.tone_loss(changed, batch.target)}
 
@@ -192,13 +191,15 @@ class FaceStep:
         }
 
     def _hold_landmarks(self, changed: Tensor, target: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """The landmark loss, in a run that was given a landmark network."""
+        """The landmark loss, in a run that was given a landmark network; in float32, for it compares small differences."""
         if self.networks.landmarks is None:
             return {}
         seen, wanted = view_landmarks(changed, target, generator)
-        with torch.no_grad():
-            places = self.networks.landmarks(wanted)
-        return {"landmarks": losses.landmark_loss(self.networks.landmarks(seen), places)}
+        with torch.autocast(self.device.type, torch.bfloat16):
+            with torch.no_grad():
+                places = self.networks.landmarks(wanted)
+            found = self.networks.landmarks(seen)
+        return {"landmarks": losses.landmark_loss(found, places)}
 
     def _discriminator_terms(self, batch: FaceBatch, changed: Tensor, spoil: Callable[[Tensor], Tensor], step: int) -> dict[str, Tensor]:
         config, discriminator = self.config, self.networks.discriminator
@@ -221,8 +222,9 @@ class FaceStep:
 
 
 def face_reach(background: Tensor, covered: Tensor) -> Tensor:
-    """What L_ICL may change [N, 1, R, R]: 1 in the face, falling to 0 within a tenth of the side; 0 where something covers it.
+    """What L_ICL may change: 1 in the face, falling to 0 within a tenth of the side; 0 where something covers it.
 
+    Takes M_bg and `FaceBatch.covered`, and gives as they are [N, 1, R, R] in [0, 1].
     The judges see hair and forehead too, and their gradient would redraw the target's hair line after the source's.
     """
     near = (losses.shrink_mask(1 - background, REACH_CELLS) > 0).float()

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from facechange.training.augment import constant
 
-# Pairs of 300-W's landmarks, lids, lips and the corners of the mouth, as rows that subtract one from the other.
+# Pairs of 300-W's landmarks (lids, lips, the mouth's corners), and for each a row [68] that subtracts the first from the last.
 _PAIRS = ((37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65), (48, 54))
 OPENINGS = tuple(tuple(float((index == last) - (index == first)) for index in range(68)) for first, last in _PAIRS)
 TEXTURE_PX = 8  # the patches in which the strength of detail is compared
@@ -91,10 +91,10 @@ def kept_loss(changed: Tensor, target: Tensor, kept: Tensor) -> Tensor:
 
 
 def landmark_loss(changed: Tensor, target: Tensor) -> Tensor:
-    """An addition: mean difference of the coordinates of the inner landmarks of Y and X_t [N, 68, 2], in parts of the side,
-    and, as much again, that of the openings of eyes and mouth, which among 51 places would hardly count.
+    """An addition: by how much the landmarks of Y and X_t [N, 68, 2], in parts of the side, differ.
 
-    The 17 of the outline are left out: they are background to L_rec and shape to L_ICL.
+    The sum of two means of absolute differences: of the coordinates of the 51 inner landmarks, and of the openings of eyes and
+    mouth, which among 51 places would hardly count. The 17 of the outline are left out: they are background to L_rec and shape to L_ICL.
     """
     difference = changed - target
     return difference[:, 17:].abs().mean() + (constant(OPENINGS, difference.device) @ difference).abs().mean()
