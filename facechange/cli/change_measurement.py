@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from facechange.cli.console import counting
+from facechange.cli.console import counting, tell_skipped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,8 +73,7 @@ def open_faces(folder: Path, split: str, landmarker: Landmarker | None) -> FaceP
 
     with counting("Looking for faces") as progress:
         found = evaluation.FoundFaces(folder, FaceLocator(load_graph("locator")).locate, landmarker, progress)
-    for name, reason in found.skipped.items():
-        typer.echo(f"Skipped {name}: {reason}", err=True)
+    tell_skipped(found.skipped)
     return found
 
 

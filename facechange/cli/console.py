@@ -1,10 +1,15 @@
-"""What people see while they wait: on stderr, and only where it is a terminal."""
+"""What people see on stderr beside the result: progress, where it is a terminal, and what was left out."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+
+import typer
+
+NAMED = 3  # of what was skipped for one reason, so many are named
 
 
 @contextmanager
@@ -30,3 +35,13 @@ def counting(text: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(text, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def tell_skipped(skipped: Mapping[str, str]) -> None:
+    """Say what was left out and why, a line a reason; `skipped` gives each name's."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for name, reason in skipped.items():
+        names[reason].append(name)
+    for reason, group in names.items():
+        more = f" and {len(group) - NAMED:,} more" if len(group) > NAMED else ""
+        typer.echo(f"Skipped {', '.join(group[:NAMED])}{more}: {reason}", err=True)

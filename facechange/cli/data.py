@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facechange.cli.console import counting
+from facechange.cli.console import counting, tell_skipped
 
 app = typer.Typer(help="Prepare pictures for training.", no_args_is_help=True)
 
@@ -39,7 +39,6 @@ def prepare(
         locate = FaceLocator(load_graph("locator")).locate
     with counting("Aligning faces") as report:
         prepared = prepare_shards(source, output, size, locate, smallest_face, largest_enlargement, report)
-    for name, reason in prepared.skipped.items():
-        typer.echo(f"Skipped {name}: {reason}", err=True)
+    tell_skipped(prepared.skipped)
     before = f", {prepared.done_before:,} pictures were done before" if prepared.done_before else ""
     typer.echo(f"{output}: {prepared.written:,} faces written, {len(prepared.skipped):,} pictures skipped{before}.")

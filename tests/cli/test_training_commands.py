@@ -50,6 +50,11 @@ def test_data_prepare_says_what_it_did_and_continues(faces_folder: Path, tmp_pat
     assert "0 faces written" in (again := run(*words)).stdout and "4 pictures were done before" in again.stdout
 
 
+def test_data_prepare_names_a_few_of_the_pictures_left_out(faces_folder: Path, tmp_path: Path) -> None:
+    told = run("data", "prepare", faces_folder, "-o", tmp_path / "shards", "--size", 1024, "--largest-enlargement", 1.5)
+    assert told.stderr.splitlines() == ["Skipped 0.png, 1.png, 2.png and 1 more: the face is too small for crops of 1024 pixels"]
+
+
 def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
     given = ("--train", tmp_path, "--run", tmp_path / "run", "--identity", tmp_path, "--recogniser", tmp_path)
     result = run("train", "face", *given, "--preset", "tiny", "--size", 64, "--dry-run")
