@@ -28,7 +28,7 @@ from facechange.training.memory import place
 
 MARGIN_PX = 4  # around a window, where convolutions miss what lies beyond; even
 BEYOND = 1 / 8  # of their room: so far beyond the picture's border windows are drawn and moved back to it; a third of them touch it
-WINDOWS = 2  # a picture
+WINDOWS_SHARE = 8  # of the windows that would lie side by side in a picture, one in so many is cut, and two at least
 JUDGED_PX = 256  # the largest pictures whose detail reaches the judges of identity
 JUDGED_SHARE = 4  # one in so many pictures is drawn whole for them
 
@@ -63,7 +63,7 @@ class DetailStep(FaceStep):
 
     @torch.no_grad()
     def _cut(self, batch: FaceBatch, generator: torch.Generator) -> WindowBatch:
-        rows = torch.arange(len(batch.target), device=self.device).repeat(WINDOWS)
+        rows = torch.arange(len(batch.target), device=self.device).repeat(count_windows(self.config))
         assert self.config.window is not None
         side, room = self.config.window + 2 * MARGIN_PX, self.config.size - self.config.window - 2 * MARGIN_PX
         beyond = round(BEYOND * room / 2)
@@ -115,6 +115,12 @@ class DetailStep(FaceStep):
             "texture": losses.texture_loss(detail, wanted),
             "drawn": losses.drawn_loss(changed, batch.drawn, batch.background),
         }
+
+
+def count_windows(config: FaceConfig) -> int:
+    """How many windows are cut from a picture: at 1024² it takes far longer to spoil and to draw one than to learn from a window."""
+    assert config.window is not None
+    return max(2, (config.size // config.window) ** 2 // WINDOWS_SHARE)
 
 
 def count_judged(config: FaceConfig) -> int:

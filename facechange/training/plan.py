@@ -8,7 +8,7 @@ import torch
 
 from facechange.model.costs import count_changer_costs, count_discriminator_costs
 from facechange.training.config import FaceConfig
-from facechange.training.detail_step import MARGIN_PX, WINDOWS, count_judged
+from facechange.training.detail_step import MARGIN_PX, count_judged, count_windows
 from facechange.training.memory import resolve_device
 
 IDENTITY_FLOPS = 2 * 1.8e9  # both judges of identity on one crop, forward and back to its pixels
@@ -25,11 +25,11 @@ def describe_plan(config: FaceConfig) -> list[str]:
     memory: float = BYTES_A_VALUE * (changer.saved_values + 2 * discriminator.saved_values)
     if config.window is not None:  # what is smaller runs forward only, the finest measure on a part of the picture
         smaller = count_changer_costs(config.preset, config.size // 2)
-        judged = count_judged(config) / config.batch
-        share = WINDOWS * (config.window + 2 * MARGIN_PX) ** 2 / config.size**2 + judged
-        step_flops = smaller.forward_flops + share * (changer.step_flops - smaller.step_flops) + WINDOWS * critic_flops
+        judged, windows = count_judged(config) / config.batch, count_windows(config)
+        share = windows * (config.window + 2 * MARGIN_PX) ** 2 / config.size**2 + judged
+        step_flops = smaller.forward_flops + share * (changer.step_flops - smaller.step_flops) + windows * critic_flops
         step_flops += judged * IDENTITY_FLOPS
-        memory = BYTES_A_VALUE * (share * (changer.saved_values - smaller.saved_values) + 2 * WINDOWS * discriminator.saved_values)
+        memory = BYTES_A_VALUE * (share * (changer.saved_values - smaller.saved_values) + 2 * windows * discriminator.saved_values)
     states = 4 * (4 * changer.parameters + 3 * discriminator.parameters)  # weights, average, two Adam moments, float32
     device = resolve_device(config.device)
     speed = _measure_flops(device) * 0.35 / step_flops  # a step reaches about a third of a large product's rate

@@ -39,18 +39,16 @@ def pick_rows(count: int, share: float, generator: torch.Generator) -> tuple[Ten
     return order[:picked], uniform(generator, (picked,), 0, 1) < wanted / max(picked, 1)
 
 
-def change_some(scenes: Scenes, share: float, generator: torch.Generator, change: Callable[[Scenes, torch.Generator], Scenes]) -> Scenes:
-    """`change` a share of the batch."""
+def change_some(scenes: Scenes, share: float, generator: torch.Generator, change: Callable[[Scenes, torch.Generator], Scenes]) -> None:
+    """`change` a share of the batch, in place: a copy of all for each change would cost more than the changes."""
     rows, kept = pick_rows(len(scenes), share, generator)
     if len(rows) == 0:
-        return scenes
+        return
     before = Scenes(*(part[rows] for part in _parts(scenes)))
     after = change(before, generator)
-
-    def merge(whole: Tensor, old: Tensor, new: Tensor) -> Tensor:
-        return whole if new is old else whole.index_copy(0, rows, torch.where(kept.view(-1, *[1] * (old.ndim - 1)), new, old))
-
-    return Scenes(*map(merge, _parts(scenes), _parts(before), _parts(after)))
+    for whole, old, new in zip(*map(_parts, (scenes, before, after)), strict=True):
+        if new is not old:
+            whole.index_copy_(0, rows, torch.where(kept.view(-1, *[1] * (old.ndim - 1)), new, old))
 
 
 def _parts(scenes: Scenes) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -36,7 +36,7 @@ SPOILING_SHARES = {
 
 
 def spoil_scenes(scenes: Scenes, shares: dict[str, float], generator: torch.Generator, textures: Tensor) -> Scenes:
-    """Turn, cover, light, blur and compress a share of `scenes` each; a pure function of the generator.
+    """Turn, cover, light, blur and compress a share of a copy of `scenes` each; a pure function of the generator.
 
     `textures` [T, 3, S, S] uint8 on the scenes' device are what occluders are cut from.
     """
@@ -53,9 +53,10 @@ def spoil_scenes(scenes: Scenes, shares: dict[str, float], generator: torch.Gene
         "grey": _of_pictures(lambda pictures, dice: augment.grey_some(pictures, dice, 1)),
     }
     assert changes.keys() == SPOILING_SHARES.keys()
+    spoilt = Scenes(scenes.pictures.clone(), scenes.points.clone(), scenes.background.clone(), scenes.covered.clone())
     for name, change in changes.items():
-        scenes = change_some(scenes, shares.get(name, 0.0), generator, change)
-    return scenes
+        change_some(spoilt, shares.get(name, 0.0), generator, change)
+    return spoilt
 
 
 def _of_pictures(change: Callable[[Tensor, torch.Generator], Tensor]) -> Callable[[Scenes, torch.Generator], Scenes]:

@@ -13,7 +13,7 @@ from facechange.model.face_changer import FaceChanger
 from facechange.model.growing import FinestLevel, grow_changer
 from facechange.training.checkpoint import part_of, read_checkpoint
 from facechange.training.config import FaceConfig
-from facechange.training.detail_step import MARGIN_PX, DetailStep, cut_windows, finest_detail
+from facechange.training.detail_step import MARGIN_PX, DetailStep, count_windows, cut_windows, finest_detail
 from facechange.training.face import _open_run, train_face
 from facechange.training.face_batch import make_batch
 from facechange.training.shards import load_faces
@@ -124,6 +124,10 @@ def test_the_finest_measure_goes_on_over_another_smaller_model(config: FaceConfi
     assert "it went on from 8 pictures at 128" in describe_stages(train_face(onward).checkpoint)[-1]
     with pytest.raises(TrainingError, match="no run of the preset tiny on windows of 64"):
         train_face(replace(onward, run=tmp_path / "wrong", finest_from=other.checkpoint))
+
+
+def test_larger_pictures_give_more_windows(config: FaceConfig) -> None:
+    assert [count_windows(replace(config, size=size, window=128)) for size in (256, 512, 1024)] == [2, 2, 8]
 
 
 def test_windows_that_do_not_fit_are_refused(config: FaceConfig) -> None:
