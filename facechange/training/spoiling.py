@@ -53,6 +53,7 @@ def spoil_scenes(scenes: Scenes, shares: dict[str, float], generator: torch.Gene
         "grey": _of_pictures(lambda pictures, dice: augment.grey_some(pictures, dice, 1)),
     }
     assert changes.keys() == SPOILING_SHARES.keys()
+    # Each its own copy: the masks that come in may be one and the same.
     spoilt = Scenes(scenes.pictures.clone(), scenes.points.clone(), scenes.background.clone(), scenes.covered.clone())
     for name, change in changes.items():
         change_some(spoilt, shares.get(name, 0.0), generator, change)
