@@ -1,9 +1,10 @@
-"""Grow a trained network by a measure at a time without changing what it computes.
+"""Grow a trained network by a measure at a time without forgetting what it computes.
 
 Layers are named after their measure, so those of the smaller network are copied as they are. The new, finest layers start as
-a detour that hands the colours on: the grown generator gives the old picture upsampled, the grown encoder and discriminator
-judge the halved picture as before. Training then goes on from the old quality instead of from noise. An activation passes a
-colour unchanged when the colour is first raised by `RAISE`, which keeps it positive.
+a detour that hands the colours on: the grown encoder and discriminator judge the halved picture as before, and the grown
+generator gives the old picture upsampled, with the target's own detail let in through the new masks. Training then goes on
+from the old quality instead of from noise. An activation passes a colour unchanged when the colour is first raised by
+`RAISE`, which keeps it positive; detail, which has both signs, goes through two channels, one for each.
 """
 
 from __future__ import annotations
@@ -15,21 +16,25 @@ from facechange.core import ModelError
 from facechange.model.discriminator import HALF_VARIANCE, Discriminator, ResidualBlock
 from facechange.model.face_changer import FaceChanger
 from facechange.model.generator import Block, Generator, scale_identity
-from facechange.model.layers import ACTIVATION_GAIN, Convolution
+from facechange.model.layers import ACTIVATION_GAIN, NEGATIVE_SLOPE, Convolution
 from facechange.model.presets import ChannelTable
 
 RAISE = 1.5  # more than any colour is below zero
 COLOURS = 3
 CONSTANT = 3  # the channel, after the colours, that carries 1
+# Less their mean over three pixels each way, weighed like double_size does: the detail that the smaller model cannot show.
+DETAIL = -torch.tensor([[1.0, 2.0, 1.0], [2.0, -12.0, 2.0], [1.0, 2.0, 1.0]]) / 16
+OPEN = 2.0  # the bias of new masks: sigmoid(2) is 0.88, so that most of the detail comes in
 
 
 def grow_changer(smaller: FaceChanger, size_px: int) -> FaceChanger:
-    """A changer for `size_px` whose output is the smaller one's, upsampled; raises `ModelError` where it would shrink."""
+    """A changer for `size_px` that gives the old picture upsampled, plus the target's detail; raises `ModelError` where it would shrink."""
     while smaller.size_px < size_px:
         larger = FaceChanger(smaller.preset, 2 * smaller.size_px)
         _copy_matching(smaller, larger)
         _hand_on_target(smaller, larger)
         _hand_on_picture(smaller.generator, larger.generator)
+        _let_detail_in(larger)
         smaller = larger
     if smaller.size_px != size_px:
         raise ModelError(f"A model of {smaller.size_px} pixels cannot grow to {size_px}.", "Choose a larger power of two.")
@@ -113,30 +118,51 @@ def _hand_on_target(smaller: FaceChanger, larger: FaceChanger) -> None:
     # The constant takes back what was raised, at the border as well, where padding hides both.
     joint.weight[:, CONSTANT] = -RAISE * kernel.sum(1) / joint.scale
     joint.bias.copy_(old.bias)
-    decoder = larger.attributes.decoder[str(larger.size_px)]
-    assert isinstance(decoder, Convolution)
-    decoder.weight[:COLOURS] = 0  # nothing is injected where the generator carries its colours
 
 
 @torch.no_grad()
 def _hand_on_picture(smaller: Generator, larger: Generator) -> None:
-    """Make the new block carry the upsampled picture in three channels to the new toRGB."""
+    """Make the new block carry the upsampled picture in three channels, and its negative in three more, to the new toRGB."""
     old, new = _only_convolution(smaller.to_rgb), _only_convolution(larger.to_rgb)
     block = larger.blocks[next(iter(larger.to_rgb))]
     assert isinstance(block, Block)
     first, second = block.first, block.second
-    rows = (old.weight * old.scale)[:, :, 0, 0]  # [3, I]
+    rows, bias = (old.weight * old.scale)[:, :, 0, 0], old.bias  # [3, I], [3]
+    both = slice(2 * COLOURS)
+    rows, bias = torch.cat((rows, -rows)), torch.cat((bias, -bias))
     for layer in (first, second):
         layer.affine.weight.zero_()  # every control vector starts at 1
-        layer.weight[:COLOURS] = 0
+        layer.weight[both] = 0
     # Demodulation makes kernels of any length the same; as long as random ones, they are as steady when they learn.
-    first.weight[:COLOURS, :, 1, 1] = rows * (first.weight[0].numel() ** 0.5 / rows.norm(dim=1, keepdim=True))
-    second.weight[range(COLOURS), range(COLOURS), 1, 1] = second.weight[0].numel() ** 0.5
+    first.weight[both, :, 1, 1] = rows * (first.weight[0].numel() ** 0.5 / rows.norm(dim=1, keepdim=True))
+    second.weight[range(2 * COLOURS), range(2 * COLOURS), 1, 1] = second.weight[0].numel() ** 0.5
     gain = ACTIVATION_GAIN / rows.norm(dim=1)  # what demodulation makes of the first layer's rows
-    first.bias[:COLOURS] = gain * (old.bias + RAISE)
+    first.bias[both] = gain * (bias + RAISE)
     new.weight.zero_()
-    new.weight[range(COLOURS), range(COLOURS), 0, 0] = 1 / (gain * ACTIVATION_GAIN * new.scale)
-    new.bias.fill_(-RAISE)
+    for sign, channels in ((1, range(COLOURS)), (-1, range(COLOURS, 2 * COLOURS))):
+        new.weight[range(COLOURS), channels, 0, 0] = sign / (2 * gain[:COLOURS] * ACTIVATION_GAIN * new.scale)
+    new.bias.zero_()
+
+
+@torch.no_grad()
+def _let_detail_in(larger: FaceChanger) -> None:
+    """Make the new decoder layer find the target's detail, of either sign, for the new masks to add to the picture."""
+    name = str(larger.size_px)
+    decoder, block, to_rgb = larger.attributes.decoder[name], larger.generator.blocks[name], larger.generator.to_rgb[name]
+    assert isinstance(decoder, Convolution) and isinstance(block, Block) and isinstance(to_rgb, Convolution)
+    for injection in (block.first_injection, block.second_injection):
+        injection.weight.zero_()
+        injection.bias.fill_(OPEN)
+    decoder.weight[: 2 * COLOURS] = 0
+    decoder.bias[: 2 * COLOURS] = 0
+    # Of detail d one channel gives activate(d), the other activate(-d): the difference is (1 + slope) d. It is let in twice.
+    mask = torch.sigmoid(torch.tensor(OPEN))
+    encoded = decoder.weight.shape[1] // 2  # where the encoder's channels begin
+    for sign, channels in ((1, range(COLOURS)), (-1, range(COLOURS, 2 * COLOURS))):
+        seen = (1 + NEGATIVE_SLOPE) * mask * (ACTIVATION_GAIN + 1) * (to_rgb.weight * to_rgb.scale)[range(COLOURS), range(COLOURS), 0, 0]
+        kernel = sign * DETAIL.to(decoder.weight) / (seen * decoder.scale)[:, None, None]  # [3, 3, 3]
+        decoder.weight[channels, range(encoded, encoded + COLOURS)] = kernel
+        decoder.weight[channels, encoded + CONSTANT] = -RAISE * kernel  # at the border, where padding hides what was raised
 
 
 @torch.no_grad()

@@ -6,6 +6,9 @@ what the smaller model drew there (`losses.drawn_loss`), so formula 3 asks for t
 the level would bring the target's face back in. Of different people the detail differs, but is to be as strong as the target's
 (`losses.texture_loss`): skin stays the target's. Up to 256², where judges of identity see the detail, they are also shown a few
 whole pictures.
+
+The level runs in float32, for the finest detail is about as small as bfloat16's steps: its rounding would pass for detail in
+training and be missing afterwards. It costs nothing: so few channels are bound by memory.
 """
 
 from __future__ import annotations
@@ -74,6 +77,7 @@ class DetailStep(FaceStep):
             attributes = self._smaller.attributes(functional.avg_pool2d(batch.target, 2))
             feature, _ = self._smaller.generator.fuse(self.known.source[batch.source_index], attributes)
             drawn = self._smaller.generator.colour(feature)
+            feature, attribute, drawn = (each.float() for each in (feature, attributes[-1], drawn))
         window, places = self.config.window, corners + inner
         last = slice(len(batch.target) - count_judged(self.config), None)  # the first are same-object pairs
         return WindowBatch(
@@ -89,9 +93,9 @@ class DetailStep(FaceStep):
             inner=inner,
             wide_target=cut_windows(batch.target, rows, corners, side),
             feature=cut_windows(feature, rows, corners // 2, side // 2),
-            attribute=cut_windows(attributes[-1], rows, corners // 2, side // 2),
+            attribute=cut_windows(attribute, rows, corners // 2, side // 2),
             drawn=cut_windows(drawn, rows, places // 2, window // 2),
-            judged=(feature[last], attributes[-1][last], batch.target[last]),
+            judged=(feature[last], attribute[last], batch.target[last]),
             reach=face_reach(batch.background[last], batch.covered[last]),
         )
 
@@ -100,15 +104,13 @@ class DetailStep(FaceStep):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         assert isinstance(batch, WindowBatch)
         self.networks.discriminator.requires_grad_(False)
-        with torch.autocast(self.device.type, torch.bfloat16):
-            wide, wide_masks = self._refine(batch.feature, batch.attribute, batch.wide_target, self.known.source[batch.source_index])
+        wide, wide_masks = self._refine(batch.feature, batch.attribute, batch.wide_target, self.known.source[batch.source_index])
         rows, side = torch.arange(len(wide), device=self.device), batch.target.shape[-1]
-        changed, *masks = (cut_windows(each, rows, batch.inner, side) for each in (wide.float(), *wide_masks))
+        changed, *masks = (cut_windows(each, rows, batch.inner, side) for each in (wide, *wide_masks))
         judged: dict[str, Tensor] = {}
         if len(batch.judged[0]):
-            with torch.autocast(self.device.type, torch.bfloat16):
-                whole, _ = self._refine(*batch.judged, self.known.source[batch.source_index[-len(batch.judged[0]) :]])
-            judged = self.identity_terms(batch, whole.float(), batch.reach, generator)
+            whole, _ = self._refine(*batch.judged, self.known.source[batch.source_index[-len(batch.judged[0]) :]])
+            judged = self.identity_terms(batch, whole, batch.reach, generator)
         detail, wanted = finest_detail(changed), finest_detail(batch.target)
         return changed, self.picture_terms(batch, changed, masks, spoil) | judged | {
             "reconstruction": losses.reconstruction_loss(detail, wanted, batch.same_object),
