@@ -25,6 +25,7 @@ LOSS_WEIGHTS = {
     "border": 1.0,
     "landmarks": 150.0,
     "tone": 2.0,
+    "colour": 10.0,
     "drawn": 10.0,
     "texture": 10.0,
 }

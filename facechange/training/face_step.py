@@ -153,7 +153,7 @@ class FaceStep:
             changed = changed.float()
         terms = self.picture_terms(batch, changed, masks, spoil) | self._hold_landmarks(changed, batch.target, generator)
         terms |= self.identity_terms(batch, changed, face_reach(batch.background, batch.covered), generator)
-        return changed, terms | {"tone": losses.tone_loss(changed, batch.target)}
+        return changed, terms | {"tone": losses.tone_loss(changed, batch.target), "colour": losses.colour_loss(changed, batch.target)}
 
     def identity_terms(self, batch: FaceBatch, changed: Tensor, reach: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """Both terms of L_ICL of whole pictures `changed`, made of the last pairs of `batch`: means over the teachers.

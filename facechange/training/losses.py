@@ -123,6 +123,15 @@ def tone_loss(changed: Tensor, target: Tensor) -> Tensor:
     return (functional.adaptive_avg_pool2d(changed.float(), 16) - functional.adaptive_avg_pool2d(target, 16)).abs().mean()
 
 
+def colour_loss(changed: Tensor, target: Tensor) -> Tensor:
+    """An addition: mean difference of Y and X_t in what R, G and B are from their mean, after a blur (32 × 32 means).
+
+    Judges see faces without colour, so nothing else says which colour the shade of a new nose is to have.
+    """
+    difference = functional.adaptive_avg_pool2d(changed.float(), 32) - functional.adaptive_avg_pool2d(target, 32)
+    return (difference - difference.mean(1, keepdim=True)).abs().mean()
+
+
 def shrink_mask(mask: Tensor, size: int) -> Tensor:
     """`mask` [N, 1, R, R] averaged down to `size`."""
     return functional.adaptive_avg_pool2d(mask, size)

@@ -55,3 +55,11 @@ def test_spoilt_pictures_stay_in_range() -> None:
         assert spoilt.shape == pictures.shape
         assert spoilt.abs().max() <= 1 + 1e-5
         assert not torch.equal(spoilt, pictures)
+
+
+def test_what_is_seen_without_colour_is_painted_without_colour() -> None:
+    pictures = torch.rand(1, 3, 8, 8, requires_grad=True)
+    grey = augment.to_grey(pictures)
+    assert torch.equal(grey, grey[:, :1].expand_as(grey))
+    (gradient,) = torch.autograd.grad((grey * torch.rand(8, 8)).sum(), pictures)
+    assert torch.allclose(gradient, gradient[:, :1].expand_as(gradient)) and gradient.abs().max() > 0.1

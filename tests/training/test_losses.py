@@ -82,6 +82,15 @@ def test_background_and_tone() -> None:
     assert losses.tone_loss(stripes, target).item() == pytest.approx(0)
 
 
+def test_colour_is_what_light_and_texture_leave() -> None:
+    target = torch.zeros(1, 3, 64, 64)
+    shaded, purple, stripes = target - 0.4, target.clone(), target.clone()
+    purple[:, 1] = -0.6
+    stripes[:, 0, :, ::2], stripes[:, 0, :, 1::2] = 1, -1
+    assert losses.colour_loss(shaded, target).item() == losses.colour_loss(stripes, target).item() == pytest.approx(0)
+    assert losses.colour_loss(purple, target).item() == pytest.approx((0.2 + 0.4 + 0.2) / 3)
+
+
 def test_total_is_the_weighted_sum() -> None:
     terms = {"gan": torch.tensor(1.0), "identity": torch.tensor(0.5)}
     assert losses.total_loss(terms, {"gan": 1.0, "identity": 5.0}).item() == pytest.approx(3.5)
