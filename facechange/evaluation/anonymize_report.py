@@ -22,6 +22,7 @@ from facechange.evaluation.report import Report
 from facechange.evaluation.rivals import Change
 from facechange.evaluation.sharpness_ratio_hull68 import sharpness_ratio_hull68
 from facechange.evaluation.skin_brightness_difference68 import skin_brightness_difference68
+from facechange.evaluation.skin_colour_difference68 import skin_colour_difference68
 
 Finder = Callable[[np.ndarray], list[Face]]  # uint8 [H, W, 3] to the faces it finds
 
@@ -32,6 +33,7 @@ UNITS = {
     "pose_error_pnp68": "degrees",
     "expression_error_openings68": "deviations",
     "skin_brightness_difference68": "levels of 255",
+    "skin_colour_difference68": "CIELAB",
     "sharpness_ratio_hull68": "ratio",
 }
 
@@ -102,6 +104,7 @@ def _measure(
             {
                 **originals.compare_poses(changed, index),
                 "skin_brightness_difference68": skin_brightness_difference68(*arguments),
+                "skin_colour_difference68": skin_colour_difference68(*arguments),
                 "sharpness_ratio_hull68": sharpness_ratio_hull68(*arguments),
                 **{f"found_crop_{name}": found_crop(find(changed), face.landmarks68) for name, find in finders.items()},
             }

@@ -20,6 +20,7 @@ from facechange.evaluation.retrieval_top1_all_faces import retrieval_top1_all_fa
 from facechange.evaluation.rivals import Rival
 from facechange.evaluation.sharpness_ratio_hull68 import sharpness_ratio_hull68
 from facechange.evaluation.skin_brightness_difference68 import skin_brightness_difference68
+from facechange.evaluation.skin_colour_difference68 import skin_colour_difference68
 from facechange.evaluation.ssim import ssim_crop
 from facechange.evaluation.ssim_outside_hull68 import ssim_outside_hull68
 
@@ -117,6 +118,7 @@ def _compare(changed: np.ndarray, target: AlignedFace) -> dict[str, float]:
         "psnr_outside_hull68": psnr_outside_hull68(*arguments),
         "ssim_outside_hull68": ssim_outside_hull68(*arguments),
         "skin_brightness_difference68": skin_brightness_difference68(*arguments),
+        "skin_colour_difference68": skin_colour_difference68(*arguments),
         "sharpness_ratio_hull68": sharpness_ratio_hull68(*arguments),
     }
 

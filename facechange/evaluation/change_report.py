@@ -32,6 +32,7 @@ UNITS = {
     "psnr_outside_hull68": "dB",
     "ssim_outside_hull68": "SSIM",
     "skin_brightness_difference68": "levels of 255",
+    "skin_colour_difference68": "CIELAB",
     "sharpness_ratio_hull68": "ratio",
     "psnr_occluder": "dB",
 }

@@ -20,6 +20,7 @@ BETTER = {
     "psnr_outside_hull68": HIGHER,
     "ssim_outside_hull68": HIGHER,
     "skin_brightness_difference68": LOWER,
+    "skin_colour_difference68": LOWER,
     "sharpness_ratio_hull68": ONE,
     "psnr_occluder": HIGHER,
     "reidentified_top1_all_faces": LOWER,

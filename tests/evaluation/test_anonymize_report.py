@@ -61,7 +61,7 @@ def test_a_model_that_changes_nothing_hides_nobody(faces_folder: Path, recognise
     assert report.references == {"faces unchanged": report.metrics}
     means = {name: value.mean for name, value in report.metrics.items()}
     assert means["reidentified_top1_all_faces"] == means["found_crop_sighted"] == 100
-    assert means["found_crop_blind"] == means["skin_brightness_difference68"] == 0
+    assert means["found_crop_blind"] == means["skin_brightness_difference68"] == means["skin_colour_difference68"] == 0
     assert means["pose_error_pnp68"] == pytest.approx(0, abs=1e-9)
     assert means["sharpness_ratio_hull68"] == 1
     assert means["cosine_to_original_all_faces"] > max(0.95, means["cosine_to_others_all_faces"])

@@ -12,6 +12,7 @@ from facechange.evaluation.psnr import CEILING_DB
 from facechange.evaluation.psnr_occluder import psnr_occluder
 from facechange.evaluation.sharpness_ratio_hull68 import sharpness_ratio_hull68
 from facechange.evaluation.skin_brightness_difference68 import skin_brightness_difference68, skin_mask68
+from facechange.evaluation.skin_colour_difference68 import skin_colour_difference68
 from facechange.evaluation.ssim import ssim_crop
 from facechange.evaluation.ssim_outside_hull68 import ssim_outside_hull68
 from facechange.faces.geometry import hull_mask
@@ -46,6 +47,16 @@ def test_brightness_is_that_of_the_skin(face68: np.ndarray) -> None:
     darker[skin] = 88
     assert skin_brightness_difference68(painted, target, face68) == 0
     assert skin_brightness_difference68(darker, target, face68) == 12
+
+
+def test_colour_is_that_of_the_skin_and_not_its_brightness(face68: np.ndarray) -> None:
+    target = np.full((SIZE_PX, SIZE_PX, 3), 100, np.uint8)
+    darker, purple, elsewhere = target - 12, target.copy(), target.copy()
+    purple[..., 1] -= 12
+    elsewhere[:10, :, 1] = 0
+    assert skin_colour_difference68(darker, target, face68) == pytest.approx(0, abs=0.1)
+    assert skin_colour_difference68(elsewhere, target, face68) == pytest.approx(0, abs=0.1)
+    assert skin_colour_difference68(purple, target, face68) > 5
 
 
 def test_sharpness_falls_with_blur_and_rises_with_contrast(face68: np.ndarray) -> None:
