@@ -57,7 +57,6 @@ class FaceConfig:
     warm_up_pictures: int = 500  # the first of a run, over which it rises
     adam_betas: tuple[float, float] = (0.5, 0.99)
     same_object_share: float = 0.25
-    blended_share: float = 0.5  # of pairs of different people: the source's identity is blended with somebody else's
     identity_ramp_pictures: int = 4_000
     average_pictures: int = 5_000  # half-life of the generator's moving average
     gradient_penalty: float = 0.2  # 0.0002 R² / batch (Karras et al. 2020, limited data) at 128²
@@ -90,7 +89,7 @@ class FaceConfig:
             )
         if self.finest_from is not None and self.window is None:
             raise TrainingError("A finest measure goes on alone on windows only.", "Give --window, or leave --finest-from out.")
-        shares = [self.same_object_share, self.blended_share, *self.spoiling.values()]
+        shares = [self.same_object_share, *self.spoiling.values()]
         if self.batch < 2 or not all(0 <= share <= 1 for share in shares):
             raise TrainingError("A batch has at least 2 pictures and a share lies in 0..1.", "Correct the numbers.")
 

@@ -75,7 +75,7 @@ class DetailStep(FaceStep):
         inner = MARGIN_PX * (1 + (corners == room).long() - (corners == 0).long())
         with torch.autocast(self.device.type, torch.bfloat16):
             attributes = self._smaller.attributes(functional.avg_pool2d(batch.target, 2))
-            feature, _ = self._smaller.generator.fuse(self.known.sources(batch).source, attributes)
+            feature, _ = self._smaller.generator.fuse(self.known.source[batch.source_index], attributes)
             drawn = self._smaller.generator.colour(feature)
             feature, attribute, drawn = (each.float() for each in (feature, attributes[-1], drawn))
         window, places = self.config.window, corners + inner
@@ -83,8 +83,6 @@ class DetailStep(FaceStep):
         return WindowBatch(
             source=cut_windows(batch.source, rows, places, window),
             source_index=batch.source_index[rows],
-            other_index=batch.other_index[rows],
-            other_share=batch.other_share[rows],
             target=cut_windows(batch.target, rows, places, window),
             target_index=batch.target_index[rows],
             target_points=batch.target_points[rows],
@@ -106,13 +104,12 @@ class DetailStep(FaceStep):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         assert isinstance(batch, WindowBatch)
         self.networks.discriminator.requires_grad_(False)
-        identity = self.known.sources(batch).source
-        wide, wide_masks = self._refine(batch.feature, batch.attribute, batch.wide_target, identity)
+        wide, wide_masks = self._refine(batch.feature, batch.attribute, batch.wide_target, self.known.source[batch.source_index])
         rows, side = torch.arange(len(wide), device=self.device), batch.target.shape[-1]
         changed, *masks = (cut_windows(each, rows, batch.inner, side) for each in (wide, *wide_masks))
         judged: dict[str, Tensor] = {}
         if len(batch.judged[0]):
-            whole, _ = self._refine(*batch.judged, identity[-len(batch.judged[0]) :])
+            whole, _ = self._refine(*batch.judged, self.known.source[batch.source_index[-len(batch.judged[0]) :]])
             judged = self.identity_terms(batch, whole, batch.reach, generator)
         detail, wanted = finest_detail(changed), finest_detail(batch.target)
         return changed, self.picture_terms(batch, changed, masks, spoil) | judged | {

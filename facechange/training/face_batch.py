@@ -16,7 +16,6 @@ from facechange.training.spoiling import spoil_scenes
 
 IDENTITY_SIZE = 112
 BORDER_PX = 3  # as far into a result as the zero padding of convolutions was seen
-MOST_BLENDED = 0.5  # of another person's identity at most, in a pair whose source is blended
 LARGEST_UNSHRUNK = 256  # pictures above this are halved before the 112² crop is sampled, so that it does not alias
 
 
@@ -26,8 +25,6 @@ class FaceBatch:
 
     source: Tensor
     source_index: Tensor  # [N] int64: which of the faces
-    other_index: Tensor  # [N] int64: whose identity the source's is blended with,
-    other_share: Tensor  # [N] float32: and how much of it; 0 where not at all
     target: Tensor
     target_index: Tensor
     target_points: Tensor  # [N, 5, 2] in pixels of `target`
@@ -42,7 +39,6 @@ def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Ten
 
     Sources are spoilt as targets are, and apart from them: they are the discriminator's real pictures, and where it never
     saw a hat it would pay the generator for taking hats off. Occluders are cut from `textures`, or from the faces.
-    Of pairs of different people a share has a source who is nobody: only its identity, for the picture stays real.
     """
     device, count = faces.pictures.device, config.batch
     generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)
@@ -62,22 +58,7 @@ def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Ten
     background, covered = scenes.background[:count], scenes.covered[:count]
     border = torch.ones_like(background)
     border[..., BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = 0
-    blend_index = torch.randint(len(faces), (count,), generator=generator, device=device)
-    blended = ~same & (augment.uniform(generator, (count,), 0, 1) < config.blended_share)
-    blend_share = augment.uniform(generator, (count,), 0, MOST_BLENDED) * blended
-    return FaceBatch(
-        source,
-        source_index,
-        blend_index,
-        blend_share,
-        target,
-        target_index,
-        scenes.points[:count],
-        background,
-        covered,
-        border,
-        same.float(),
-    )
+    return FaceBatch(source, source_index, target, target_index, scenes.points[:count], background, covered, border, same.float())
 
 
 def crop_identity(pictures: Tensor, points: Tensor, matrices: Tensor | None = None) -> Tensor:

@@ -33,22 +33,10 @@ Judge = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class KnownIdentities:
-    """What the judges say of every training face, read once, for that would take a fifth of a step at 64²; or of a batch's sources."""
+    """What the judges say of every training face, read once: saying it again would take a fifth of a step at 64²."""
 
     source: Tensor  # [N, 512] f_id
     judged: dict[str, Tensor]  # z of L_ICL by each judge, of grey crops, [N, 512] or [N, 128]
-
-    def sources(self, batch: FaceBatch) -> KnownIdentities:
-        """The identities that the results of `batch` are to have: the sources', some blended.
-
-        The few thousand faces at hand could be learned by heart; a blend (Zhang et al. 2018) asks for what lies between them.
-        """
-
-        def blend(known: Tensor) -> Tensor:
-            share = batch.other_share[:, None]
-            return functional.normalize((1 - share) * known[batch.source_index] + share * known[batch.other_index], dim=1)
-
-        return KnownIdentities(blend(self.source), {name: blend(known) for name, known in self.judged.items()})
 
 
 @dataclass(frozen=True)
@@ -161,7 +149,7 @@ class FaceStep:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         self.networks.discriminator.requires_grad_(False)
         with torch.autocast(self.device.type, torch.bfloat16):
-            changed, masks = self._change(batch.target, self.known.sources(batch).source, with_masks=True)
+            changed, masks = self._change(batch.target, self.known.source[batch.source_index], with_masks=True)
             changed = changed.float()
         terms = self.picture_terms(batch, changed, masks, spoil) | self._hold_landmarks(changed, batch.target, generator)
         terms |= self.identity_terms(batch, changed, face_reach(batch.background, batch.covered), generator)
@@ -173,14 +161,13 @@ class FaceStep:
         `reach` [N, 1, R, R] is the share of their gradient that a pixel gets.
         """
         changed = changed * reach + changed.detach() * (1 - reach)
-        last = slice(-len(changed), None)
-        sources, targets = self.known.sources(batch), batch.target_index[last]
+        sources, targets = batch.source_index[-len(changed) :], batch.target_index[-len(changed) :]
         with torch.autocast(self.device.type, torch.bfloat16):
-            view = view_identity(changed, batch.target_points[last], generator)
-            judged = [(judge(view), sources.judged[name][last], self.known.judged[name][targets]) for name, judge in self._judges.items()]
+            view = view_identity(changed, batch.target_points[-len(changed) :], generator)
+            judged = [(judge(view), self.known.judged[name]) for name, judge in self._judges.items()]
         return {
-            "identity": torch.stack([losses.identity_loss(z, source) for z, source, _ in judged]).mean(),
-            "contrast": torch.stack([losses.contrast_loss(*each) for each in judged]).mean(),
+            "identity": torch.stack([losses.identity_loss(z, known[sources]) for z, known in judged]).mean(),
+            "contrast": torch.stack([losses.contrast_loss(z, known[sources], known[targets]) for z, known in judged]).mean(),
         }
 
     def picture_terms(

@@ -110,19 +110,3 @@ def test_a_compiled_step_is_the_same_step(config: FaceConfig, monkeypatch: pytes
         slow_terms, fast_terms = plain.advance(batch, number), fast.advance(batch, number)
         for name, value in slow_terms.items():
             assert float(fast_terms[name]) == pytest.approx(float(value), rel=0.03, abs=0.01), name
-
-
-def test_sources_are_blended_in_some_pairs_of_two_people(config: FaceConfig) -> None:
-    step, config = make_step(config), replace(config, batch=64)
-    batch = make_batch(load_faces(config.train, 64), config, 0)
-    blended = batch.other_share > 0
-    assert not blended[batch.same_object > 0].any() and 0.3 < blended[batch.same_object == 0].float().mean() < 0.7
-    assert batch.other_share.max() < 0.5
-    sources = step.known.sources(batch)
-    judged = [(sources.judged[name], known) for name, known in step.known.judged.items()]
-    for found, known in [(sources.source, step.known.source), *judged]:
-        own, other = known[batch.source_index], known[batch.other_index]
-        assert torch.allclose(found.norm(dim=1), torch.ones(64), atol=1e-5)
-        assert torch.allclose(found[~blended], own[~blended], atol=1e-6)
-        nearer = (found * own).sum(1) >= (found * other).sum(1) - 1e-5
-        assert nearer.all() and not torch.allclose(found[blended], own[blended], atol=1e-3)
