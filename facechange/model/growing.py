@@ -24,7 +24,8 @@ COLOURS = 3
 CONSTANT = 3  # the channel, after the colours, that carries 1
 # Less their mean over three pixels each way, weighed like double_size does: the detail that the smaller model cannot show.
 DETAIL = -torch.tensor([[1.0, 2.0, 1.0], [2.0, -12.0, 2.0], [1.0, 2.0, 1.0]]) / 16
-OPEN = 2.0  # the bias of new masks: sigmoid(2) is 0.88, so that most of the detail comes in
+OPEN = 2.0  # the bias of new masks: sigmoid(2) is 0.88, so that most of the detail comes in,
+SHUT = -8.0  # but for the picture's outermost pixels, where `DETAIL` meets the zeros of padding
 
 
 def grow_changer(smaller: FaceChanger, size_px: int) -> FaceChanger:
@@ -146,23 +147,29 @@ def _hand_on_picture(smaller: Generator, larger: Generator) -> None:
 
 @torch.no_grad()
 def _let_detail_in(larger: FaceChanger) -> None:
-    """Make the new decoder layer find the target's detail, of either sign, for the new masks to add to the picture."""
+    """Make the new decoder layer find the target's detail, of either sign, for the new masks to add to the picture.
+
+    One channel more is 1 along the picture's edges (more in its corners) and 0 within, and shuts the masks there.
+    """
     name = str(larger.size_px)
     decoder, block, to_rgb = larger.attributes.decoder[name], larger.generator.blocks[name], larger.generator.to_rgb[name]
     assert isinstance(decoder, Convolution) and isinstance(block, Block) and isinstance(to_rgb, Convolution)
+    border, channels = 2 * COLOURS, len(decoder.weight)
     for injection in (block.first_injection, block.second_injection):
         injection.weight.zero_()
+        injection.weight[channels + border] = SHUT / injection.scale  # F2's half comes first
         injection.bias.fill_(OPEN)
-    decoder.weight[: 2 * COLOURS] = 0
-    decoder.bias[: 2 * COLOURS] = 0
+    decoder.weight[: border + 1] = 0
+    decoder.bias[: border + 1] = 0
     # Of detail d one channel gives activate(d), the other activate(-d): the difference is (1 + slope) d. It is let in twice.
     mask = torch.sigmoid(torch.tensor(OPEN))
     encoded = decoder.weight.shape[1] // 2  # where the encoder's channels begin
-    for sign, channels in ((1, range(COLOURS)), (-1, range(COLOURS, 2 * COLOURS))):
+    for sign, signed in ((1, range(COLOURS)), (-1, range(COLOURS, 2 * COLOURS))):
         seen = (1 + NEGATIVE_SLOPE) * mask * (ACTIVATION_GAIN + 1) * (to_rgb.weight * to_rgb.scale)[range(COLOURS), range(COLOURS), 0, 0]
         kernel = sign * DETAIL.to(decoder.weight) / (seen * decoder.scale)[:, None, None]  # [3, 3, 3]
-        decoder.weight[channels, range(encoded, encoded + COLOURS)] = kernel
-        decoder.weight[channels, encoded + CONSTANT] = -RAISE * kernel  # at the border, where padding hides what was raised
+        decoder.weight[signed, range(encoded, encoded + COLOURS)] = kernel
+        decoder.weight[signed, encoded + CONSTANT] = -RAISE * kernel  # at the border, where padding hides what was raised
+    decoder.weight[border, encoded + CONSTANT] = DETAIL.to(decoder.weight) * (4 / decoder.scale)  # an edge hides 4 / 16 of it
 
 
 @torch.no_grad()
