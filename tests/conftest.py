@@ -1,7 +1,7 @@
 """Toy networks with the contracts of the real ones, so that the main job is tested without trained weights.
 
 A "face" is an orange oval; its identity is its colour. The toy change paints the identity's colour into the middle of
-the crop and its finest mask says where it did not.
+the crop and its mask says where it did not.
 """
 
 from __future__ import annotations

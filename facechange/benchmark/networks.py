@@ -12,6 +12,7 @@ import numpy as np
 
 from facechange.benchmark.operations import Operations, count_operations
 from facechange.benchmark.timing import Timing, measure
+from facechange.change.crops import kept_mask_names
 from facechange.core import ModelError
 from facechange.runtime import graph_path, load_graph
 
@@ -58,7 +59,7 @@ def measure_network(model: str | Path, engine: str, threads: list[int], batches:
         ready = {False: (loaded - began) * 1e3, True: (time.perf_counter() - loaded) * 1e3}
         size = general.card.size_px
         target = random.uniform(-1, 1, (max(batches), 3, size, size)).astype(np.float32)
-        outputs = ["changed", *general.output_names[-1:]]  # with the finest mask, as a change needs them
+        outputs = ["changed", *kept_mask_names(general.output_names)]  # as a change needs them
         operations = runs[0].operations if runs else count_operations(path, {"target": target[:1], "identity": identity})
         for batch, graph in product(batches, (general, baked)):
             inputs = {"target": target[:batch], "identity": np.repeat(identity, batch, 0)}

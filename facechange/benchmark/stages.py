@@ -86,7 +86,7 @@ def measure_stages(changer: Changer, home: Path, megapixels: float, seconds: flo
         "identify": lambda: changer.identify(picture, face=face),
         "align": lambda: warp_crop(picture.pixels, matrix, changer.size_px),
         "change": lambda: changer.change_crops(crop[None], identity),
-        "put back": lambda: put_back(picture.pixels, changed.before[0], changed.after[0], matrix, mask=changed.finest_mask(0), out=pixels),
+        "put back": lambda: put_back(picture.pixels, changed.before[0], changed.after[0], matrix, mask=changed.kept_mask(0), out=pixels),
         "write": lambda: publish(Picture(pixels, jpeg=picture.jpeg), output, grant=grant, card=changer.card, target=target, faces=[face]),
         "whole": lambda: change_photograph(changer, cast_sources(changer, [source]), target, output, grant=grant),
     }

@@ -130,7 +130,7 @@ class Changer:
             changed = self.change_crops(crops, np.stack([identities[index] for index in together]), with_masks)
             for number, (index, matrix) in enumerate(zip(together, matrices, strict=True)):
                 after = _to_grey(changed.after[number]) if picture.grey else changed.after[number]
-                put_back(pixels, changed.before[number], after, matrix, keep, changed.finest_mask(number), out=pixels)
+                put_back(pixels, changed.before[number], after, matrix, keep, changed.kept_mask(number), out=pixels)
                 masks[index] = changed.masks[number]
         return Changed(pixels, chosen, masks if with_masks else [])
 
@@ -167,7 +167,7 @@ class Changer:
 
 
 def load_changer(model: str | Path = "change-large", threads: int | None = None, engine: str = "auto", many_runs: bool = False) -> Changer:
-    """Load the embedded graphs, with the face-change `model` of that name (`change` is the quick one) or file.
+    """Load the embedded graphs, with the face-change `model` of that name (`change` is quick, `change-largest` has most detail) or file.
 
     `threads`, `engine` and `many_runs` are `load_graph`'s, and so are the errors raised.
     """

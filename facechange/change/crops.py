@@ -10,6 +10,7 @@ from facechange.core import ModelError
 from facechange.runtime import Graph, to_tensor, to_unit_range
 
 SAME_IDENTITY = 1e-6  # of a component; normalising twice moves the last bit
+KEPT_PX = 128  # the finest mask that says where nothing changes; those of levels grown beyond say where the target's detail comes in
 PIXELS_A_RUN = 1 << 20  # crops are run together up to so many pixels: 64 of 128², one of 1024²; it bounds memory
 
 
@@ -19,11 +20,11 @@ class ChangedCrops:
 
     before: np.ndarray  # [N, R, R, 3] float32 in [0, 1]: the crops as the model saw them
     after: np.ndarray  # [N, R, R, 3] float32 in [0, 1]
-    masks: list[list[np.ndarray]]  # for each crop masks [h, w] float32 in [0, 1], coarse to fine: all, or the finest alone
+    masks: list[list[np.ndarray]]  # for each crop masks [h, w] float32 in [0, 1], coarse to fine: all, or the one for `put_back` alone
 
-    def finest_mask(self, index: int) -> np.ndarray | None:
-        """The mask that `put_back` takes for a crop; None where the graph has no masks."""
-        return self.masks[index][-1] if self.masks[index] else None
+    def kept_mask(self, index: int) -> np.ndarray | None:
+        """The mask that `put_back` takes for a crop, the finest of `KEPT_PX` at most; None where the graph has none."""
+        return next((mask for mask in reversed(self.masks[index]) if len(mask) <= KEPT_PX), None)
 
 
 class CropChanger:
@@ -38,6 +39,7 @@ class CropChanger:
         self._graph = graph
         self._baked: tuple[np.ndarray, Graph] | None = None
         self._mask_names = _coarse_to_fine(graph.output_names)
+        self._kept_mask_names = kept_mask_names(graph.output_names)
 
     def bake(self, identity: np.ndarray) -> None:
         """Specialise the graph to `identity` [512] for the crops that follow; the last one baked is kept, in memory only."""
@@ -63,7 +65,7 @@ class CropChanger:
         return ChangedCrops(before, after, [masks for part in parts for masks in part.masks])
 
     def _run(self, crops: np.ndarray, identities: np.ndarray, with_masks: bool) -> ChangedCrops:
-        wanted = self._mask_names if with_masks else self._mask_names[-1:]
+        wanted = self._mask_names if with_masks else self._kept_mask_names
         tensors = _to_tensors(crops)  # [N, 3, R, R]
         baked = self._baked  # once: another thread may bake meanwhile
         if baked is not None and _is_same(identities, baked[0]):
@@ -72,6 +74,11 @@ class CropChanger:
             outputs = self._graph.run({"target": tensors, "identity": identities}, ["changed", *wanted])
         after = np.stack([to_unit_range(tensor[None]) for tensor in outputs["changed"]])
         return ChangedCrops(_to_float(crops), after, [[outputs[name][index, 0] for name in wanted] for index in range(len(crops))])
+
+
+def kept_mask_names(output_names: list[str]) -> list[str]:
+    """The mask output that `ChangedCrops.kept_mask` is; none where the graph has none."""
+    return [name for name in _coarse_to_fine(output_names) if _measure_and_layer(name)[0] <= KEPT_PX][-1:]
 
 
 def _is_same(identities: np.ndarray, identity: np.ndarray) -> bool:
@@ -93,5 +100,8 @@ def _to_tensors(crops: np.ndarray) -> np.ndarray:
 
 def _coarse_to_fine(output_names: list[str]) -> list[str]:
     """The mask outputs (`mask_MEASURE_LAYER`) in the order in which the generator makes them."""
-    masks = [name for name in output_names if name.startswith("mask_")]
-    return sorted(masks, key=lambda name: tuple(int(part) for part in name.split("_")[1:]))
+    return sorted((name for name in output_names if name.startswith("mask_")), key=_measure_and_layer)
+
+
+def _measure_and_layer(mask_name: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in mask_name.split("_")[1:])

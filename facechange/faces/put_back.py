@@ -33,8 +33,8 @@ def put_back(
     """`photograph` [H, W, 3] (uint8 or uint16) with one crop changed from `before` to `after`.
 
     `before` and `after` are [R, R, 3] float32 in [0, 1]; `matrix` [2, 3] maps the photograph to the crop.
-    `keep="crop"` lays down the whole crop. `keep="mask"` keeps the photograph's own pixels where `mask` [h, w] (the
-    finest control mask, 1 = target) says so and the network drew the target again, and elsewhere lends the
+    `keep="crop"` lays down the whole crop. `keep="mask"` keeps the photograph's own pixels where `mask` [h, w] (a
+    fine control mask, 1 = target) says so and the network drew the target again, and elsewhere lends the
     photograph's fine texture, which a small crop cannot hold, to the places that changed little.
     Pixels outside the crop are bit-identical. The result is a copy of the photograph, or `out` where one is given: of its
     shape and type, and the photograph itself to change it in place; only the crop's rectangle of it is written.

@@ -8,6 +8,7 @@ from PIL import Image
 
 from facechange.change import Changer
 from facechange.change.changer import group_faces
+from facechange.change.crops import ChangedCrops, kept_mask_names
 from facechange.core import FaceError, ModelError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix
@@ -121,6 +122,16 @@ def test_a_graph_of_another_kind_is_refused(toy_changer: Changer, identity_path:
         Changer(toy_changer._locator, load_graph(identity_path), load_graph(identity_path))
 
 
+def test_what_is_kept_is_told_by_a_mask_of_a_whole_picture_and_not_of_its_detail() -> None:
+    masks = [np.zeros((side, side), np.float32) for side in (64, 64, 128, 128, 256, 256)]
+    crops = np.zeros((1, 256, 256, 3), np.float32)
+    assert ChangedCrops(crops, crops, [masks]).kept_mask(0) is masks[3]
+    assert ChangedCrops(crops, crops, [masks[:2]]).kept_mask(0) is masks[1]
+    assert ChangedCrops(crops, crops, [[]]).kept_mask(0) is None
+    names = ["changed", "mask_256_0", "mask_4_1", "mask_128_1", "mask_128_0", "mask_256_1"]
+    assert kept_mask_names(names) == ["mask_128_1"] and kept_mask_names(names[:1]) == []
+
+
 def test_a_batch_of_crops_is_each_crop_alone_whatever_its_type(toy_changer: Changer, crowd: np.ndarray, person: np.ndarray) -> None:
     identity = toy_changer.identify(person)
     size = toy_changer.size_px
@@ -133,7 +144,7 @@ def test_a_batch_of_crops_is_each_crop_alone_whatever_its_type(toy_changer: Chan
         for typed in (crop, crop.astype(np.uint16) * 257, crop.astype(np.float32) / 255):
             alone = toy_changer.change_crops(typed[None], identity)
             np.testing.assert_allclose(alone.after[0], together.after[index], atol=1e-5)
-        np.testing.assert_array_equal(alone.finest_mask(0), together.finest_mask(index))
+        np.testing.assert_array_equal(alone.kept_mask(0), together.kept_mask(index))
     assert [len(masks) for masks in toy_changer.change_crops(crops, identity, with_masks=True).masks] == [4] * 3
     own = np.stack([identity, -identity, identity])
     np.testing.assert_allclose(toy_changer.change_crops(crops, own).after[::2], together.after[::2], atol=1e-6)

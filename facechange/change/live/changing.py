@@ -57,7 +57,7 @@ class LiveChanger:
             before = changed.before[place]
             opacity = min(self._seen[sighting.number].frames / FADE_IN_FRAMES, 1.0)
             after = before + np.float32(opacity) * (changed.after[place] - before)
-            put_back(rgb, before, after, matrix, self._keep, changed.finest_mask(place), out=rgb)
+            put_back(rgb, before, after, matrix, self._keep, changed.kept_mask(place), out=rgb)
         return [face_at(each) for each in points]
 
     def _steady(self, sighting: Sighting, time_s: float) -> np.ndarray:

@@ -76,7 +76,7 @@ class Renderer:
                 assert changed is not None
                 before, after = changed.before[place], changed.after[place]
                 after = before + each.opacity * (self._steady_light(each.number, before, after) - before)
-                put_back(rgb, before, after, work[place][1], self._keep, changed.finest_mask(place), out=rgb)
+                put_back(rgb, before, after, work[place][1], self._keep, changed.kept_mask(place), out=rgb)
                 rectangles.append(crop_rectangle(work[place][1], size, rgb.shape))
                 place += 1
             if placed.placements:
