@@ -19,6 +19,9 @@ _EDGE_SHARE = 0.08  # of the crop's side over which its border fades
 # A change this small (of the full range) counts as the target drawn again. On 60 changes of held-out faces at 512² to 1024²
 # by a 128² model, against laying down the crop: as near to the source, 1.6 dB better outside the face, 2.9 times the texture.
 _SAME_CHANGE = 0.06
+# From where to where of the mask the photograph stays. On 24 held-out changes at 512² by a model whose mask is about 0.53 inside
+# faces and 0.65 outside: 1.1 dB better outside the face for 0.002 of the cosine to the source; up to 0.7 1.7 dB for 0.007.
+_KEPT_MASK = 0.5, 0.8
 
 
 def put_back(
@@ -95,7 +98,7 @@ def _find_kept(change: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray,
     if mask is None:
         return same, np.zeros_like(same)
     fitted = _fit(mask.astype(np.float32), coarse.shape[0])
-    return same, _smooth_step(cv2.GaussianBlur(fitted, (0, 0), blur), 0.5, 0.9) * same
+    return same, _smooth_step(cv2.GaussianBlur(fitted, (0, 0), blur), *_KEPT_MASK) * same
 
 
 def _fit(values: np.ndarray, size: int) -> np.ndarray:

@@ -149,7 +149,7 @@ def test_quick_way_is_the_plain_formula(size: int) -> None:
     blur, change = size / 64, after - before
     amount = cv2.GaussianBlur(np.abs(cv2.GaussianBlur(change, (0, 0), blur)).max(2), (0, 0), blur)
     same = np.exp(-((amount / 0.06) ** 2))
-    share = np.clip((cv2.GaussianBlur(mask, (0, 0), blur) - 0.5) / 0.4, 0, 1)
+    share = np.clip((cv2.GaussianBlur(mask, (0, 0), blur) - 0.5) / 0.3, 0, 1)
     weight = soft_edge(size) * (1 - share**2 * (3 - 2 * share) * same)
     replaced = (weight * (1 - same))[..., None]
     added = weight[..., None] * change + replaced * before
