@@ -128,9 +128,9 @@ def _hand_on_picture(smaller: Generator, larger: Generator) -> None:
     block = larger.blocks[next(iter(larger.to_rgb))]
     assert isinstance(block, Block)
     first, second = block.first, block.second
-    rows, bias = (old.weight * old.scale)[:, :, 0, 0], old.bias  # [3, I], [3]
     both = slice(2 * COLOURS)
-    rows, bias = torch.cat((rows, -rows)), torch.cat((bias, -bias))
+    rows = (old.weight * old.scale)[:, :, 0, 0]  # [3, I]
+    rows, bias = torch.cat((rows, -rows)), torch.cat((old.bias, -old.bias))
     for layer in (first, second):
         layer.affine.weight.zero_()  # every control vector starts at 1
         layer.weight[both] = 0
