@@ -17,7 +17,7 @@ __all__ = ["__version__", "load"]
 
 
 def load(model: str | Path = "change-large", threads: int | None = None, engine: str = "auto") -> Changer:
-    """A changer with the embedded networks: `model` is `change-large`, the quicker `change`, or the file of another one.
+    """A changer with the embedded networks: `model` is `change-large`, the quicker `change`, `change-largest` with most detail, or a file.
 
     `engine` is a value of the option `--execution-providers`. Raises `facechange.core.ModelError` where a graph is missing or
     is not what its card says.

@@ -18,7 +18,7 @@ WEIGHTS = Path(str(files("facechange") / "weights"))
 LARGEST_BYTES = 30 * 2**20
 
 
-@pytest.fixture(scope="module", params=["change", "change-large"])
+@pytest.fixture(scope="module", params=["change", "change-large", "change-largest"])
 def changer(request: pytest.FixtureRequest) -> Changer:
     return facechange.load(request.param, threads=1)
 
@@ -70,6 +70,8 @@ def test_identity_moves_and_the_rest_stays(changer: Changer, source: np.ndarray,
     changed = changer.change(target, identity, with_masks=True)
     after = changer.identify(changed.image)
     assert after @ identity > after @ before, "the changed face is nearer to the target than to the source"
+    whole = changer.identify(changer.change(target, identity, keep="crop").image)
+    assert after @ identity > whole @ identity - 0.05, "what is kept of the photograph takes the identity back"
     (face,) = changed.faces
     size = changer.size_px
     corners = transform_points(np.array([[0, 0], [size, 0], [size, size], [0, size]]), invert(ffhq_crop_matrix(face.points, size)))

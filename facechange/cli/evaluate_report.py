@@ -49,7 +49,7 @@ def report(
     from facechange.evaluation.results_page import write_page
     from facechange.runtime import graph_path
 
-    models = model or ["change", "change-large"]
+    models = model or ["change", "change-large", "change-largest"]
     if len({Path(each).stem for each in models}) < len(models):
         raise typer.BadParameter("two models have the same name, and so would their results", param_hint="--model")
     folder = output / "results"

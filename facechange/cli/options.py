@@ -52,7 +52,9 @@ QualityOption = Annotated[int, typer.Option("--output-video-quality", min=0, max
 PresetOption = Annotated[str, typer.Option("--output-video-preset", help="ultrafast to veryslow: slower makes smaller files.")]
 ModelOption = Annotated[
     str,
-    typer.Option("--model", help="change, change-large (more detail, slower) or the file of an exported model (.onnx and .json)."),
+    typer.Option(
+        "--model", help="change, change-large and change-largest (more detail, slower) or the file of an exported model (.onnx and .json)."
+    ),
 ]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Processors to use; all by default.", show_default=False)]
 EngineOption = Annotated[

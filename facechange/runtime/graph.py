@@ -12,7 +12,7 @@ import numpy as np
 from facechange.core import ModelCard, ModelError, hash_file, load_card
 from facechange.runtime.engines import Engine, Model, check_engine, open_engine, usable_processors
 
-EMBEDDED_NAMES = ("locator", "identity", "change", "change-large", "personas")  # the graphs in facechange/weights
+EMBEDDED_NAMES = ("locator", "identity", "change", "change-large", "change-largest", "personas")  # the graphs in facechange/weights
 
 
 class Graph:

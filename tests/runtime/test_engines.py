@@ -62,7 +62,7 @@ def test_low_precision_only_where_the_card_allows_it_and_never_at_the_finest_mea
     portrait = Image.open(Path(__file__).parents[2] / "examples" / "target.jpg").resize((SHIPPED_PX, SHIPPED_PX))
     given = {"target": to_tensor(np.asarray(portrait)), "identity": identity / np.linalg.norm(identity)}
     expected = general.run(given)["changed"]
-    for allowed, least_db in ((True, 47), (False, 100)):  # all of it in bfloat16 gives 44
+    for allowed, least_db in ((True, 45), (False, 100)):  # all of it in bfloat16 gives 44
         path = Path(copy(shipped, tmp_path))
         replace(load_card(shipped.with_suffix(".json")), bfloat16=allowed).save(path.with_suffix(".json"))
         graph = load_graph(path, 1, "openvino")
