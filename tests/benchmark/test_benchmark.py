@@ -105,7 +105,7 @@ def test_command_measures_the_shipped_graphs(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [*words, "--json", str(tmp_path / "b.json"), "--roofline", str(tmp_path / "r.png")])
     assert result.exit_code == 0, result.output
     document = json.loads((tmp_path / "b.json").read_text())
-    assert len({photograph["model"] for photograph in document["photographs"]}) == 2
+    assert len({photograph["model"] for photograph in document["photographs"]}) == 3
     for photograph in document["photographs"]:
         stages = {name: timing["median_ms"] for name, timing in photograph["stages"].items()}
         assert list(stages) == ["read", "locate", "identify", "align", "change", "put back", "write", "whole"]
