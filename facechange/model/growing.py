@@ -22,7 +22,7 @@ from facechange.model.presets import ChannelTable
 RAISE = 1.5  # more than any colour is below zero
 COLOURS = 3
 CONSTANT = 3  # the channel, after the colours, that carries 1
-# Less their mean over three pixels each way, weighed like double_size does: the detail that the smaller model cannot show.
+# A picture less its blur by 1, 2, 1 each way: about what the smaller model cannot show.
 DETAIL = -torch.tensor([[1.0, 2.0, 1.0], [2.0, -12.0, 2.0], [1.0, 2.0, 1.0]]) / 16
 OPEN = 2.0  # the bias of new masks: sigmoid(2) is 0.88, so that most of the detail comes in,
 SHUT = -8.0  # but for the picture's outermost pixels, where `DETAIL` meets the zeros of padding
