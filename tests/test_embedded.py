@@ -12,13 +12,14 @@ from facechange.change import Changer
 from facechange.core import FaceError, hash_file, load_card
 from facechange.faces.geometry import ffhq_crop_matrix, invert, transform_points
 from facechange.pictures import read_picture
+from facechange.runtime import CHANGE_NAMES
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 WEIGHTS = Path(str(files("facechange") / "weights"))
 LARGEST_BYTES = 30 * 2**20
 
 
-@pytest.fixture(scope="module", params=["change", "change-large", "change-largest"])
+@pytest.fixture(scope="module", params=CHANGE_NAMES)
 def changer(request: pytest.FixtureRequest) -> Changer:
     return facechange.load(request.param, threads=1)
 

@@ -17,6 +17,7 @@ from facechange.benchmark.networks import NetworkRun, measure_network
 from facechange.benchmark.stages import ColdRun, measure_cold_swaps, measure_stages, own_home
 from facechange.benchmark.timing import Timing, peak_memory_mb
 from facechange.change import load_changer
+from facechange.runtime import CHANGE_NAMES
 from facechange.runtime.engines import usable_processors
 
 _WISHES = {"ONNX Runtime CPU": "cpu", "OpenVINO CPU bf16": "openvino", "OpenVINO CPU fp32": "openvino-fp32"}
@@ -26,7 +27,7 @@ _WISHES = {"ONNX Runtime CPU": "cpu", "OpenVINO CPU bf16": "openvino", "OpenVINO
 class Plan:
     """What to measure."""
 
-    models: tuple[str, ...] = ("change", "change-large", "change-largest")  # face-change graphs: names of those that ship, or files
+    models: tuple[str, ...] = CHANGE_NAMES  # face-change graphs: names of those that ship, or files
     engine: str = "auto"
     megapixels: tuple[float, ...] = (2, 12)
     batches: tuple[int, ...] = (1, 4, 16)

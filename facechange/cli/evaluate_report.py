@@ -47,9 +47,9 @@ def report(
     from facechange import evaluation
     from facechange.evaluation.report import write_text
     from facechange.evaluation.results_page import write_page
-    from facechange.runtime import graph_path
+    from facechange.runtime import CHANGE_NAMES, graph_path
 
-    models = model or ["change", "change-large", "change-largest"]
+    models = model or list(CHANGE_NAMES)
     if len({Path(each).stem for each in models}) < len(models):
         raise typer.BadParameter("two models have the same name, and so would their results", param_hint="--model")
     folder = output / "results"

@@ -12,7 +12,8 @@ import numpy as np
 from facechange.core import ModelCard, ModelError, hash_file, load_card
 from facechange.runtime.engines import Engine, Model, check_engine, open_engine, usable_processors
 
-EMBEDDED_NAMES = ("locator", "identity", "change", "change-large", "change-largest", "personas")  # the graphs in facechange/weights
+CHANGE_NAMES = ("change", "change-large", "change-largest")  # the face-change models that ship, quick to slow
+EMBEDDED_NAMES = ("locator", "identity", *CHANGE_NAMES, "personas")  # the graphs in facechange/weights
 
 
 class Graph:

@@ -80,9 +80,10 @@ def warp(pictures: Tensor, matrices: Tensor, size: int) -> Tensor:
 
 
 def to_grey(pictures: Tensor) -> Tensor:
-    """Without colour: three times the mean of R, G and B.
+    """Without colour: [N, 3, H, W] whose three channels are all the mean of R, G and B.
 
-    Not a luma: what judges see only through it their gradient paints as it weighs, so green most: shadows came out purple.
+    Not a luma: the gradient of judges that see faces through this one changes colours as it weighs them. Luma weighs green
+    most, and shadows came out purple.
     """
     return pictures.mean(1, keepdim=True).expand_as(pictures)
 

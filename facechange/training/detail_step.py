@@ -8,7 +8,7 @@ the level would bring the target's face back in. Of different people the detail 
 whole pictures.
 
 The level runs in float32, for the finest detail is about as small as bfloat16's steps: its rounding would pass for detail in
-training and be missing afterwards. It costs nothing: so few channels are bound by memory.
+training and be missing afterwards. On a processor with AVX-512 BF16 it cost no time.
 """
 
 from __future__ import annotations

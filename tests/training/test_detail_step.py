@@ -76,6 +76,22 @@ def test_windows_match_their_margins_and_reach_the_border(config: FaceConfig) ->
     assert torch.equal(cut.judged[2], batch.target[-4:]) and not batch.same_object[-4:].any()
 
 
+def test_detail_is_not_rounded_to_bfloat16(config: FaceConfig) -> None:
+    faces = load_faces(config.train, 128)
+    step, _ = _open_run(config, faces)
+    assert isinstance(step, DetailStep)
+    refine, seen = step._refine, []
+
+    def watch(*given: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        picture, masks = refine(*given)
+        seen.extend([*given, picture, *masks])
+        return picture, masks
+
+    step._refine = watch
+    step.advance(make_batch(faces, config, 0), 0)
+    assert len(seen) == 14 and {tensor.dtype for tensor in seen} == {torch.float32}  # windows, and whole pictures for the judges
+
+
 def test_nothing_coarser_moves_and_every_weight_of_the_level_does(config: FaceConfig) -> None:
     ended = train_face(config)
     before, after = load_face_changer(config.start_from), load_face_changer(ended.checkpoint, "changer")  # type: ignore[arg-type]
