@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from facechange.evaluation import LabelledFaces, Recogniser, Report
-    from facechange.evaluation.change_meter import Case
     from facechange.evaluation.landmarker import Landmarker
     from facechange.training.ablations import TrainedVariant
     from facechange.training.config import FaceConfig
@@ -44,7 +43,7 @@ def ablations(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
     compile_networks: Annotated[bool, typer.Option("--compile", help="Compile the networks (worth it on a GPU).")] = False,
 ) -> None:
-    """Train the whole model and five without one idea each, on equal pictures; write ablations.md, .json and .png."""
+    """Train the whole model and five without one idea each, on equal pictures; write ablations.md, .json and .jpg."""
     from facechange.cli.extras import need_training
 
     need_training()
@@ -75,46 +74,44 @@ def ablations(
     finding = None if landmarks is None else Landmarker(landmarks)
     trained: list[TrainedVariant] = []
     reports: list[Report] = []
-    shown: list[list[Case]] = []
     for variant in VARIANTS:
         typer.echo(f"{variant.name}: {variant.title}")
         with interruptible(run):
             trained.append(train_variant(config, variant, print_row))
-        report, cases = _measure(trained[-1].graph, identity, labelled, judging, finding, pairs)
-        reports.append(report)
-        shown.append(cases)
-    evaluation.write_sheet(_draw_grid(shown), run / "ablations.png")
+        reports.append(_measure(trained[-1].graph, identity, labelled, judging, finding, pairs))
+    evaluation.write_sheet(_draw_grid([done.graph for done in trained], identity, labelled), run / "ablations.jpg")
     _write_table(config, trained, reports)
     typer.echo(f"{run / 'ablations.md'}: the table; the grid is beside it.")
 
 
-def _measure(
-    path: Path, identity: Path, faces: LabelledFaces, judge: Recogniser, landmarker: Landmarker | None, pairs: int
-) -> tuple[Report, list[Case]]:
-    """Measure the exported graph at `path`, and keep the first pairs to be looked at."""
+def _measure(path: Path, identity: Path, faces: LabelledFaces, judge: Recogniser, landmarker: Landmarker | None, pairs: int) -> Report:
+    """Measure the exported graph at `path`."""
     from facechange import evaluation
     from facechange.runtime import load_graph
 
     graph = load_graph(path)
-    cases: list[Case] = []
-
-    def keep(case: Case) -> None:
-        if case.number < GRID_PAIRS:
-            cases.append(case)
-
     change, identify = evaluation.change_with(graph), evaluation.identify_with(load_graph(identity))
     with counting("Changing faces") as progress:
-        size = graph.card.size_px
-        report = evaluation.evaluate_change(change, identify, size, faces, judge, pairs, 0, progress, keep, landmarker=landmarker)
-    return report, cases
+        return evaluation.evaluate_change(change, identify, graph.card.size_px, faces, judge, pairs, 0, progress, landmarker=landmarker)
 
 
-def _draw_grid(shown: Sequence[Sequence[Case]]) -> np.ndarray:
-    """A row a pair: source, target, and the result of every variant in order."""
+def _draw_grid(graphs: Sequence[Path], identity: Path, faces: LabelledFaces) -> np.ndarray:
+    """A row a pair of faces that the model which ships made of `faces`: source, target, and the result of every graph in order."""
     import numpy as np
 
-    rows = [np.hstack([pair[0].source, pair[0].target, *(case.changed for case in pair)]) for pair in zip(*shown, strict=True)]
-    return np.vstack(rows)
+    from facechange import evaluation
+    from facechange.evaluation.pairs import draw_pairs
+    from facechange.runtime import load_graph
+
+    identify, shipped = evaluation.identify_with(load_graph(identity)), load_graph("change")
+    originals = evaluation.AlignedFaces(faces, identify, shipped.card.size_px)
+    count = min(2 * GRID_PAIRS, len(originals) * (len(originals) - 1))
+    made = evaluation.MadeFaces(originals, evaluation.as_rival(evaluation.change_with(shipped)), count, 1)
+    variants = [load_graph(path) for path in graphs]
+    rivals = [evaluation.as_rival(evaluation.change_with(each)) for each in variants]
+    aligned = evaluation.AlignedFaces(made, identify, variants[0].card.size_px)
+    pairs = [(aligned[source], aligned[target]) for source, target in draw_pairs(count, GRID_PAIRS, 0)]
+    return np.vstack([np.hstack([source.crop, target.crop, *(rival(source, target) for rival in rivals)]) for source, target in pairs])
 
 
 def _write_table(config: FaceConfig, trained: Sequence[TrainedVariant], reports: Sequence[Report]) -> None:
@@ -141,5 +138,5 @@ def _write_table(config: FaceConfig, trained: Sequence[TrainedVariant], reports:
     lines.append("| pictures seen | " + " | ".join(f"{done.pictures:,}" for done in trained) + " |")
     lines.append("| minutes of training | " + " | ".join(f"{done.seconds / 60:.1f}" for done in trained) + " |")
     lines += ["", "Each value with its 95 % interval. " + ", ".join(f"{name} {value}" for name, value in protocol.items()) + "."]
-    lines += ["Pictures of the grid, from the left: source, target, " + ", ".join(names) + "."]
+    lines += ["", "![grid](ablations.jpg)", "", "From the left: source, target, " + ", ".join(names) + "."]
     (config.run / "ablations.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from facechange.evaluation import Case, Detector, Landmarker, Recogniser, Report
     from facechange.evaluation.aligned_faces import FacePictures
     from facechange.runtime import Graph
+
+EXACT_ENGINE = "cpu"  # everything in float32, at every size: quality is the model's, not the engine's
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class ChangeOptions:
     references: bool = True
     pairs: int = 240
     seed: int = 0
+    engine: str = EXACT_ENGINE
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def open_subject(options: ChangeOptions) -> ChangeSubject:
 
     judge = evaluation.Recogniser(options.recogniser, options.normalisation)
     landmarker = None if options.landmarks is None else evaluation.Landmarker(options.landmarks)
-    change, identity = load_graph(options.model), load_graph(options.identity)
+    change, identity = load_graph(options.model, engine=options.engine), load_graph(options.identity)
     return ChangeSubject(judge, landmarker, change, identity, open_faces(options.faces, options.split, landmarker))
 
 
@@ -87,7 +90,7 @@ def measure_change(options: ChangeOptions, subject: ChangeSubject, keep: Callabl
 
         photographs = read_backgrounds(options.backgrounds, held_out=True)
     with tempfile.TemporaryDirectory() as folder, counting("Changing faces") as progress:
-        return evaluation.evaluate_change(
+        report = evaluation.evaluate_change(
             evaluation.change_with(subject.change),
             evaluation.identify_with(subject.identity),
             subject.change.card.size_px,
@@ -98,9 +101,10 @@ def measure_change(options: ChangeOptions, subject: ChangeSubject, keep: Callabl
             progress,
             keep,
             landmarker=subject.landmarker,
-            references=evaluation.load_references(options.model, Path(folder)) if options.references else {},
+            references=evaluation.load_references(options.model, Path(folder), options.engine) if options.references else {},
             photographs=photographs,
         )
+    return _name_engine(report, subject.change)
 
 
 def measure_anonymize(options: ChangeOptions, subject: ChangeSubject, detector: Detector | None) -> Report:
@@ -115,7 +119,7 @@ def measure_anonymize(options: ChangeOptions, subject: ChangeSubject, detector: 
     if detector is not None:
         finders[detector.name] = detector.locate
     with counting("Anonymising faces") as progress:
-        return evaluation.evaluate_anonymize(
+        report = evaluation.evaluate_anonymize(
             evaluation.change_with(subject.change),
             evaluation.identify_with(subject.identity),
             PersonaCast(options.seed).identity_for,
@@ -127,6 +131,11 @@ def measure_anonymize(options: ChangeOptions, subject: ChangeSubject, detector: 
             progress,
             landmarker=subject.landmarker,
         )
+    return _name_engine(report, subject.change)
+
+
+def _name_engine(report: Report, change: Graph) -> Report:
+    return replace(report, protocol=report.protocol | {"engine": change.engine})
 
 
 def draw_masks(graph: Graph, case: Case) -> np.ndarray:

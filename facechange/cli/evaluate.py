@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facechange.cli import evaluate_report
-from facechange.cli.change_measurement import ChangeOptions, draw_masks, measure_anonymize, measure_change, open_subject
+from facechange.cli.change_measurement import EXACT_ENGINE, ChangeOptions, draw_masks, measure_anonymize, measure_change, open_subject
 from facechange.cli.console import counting, waiting
+from facechange.cli.options import EngineOption
 
 if TYPE_CHECKING:
     from facechange.evaluation import Case, Report
@@ -44,6 +45,7 @@ def change_command(
     normalisation: Normalisation = "imagenet",
     pairs: Annotated[int, typer.Option(min=1, help="How many pairs of different faces.")] = 240,
     seed: Seed = 0,
+    engine: EngineOption = EXACT_ENGINE,
     fid: Annotated[bool, typer.Option("--fid", help="Measure FID too; needs torch-fidelity and Inception's weights.")] = False,
     inception: Annotated[Path | None, typer.Option(help="File of Inception's weights, so that none are fetched.")] = None,
     json: Json = None,
@@ -60,7 +62,9 @@ def change_command(
     if fid:
         need_fid()
     evaluation.check_outputs(json, markdown, grid, cases, masks)
-    options = ChangeOptions(faces, recogniser, model, identity, split, normalisation, landmarks, backgrounds, references, pairs, seed)
+    options = ChangeOptions(
+        faces, recogniser, model, identity, split, normalisation, landmarks, backgrounds, references, pairs, seed, engine
+    )
     subject = open_subject(options)
     shown = evaluation.ShownCases(grid_pairs, max(1, min(grid_pairs, pairs) // 2))
     with tempfile.TemporaryDirectory() as folder:
@@ -95,6 +99,7 @@ def anonymize_command(
     split: Split = "val",
     normalisation: Normalisation = "imagenet",
     seed: Annotated[int, typer.Option(min=0, help="Decides who becomes whom; draws the bootstrap.")] = 0,
+    engine: EngineOption = EXACT_ENGINE,
     json: Json = None,
     markdown: Markdown = None,
 ) -> None:
@@ -102,7 +107,7 @@ def anonymize_command(
     from facechange import evaluation
 
     evaluation.check_outputs(json, markdown)
-    options = ChangeOptions(faces, recogniser, model, identity, split, normalisation, landmarks, seed=seed)
+    options = ChangeOptions(faces, recogniser, model, identity, split, normalisation, landmarks, seed=seed, engine=engine)
     finder = None if detector is None else evaluation.Detector(detector)
     subject = open_subject(options)
     _show(measure_anonymize(options, subject, finder), f"{subject.change.card.name} {subject.change.card.version}", json, markdown)

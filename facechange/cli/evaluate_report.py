@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facechange.cli.change_measurement import ChangeOptions, ChangeSubject, draw_masks, measure_anonymize, measure_change, open_subject
+from facechange.cli.change_measurement import (
+    EXACT_ENGINE,
+    ChangeOptions,
+    ChangeSubject,
+    draw_masks,
+    measure_anonymize,
+    measure_change,
+    open_subject,
+)
 from facechange.cli.console import counting, waiting
+from facechange.cli.options import EngineOption
 
 if TYPE_CHECKING:
     from facechange.evaluation import Detector, Report
@@ -31,13 +40,14 @@ def report(
     landmarks: Annotated[Path, typer.Option(help="ONNX network of 68 landmarks.")],
     detector: Annotated[Path, typer.Option(help="ONNX file of YuNet.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for results.md and results/.")],
-    model: Annotated[list[str] | None, typer.Option(help="Face-change model (.onnx), once or more. Without it both that ship.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Face-change model (.onnx), once or more. Without it those that ship.")] = None,
     identity: Annotated[str, typer.Option(help="Identity network (.onnx) instead of the one that ships.")] = "identity",
     locator: Annotated[str, typer.Option(help="Face locator (.onnx) instead of the one that ships.")] = "locator",
     split: Annotated[str, typer.Option(help="Which faces: those of SPLIT.jsonl.")] = "val",
     normalisation: Annotated[str, typer.Option(help="What the recogniser expects: imagenet or symmetric.")] = "imagenet",
     pairs: Annotated[int, typer.Option(min=1, help="How many pairs of different faces.")] = 240,
     seed: Annotated[int, typer.Option(min=0, help="Draws pairs, occluders, pictures, personas and the bootstrap.")] = 0,
+    engine: EngineOption = EXACT_ENGINE,
     judge_taught: Annotated[
         bool, typer.Option("--judge-taught/--judge-independent", help="Whether the recogniser took part in training.")
     ] = True,
@@ -56,7 +66,8 @@ def report(
     evaluation.check_outputs(output / "results.md")
     folder.mkdir(exist_ok=True)
     options = [
-        ChangeOptions(faces, recogniser, each, identity, split, normalisation, landmarks, backgrounds, True, pairs, seed) for each in models
+        ChangeOptions(faces, recogniser, each, identity, split, normalisation, landmarks, backgrounds, True, pairs, seed, engine)
+        for each in models
     ]
     finder = evaluation.Detector(detector)
     opened = [open_subject(each) for each in options]

@@ -31,12 +31,12 @@ def as_rival(change: Change) -> Rival:
     return lambda source, target: change(target.crop, source.identity)
 
 
-def load_references(model: str | Path, folder: Path) -> dict[str, Rival]:
+def load_references(model: str | Path, folder: Path, engine: str = "auto") -> dict[str, Rival]:
     """The rows to compare with: the target as it is, the source pasted, and the model without a choice of what to keep.
 
     The graphs with forced masks are written to `folder`. Raises `ModelError`, and `DependencyError` where `onnx` is missing.
     """
-    forced = {f"masks {value}": load_graph(force_masks(graph_path(model), value, folder)) for value in (0, 1)}
+    forced = {f"masks {value}": load_graph(force_masks(graph_path(model), value, folder), engine=engine) for value in (0, 1)}
     return {
         "target unchanged": lambda source, target: target.crop,
         "source pasted": paste_source,

@@ -46,8 +46,8 @@ def preferred_engines(model: Model) -> list[str]:
     """The engines that `auto` tries in turn: those on accelerators that seem to be there, last the quickest on processors.
 
     ONNX Runtime is ready sooner, OpenVINO runs faster: a graph that runs once or twice is for the one, a graph for many runs,
-    as a baked one is, for the other, and so is a large one, for which ONNX Runtime takes several times the memory
-    (docs/performance.md).
+    as a baked one is, for the other. So is a large one, for which ONNX Runtime takes several times the memory, in float32
+    where it runs but once or twice: a network that is not baked loses more to bfloat16 (docs/performance.md).
     """
     import onnxruntime
 
@@ -59,8 +59,11 @@ def preferred_engines(model: Model) -> list[str]:
     available = onnxruntime.get_available_providers()
     providers = (("CUDAExecutionProvider", "cuda"), ("DmlExecutionProvider", "directml"))
     preferred += [engine for provider, engine in providers if provider in available]
-    many_runs_or_large = model.many_runs or bool(model.fixed) or model.size_px >= LARGE_PX
-    return [*preferred, "openvino" if many_runs_or_large and find_spec("openvino") else "cpu"]
+    if not find_spec("openvino"):
+        return [*preferred, "cpu"]
+    if model.many_runs or model.fixed:
+        return [*preferred, "openvino"]
+    return [*preferred, "openvino-fp32" if model.size_px >= LARGE_PX else "cpu"]
 
 
 def open_engine(model: Model, engine: str) -> Engine:

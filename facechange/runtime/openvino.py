@@ -13,6 +13,8 @@ from facechange.core import ModelError
 from facechange.core.settings import cache_folder
 from facechange.runtime.engines import Model
 
+EXACT_FROM_PX = 128
+
 # A model of one node that must keep its precision: only a file can say so, and what was read can be given to other nodes.
 _PRECISE = b"""<net name="precise" version="11">
 <layers>
@@ -73,7 +75,7 @@ def open_compiled(model: Model, *, low_precision: bool) -> OpenVinoEngine:
         one_by_one = _fix_batch(network)
         _shield_constants(network)
         if bfloat16:
-            _keep_finest_exact(core, network)
+            _keep_fine_exact(core, network)
         compiled = _compile(core, network, settings, None if model.fixed else cache_folder() / "openvino")
     except RuntimeError as error:
         raise ModelError(
@@ -121,18 +123,20 @@ def _shield_constants(network: Any) -> None:
                 varying.add(difference.get_friendly_name())
 
 
-def _keep_finest_exact(core: Any, network: Any) -> None:
-    """Compute in float32 what is as large as the picture that comes out, in place; nothing where none does.
+def _keep_fine_exact(core: Any, network: Any) -> None:
+    """Compute in float32 what is `EXACT_FROM_PX` wide or more in a network that makes a picture, in place.
 
-    A picture's last layers cancel large features, which bfloat16 rounds: for a fifth of its time this brought a face-change
-    model of 256² from 45 to 49 dB PSNR on faces.
+    A picture's last layers cancel large features, and what bfloat16 rounds there shifts colours (docs/performance.md).
     """
     shapes = [port.partial_shape for port in network.outputs]
-    sides = {tuple(shape.to_shape()[2:]) for shape in shapes if shape.is_static and len(shape) == 4 and shape.to_shape()[1] == 3}
+    pictures = [shape.to_shape()[3] for shape in shapes if shape.is_static and len(shape) == 4 and shape.to_shape()[1] == 3]
+    if not pictures:
+        return
+    exact_from = min(EXACT_FROM_PX, *pictures)
     precise = core.read_model(_PRECISE, b"").get_parameters()[0].get_rt_info()
     for node in network.get_ordered_ops():
         shape = node.output(0).partial_shape
-        if node.get_type_name() not in ("Constant", "Result") and shape.is_static and tuple(shape.to_shape()[2:]) in sides:
+        if node.get_type_name() not in ("Constant", "Result") and shape.is_static and len(shape) == 4 and shape.to_shape()[3] >= exact_from:
             for key in precise:
                 node.set_rt_info(precise[key], key)
 

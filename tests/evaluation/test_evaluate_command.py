@@ -87,6 +87,7 @@ def test_change_prints_saves_and_draws(graphs: dict[str, Path], faces_folder: Pa
     assert result.exit_code == 0
     assert "test-change 0" in result.stdout
     saved = json.loads(report.read_text())
+    assert saved["protocol"]["engine"] == "ONNX Runtime CPU"  # float32, whatever the size
     metrics = saved["metrics"]
     assert metrics["recognised_as_source_pairs"]["mean"] == 0
     assert metrics["psnr_self_crop"]["mean"] == 100  # [-1, 1] and back loses nothing
@@ -118,6 +119,8 @@ def test_anonymize_gives_personas_and_keeps_what_the_model_keeps(
     assert "found_crop_locator" in saved["metrics"]
     assert 1 <= saved["protocol"]["personas"] <= 6
     assert "| reidentified_top1_all_faces ↓ | % | 100.0 |" in table.read_text()
+    with pytest.raises(ModelError, match="no engine 'gpu'"):
+        CliRunner().invoke(app, ["anonymize", *map(str, arguments), "--execution-providers", "gpu"], catch_exceptions=False)
     with pytest.raises(ModelError, match="missing"):
         CliRunner().invoke(app, ["anonymize", *map(str, arguments), "--detector", "none.onnx"], catch_exceptions=False)
 

@@ -56,18 +56,18 @@ def test_openvino_gives_the_same_numbers_again_and_again(general: Graph) -> None
         assert largest_difference(graph.run(given), general.run(given)) < 1e-4
 
 
-def test_low_precision_only_where_the_card_allows_it_and_never_at_the_finest_measure(general: Graph, tmp_path: Path) -> None:
+def test_low_precision_only_where_the_card_allows_it_and_never_where_it_shows(general: Graph, tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     shipped, identity = graph_path("change"), np.random.default_rng(0).normal(size=(1, 512)).astype(np.float32)
     portrait = Image.open(Path(__file__).parents[2] / "examples" / "target.jpg").resize((SHIPPED_PX, SHIPPED_PX))
     given = {"target": to_tensor(np.asarray(portrait)), "identity": identity / np.linalg.norm(identity)}
     expected = general.run(given)["changed"]
-    for allowed, least_db in ((True, 45), (False, 100)):  # all of it in bfloat16 gives 44
+    for allowed, least_db in ((True, 57), (False, 100)):  # with 256² alone in float32 it is 54, with nothing 49
         path = Path(copy(shipped, tmp_path))
         replace(load_card(shipped.with_suffix(".json")), bfloat16=allowed).save(path.with_suffix(".json"))
-        graph = load_graph(path, 1, "openvino")
+        graph = load_graph(path, 1, "openvino").bake({"identity": given["identity"]})
         assert allowed or graph.engine == "OpenVINO CPU fp32"
-        assert psnr(graph.run(given)["changed"].clip(-1, 1), expected.clip(-1, 1), peak=2) > least_db
+        assert psnr(graph.run({"target": given["target"]})["changed"].clip(-1, 1), expected.clip(-1, 1), peak=2) > least_db
 
 
 @pytest.mark.parametrize("engine", ["cpu", "openvino-fp32"])
@@ -120,7 +120,9 @@ def test_auto_takes_openvino_for_many_or_large_runs(change_path: Path) -> None:
     general = load_graph(change_path, 1)
     assert general.engine == "ONNX Runtime CPU"
     assert general.bake({"identity": np.ones((1, 512), np.float32)}).engine.startswith("OpenVINO CPU")
-    assert preferred_engines(replace(general._model, size_px=1024)) == ["openvino"]
+    large = replace(general._model, size_px=1024)
+    assert preferred_engines(large) == ["openvino-fp32"]
+    assert preferred_engines(replace(large, many_runs=True)) == ["openvino"]
 
 
 def test_auto_passes_over_an_accelerator_without_its_driver(change_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

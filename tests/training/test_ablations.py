@@ -51,7 +51,7 @@ def test_the_command_trains_measures_and_goes_on(shards: Path, labelled_faces: P
     assert {row["pictures"] for row in report["variants"].values()} == {8}
     table = (run / "ablations.md").read_text()
     assert "| without L_FM |" in table and "psnr_self_crop, dB" in table
-    assert cv2.imread(str(run / "ablations.png")).shape == (6 * 64, 8 * 64, 3)
+    assert cv2.imread(str(run / "ablations.jpg")).shape == (8 * 64, 8 * 64, 3)  # eight pairs of made faces
     assert load_graph(run / "no-masks" / "change.onnx").card.size_px == 64
     changer = load_face_changer(run / "no-masks" / "face.safetensors")
     with torch.no_grad():
