@@ -110,7 +110,7 @@ def _draw_grid(graphs: Sequence[Path], identity: Path, faces: LabelledFaces) -> 
     variants = [load_graph(path) for path in graphs]
     rivals = [evaluation.as_rival(evaluation.change_with(each)) for each in variants]
     aligned = evaluation.AlignedFaces(made, identify, variants[0].card.size_px)
-    pairs = [(aligned[source], aligned[target]) for source, target in draw_pairs(count, GRID_PAIRS, 0)]
+    pairs = [(aligned[source], aligned[target]) for source, target in draw_pairs(count, min(GRID_PAIRS, count * (count - 1)), 0)]
     return np.vstack([np.hstack([source.crop, target.crop, *(rival(source, target) for rival in rivals)]) for source, target in pairs])
 
 
