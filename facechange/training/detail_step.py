@@ -76,7 +76,7 @@ class DetailStep(FaceStep):
         inner = MARGIN_PX * (1 + (corners == room).long() - (corners == 0).long())
         with torch.autocast(self.device.type, torch.bfloat16):
             attributes = self._smaller.attributes(functional.avg_pool2d(batch.target, 2))
-            feature, _ = self._smaller.generator.fuse(self.known.source[batch.source_index], attributes)
+            feature, _ = self._smaller.generator.fuse(self.known.source[batch.identity_index], attributes)
             drawn = self._smaller.generator.colour(feature)
             feature, attribute, drawn = (each.float() for each in (feature, attributes[-1], drawn))
         window, places = self.config.window, corners + inner
@@ -84,6 +84,7 @@ class DetailStep(FaceStep):
         return WindowBatch(
             source=cut_windows(batch.source, rows, places, window),
             source_index=batch.source_index[rows],
+            identity_index=batch.identity_index[rows],
             target=cut_windows(batch.target, rows, places, window),
             target_index=batch.target_index[rows],
             target_points=batch.target_points[rows],
@@ -105,12 +106,12 @@ class DetailStep(FaceStep):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         assert isinstance(batch, WindowBatch)
         self.networks.discriminator.requires_grad_(False)
-        wide, wide_masks = self._refine(batch.feature, batch.attribute, batch.wide_target, self.known.source[batch.source_index])
+        wide, wide_masks = self._refine(batch.feature, batch.attribute, batch.wide_target, self.known.source[batch.identity_index])
         rows, side = torch.arange(len(wide), device=self.device), batch.target.shape[-1]
         changed, *masks = (cut_windows(each, rows, batch.inner, side) for each in (wide, *wide_masks))
         judged: dict[str, Tensor] = {}
         if len(batch.judged[0]):
-            whole, _ = self._refine(*batch.judged, self.known.source[batch.source_index[-len(batch.judged[0]) :]])
+            whole, _ = self._refine(*batch.judged, self.known.source[batch.identity_index[-len(batch.judged[0]) :]])
             judged = self.identity_terms(batch, whole, batch.reach, generator)
         detail, wanted = finest_detail(changed), finest_detail(batch.target)
         return changed, self.picture_terms(batch, changed, masks, spoil) | judged | {

@@ -51,7 +51,7 @@ def export_identity(checkpoint: Path, path: Path, metrics: dict[str, Any] | None
         inputs={"crop": "[N, 3, 112, 112] float32 in [-1, 1]"},
         outputs={"identity": "[N, 512] float32, length 1"},
         data=DATA,
-        training=f"Distilled from MobileFaceNet (foamliu, Apache-2.0) on {seen:,} crops: faces, blends and cuts of two faces.",
+        training=f"Distilled from MobileFaceNet (foamliu, Apache-2.0) on {seen:,} crops: faces and morphs of two faces.",
         limits=LIMITS,
         metrics=metrics or {},
         bfloat16=withstands_bfloat16(network, IDENTITY_SIZE),

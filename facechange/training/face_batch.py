@@ -15,6 +15,8 @@ from facechange.training.shards import AlignedFaces
 from facechange.training.spoiling import spoil_scenes
 
 IDENTITY_SIZE = 112
+MORPHS_A_FACE = 3  # how many people who are none of the training faces a run knows beside each that is
+MORPHED_SHARE = 0.5  # of the pairs of different people: how often Y is to be one of them
 BORDER_PX = 3  # as far into a result as the zero padding of convolutions was seen
 LARGEST_UNSHRUNK = 256  # pictures above this are halved before the 112² crop is sampled, so that it does not alias
 
@@ -25,6 +27,7 @@ class FaceBatch:
 
     source: Tensor
     source_index: Tensor  # [N] int64: which of the faces
+    identity_index: Tensor  # [N] int64: whose identity Y gets: the source's, or, from `len(faces)` on, a morph's
     target: Tensor
     target_index: Tensor
     target_points: Tensor  # [N, 5, 2] in pixels of `target`
@@ -37,6 +40,7 @@ class FaceBatch:
 def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Tensor | None = None) -> FaceBatch:
     """Batch number `step`: a function of the seed and the step alone, so a resumed run sees the same sequence.
 
+    Half of the pairs of different people ask for a morph's identity, so that few identities are not learnt by heart.
     Sources are spoilt as targets are, and apart from them: they are the discriminator's real pictures, and where it never
     saw a hat it would pay the generator for taking hats off. Occluders are cut from `textures`, or from the faces.
     """
@@ -46,6 +50,9 @@ def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Ten
     other_index = torch.randint(len(faces), (count,), generator=generator, device=device)
     same = torch.arange(count, device=device) < round(config.same_object_share * count)
     source_index = torch.where(same, target_index, other_index)
+    morph_index = torch.randint(len(faces), len(faces) * (1 + MORPHS_A_FACE), (count,), generator=generator, device=device)
+    morphed = ~same & (augment.uniform(generator, (count,), 0, 1) < MORPHED_SHARE)
+    identity_index = torch.where(morphed, morph_index, source_index)
     index = torch.cat([target_index, source_index])
 
     stacked = torch.cat([faces.pictures[index], faces.background[index]], 1)
@@ -58,7 +65,10 @@ def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Ten
     background, covered = scenes.background[:count], scenes.covered[:count]
     border = torch.ones_like(background)
     border[..., BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = 0
-    return FaceBatch(source, source_index, target, target_index, scenes.points[:count], background, covered, border, same.float())
+    points = scenes.points[:count]
+    return FaceBatch(
+        source, source_index, identity_index, target, target_index, points, background, covered, border, same_object=same.float()
+    )
 
 
 def crop_identity(pictures: Tensor, points: Tensor, matrices: Tensor | None = None) -> Tensor:

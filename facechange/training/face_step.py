@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,9 @@ from facechange.model.recogniser import MobileFaceNet
 from facechange.training import augment, losses
 from facechange.training.checkpoint import update_average
 from facechange.training.config import FaceConfig
-from facechange.training.face_batch import FaceBatch, crop_identity
+from facechange.training.face_batch import MORPHS_A_FACE, FaceBatch, crop_identity
 from facechange.training.memory import place, resolve_device
+from facechange.training.morphs import draw_people
 from facechange.training.shards import AlignedFaces
 
 AVERAGE_SHARE = 0.1  # the moving average never looks back further than this share of the pictures seen
@@ -33,7 +34,7 @@ Judge = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class KnownIdentities:
-    """What the judges say of every training face, read once: saying it again would take a fifth of a step at 64²."""
+    """What the judges say of every training face, then of every morph, read once: it would take a fifth of a step at 64²."""
 
     source: Tensor  # [N, 512] f_id
     judged: dict[str, Tensor]  # z of L_ICL by each judge, of grey crops, [N, 512] or [N, 128]
@@ -57,12 +58,12 @@ class FaceNetworks:
 
     @torch.no_grad()
     def know_identities(self, faces: AlignedFaces, names: Sequence[str]) -> KnownIdentities:
-        """The identities of all `faces`, on their device, for the judges named."""
+        """The identities of all `faces` and of `MORPHS_A_FACE` times as many morphs, on their device, for the judges named."""
         judges = self.judges(names)
         source: list[Tensor] = []
         judged: dict[str, list[Tensor]] = {name: [] for name in judges}
-        for index in torch.arange(len(faces), device=faces.pictures.device).split(64):
-            crop = crop_identity(augment.to_float(faces.pictures[index]), faces.points[index])
+        for pictures, points in _draw_all_people(faces):
+            crop = crop_identity(pictures, points)
             with torch.autocast(crop.device.type, torch.bfloat16):
                 crop = crop.contiguous(memory_format=torch.channels_last)
                 source.append(self.identity(crop))
@@ -92,6 +93,16 @@ def build_networks(
         place(recogniser, device).eval().requires_grad_(False),
         None if landmarks is None else place(landmarks, device).eval().requires_grad_(False),
     )
+
+
+def _draw_all_people(faces: AlignedFaces) -> Iterator[tuple[Tensor, Tensor]]:
+    """Pictures and five points of every face, then of the morphs, which are the same in every run on these faces."""
+    index = torch.arange(len(faces), device=faces.pictures.device)
+    for part in index.split(64):
+        yield augment.to_float(faces.pictures[part]), faces.points[part]
+    generator = torch.Generator(faces.pictures.device).manual_seed(0)
+    for part in index.repeat(MORPHS_A_FACE).split(64):
+        yield draw_people(faces, len(part), generator)
 
 
 class FaceStep:
@@ -149,7 +160,7 @@ class FaceStep:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         self.networks.discriminator.requires_grad_(False)
         with torch.autocast(self.device.type, torch.bfloat16):
-            changed, masks = self._change(batch.target, self.known.source[batch.source_index], with_masks=True)
+            changed, masks = self._change(batch.target, self.known.source[batch.identity_index], with_masks=True)
             changed = changed.float()
         terms = self.picture_terms(batch, changed, masks, spoil) | self._hold_landmarks(changed, batch.target, generator)
         terms |= self.identity_terms(batch, changed, face_reach(batch.background, batch.covered), generator)
@@ -161,7 +172,7 @@ class FaceStep:
         `reach` [N, 1, R, R] is the share of their gradient that a pixel gets.
         """
         changed = changed * reach + changed.detach() * (1 - reach)
-        sources, targets = batch.source_index[-len(changed) :], batch.target_index[-len(changed) :]
+        sources, targets = batch.identity_index[-len(changed) :], batch.target_index[-len(changed) :]
         with torch.autocast(self.device.type, torch.bfloat16):
             view = view_identity(changed, batch.target_points[-len(changed) :], generator)
             judged = [(judge(view), self.known.judged[name]) for name, judge in self._judges.items()]

@@ -1,4 +1,4 @@
-"""Distil the identity network from a recogniser, on synthetic faces and on blends and cuts of them.
+"""Distil the identity network from a recogniser, on synthetic faces and on morphs of them.
 
 Any picture can be labelled by the teacher, so the few thousand faces at hand become as many identities as are needed.
 """
@@ -24,8 +24,11 @@ from facechange.training import augment, camera
 from facechange.training.checkpoint import load_checkpoint, save_checkpoint, update_average
 from facechange.training.interrupt import PatientInterrupt
 from facechange.training.memory import place, prepare_device
+from facechange.training.morphs import draw_people
 from facechange.training.shards import AlignedFaces, load_faces
 
+TABLE_WEIGHT = 40
+EARLIER = 2048  # crops of the batches before that each new one is compared with
 SPOILT_SHARE = 0.6  # of the student's crops; the rest are as clean as the teacher's
 CHECKPOINT_SECONDS = 120
 PICTURE_SIZE = 160  # FFHQ crops held in memory; the ArcFace crop in them is about 128 pixels wide
@@ -63,27 +66,42 @@ class _Student(nn.Module):
         return identity, self.to_teacher(identity), self.to_teacher_features(features)
 
 
+class _Earlier(nn.Module):
+    """Both networks' vectors of the batches before, the last ones first; zeros, which agree with each other, until there are any."""
+
+    student: Tensor
+    teacher: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("student", torch.zeros(EARLIER, IDENTITY_DIMENSIONS))
+        self.register_buffer("teacher", torch.zeros(EARLIER, 128))
+
+    def remember(self, student: Tensor, teacher: Tensor) -> None:
+        """Put the vectors [N, 512] and [N, 128] of a batch before the others and forget as many."""
+        self.student = torch.cat([student.detach(), self.student])[:EARLIER]
+        self.teacher = torch.cat([teacher, self.teacher])[:EARLIER]
+
+
+def table_difference(student: Tensor, other_student: Tensor, teacher: Tensor, other_teacher: Tensor) -> Tensor:
+    """Mean square difference of the cosines between two sets of crops as the student and as the teacher see them."""
+    return (student @ other_student.T - teacher @ other_teacher.T).square().mean()
+
+
 def distillation_loss(student: tuple[Tensor, Tensor, Tensor], teacher_identity: Tensor, teacher_features: Tensor) -> Tensor:
     """Direction of each vector, the batch's table of cosines, and the direction of each of the 7×7 features."""
     identity, mapped, features = student
     direction = 1 - functional.cosine_similarity(mapped.float(), teacher_identity).mean()
-    table = ((identity @ identity.T - teacher_identity @ teacher_identity.T) ** 2).mean()
+    table = table_difference(identity, identity, teacher_identity, teacher_identity)
     local = 1 - functional.cosine_similarity(features.float(), teacher_features.float(), dim=1).mean()
-    return direction + 40 * table + local
+    return direction + TABLE_WEIGHT * table + local
 
 
 def make_batch(faces: AlignedFaces, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Crops for the teacher and the same crops, spoilt, for the student: two [size, 3, 112, 112] in [-1, 1]."""
-    crops = []
-    for _ in range(2):
-        index = torch.randint(len(faces), (size,), generator=generator, device=generator.device)
-        pictures, points, _ = augment.flip_some(faces.pictures[index], faces.points[index], generator)
-        matrices = augment.jitter_matrices(augment.identity_matrices(points), IDENTITY_SIZE, generator, 12, 0.1, 0.04)
-        crops.append(augment.warp(augment.to_float(pictures), matrices, IDENTITY_SIZE))
-    kind = augment.uniform(generator, (size, 1, 1, 1), 0, 1)
-    blend = augment.uniform(generator, (size, 1, 1, 1), 0.3, 0.7).expand(-1, 1, IDENTITY_SIZE, IDENTITY_SIZE)
-    share = torch.where(kind < 0.35, blend, augment.half_plane(size, IDENTITY_SIZE, generator))
-    clean = torch.where(kind < 0.65, crops[0] * share + crops[1] * (1 - share), crops[0])
+    people, points, _ = augment.flip_some(*draw_people(faces, size, generator), generator)
+    matrices = augment.jitter_matrices(augment.identity_matrices(points), IDENTITY_SIZE, generator, 12, 0.1, 0.04)
+    clean = augment.warp(people, matrices, IDENTITY_SIZE)
     spoilt = augment.change_light(augment.grey_some(clean, generator, 0.2), generator, 0.35)
     for chance, change in ((0.3, camera.lower_detail), (0.2, camera.compress)):
         spoilt = torch.where(augment.uniform(generator, (size, 1, 1, 1), 0, 1) < chance, change(spoilt, generator), spoilt)
@@ -103,7 +121,8 @@ def train_identity(config: IdentityConfig, report: Callable[[dict[str, float]], 
     student = place(_Student(), device)
     average = copy.deepcopy(student).eval().requires_grad_(False)
     optimiser = torch.optim.AdamW(student.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    networks, optimisers, seen = {"student": student, "average": average}, {"optimiser": optimiser}, 0
+    earlier = _Earlier().to(device)
+    networks, optimisers, seen = {"student": student, "average": average, "earlier": earlier}, {"optimiser": optimiser}, 0
     checkpoint = config.run / "identity.safetensors"
     if checkpoint.exists():
         seen = load_checkpoint(checkpoint, networks, optimisers)["pictures"]
@@ -119,6 +138,8 @@ def train_identity(config: IdentityConfig, report: Callable[[dict[str, float]], 
                     teacher_identity = teacher.embed(teacher_features)
                 outputs = student(spoilt)
             loss = distillation_loss(outputs, teacher_identity, teacher_features)
+            loss = loss + TABLE_WEIGHT * table_difference(outputs[0], earlier.student, teacher_identity, earlier.teacher)
+            earlier.remember(outputs[0], teacher_identity)
             for group in optimiser.param_groups:
                 group["lr"] = config.learning_rate * _rate(seen, config.pictures)
             optimiser.zero_grad()

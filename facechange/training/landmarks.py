@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -22,7 +21,7 @@ from facechange.training.face_batch import resize
 from facechange.training.interrupt import PatientInterrupt
 from facechange.training.memory import place, prepare_device
 from facechange.training.scenes import Scenes
-from facechange.training.shards import AlignedFaces, load_faces, read_lines
+from facechange.training.shards import AlignedFaces, load_faces
 from facechange.training.spoiling import SPOILING_SHARES, spoil_scenes
 
 CHECKPOINT_SECONDS = 60
@@ -127,9 +126,7 @@ def load_landmark_network(path: Path) -> LandmarkNetwork:
 
 def _load(folder: Path, device: torch.device) -> tuple[AlignedFaces, Tensor]:
     """The faces at 128 pixels and their landmarks [N, 68, 2] in pixels of them."""
-    faces = load_faces(folder, LANDMARK_SIZE)
-    lines = [line for line in read_lines(folder) if "skipped" not in line]
-    if not all(line.get("landmarks68") for line in lines):
+    faces = load_faces(folder, LANDMARK_SIZE).to(device)
+    if faces.landmarks is None:
         raise TrainingError(f"Faces in {folder} have no landmarks.", "Prepare them from labelled faces (docs/map.md, Labelled faces).")
-    landmarks = np.array([(np.array(line["landmarks68"]) + 0.5) * (faces.size / line["size"]) - 0.5 for line in lines], np.float32)
-    return faces.to(device), torch.from_numpy(landmarks).to(device)
+    return faces, faces.landmarks

@@ -35,6 +35,7 @@ class AlignedFaces:
     pictures: Tensor  # [N, 3, S, S] uint8
     points: Tensor  # [N, 5, 2] float32, pixels of the crop
     background: Tensor  # [N, 1, S, S] uint8: 1 outside the face hull (M_bg of formula 4)
+    landmarks: Tensor | None = None  # [N, 68, 2] float32, pixels of the crop, where every face has them
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -45,7 +46,8 @@ class AlignedFaces:
 
     def to(self, device: torch.device) -> AlignedFaces:
         """The same set on `device`."""
-        return AlignedFaces(self.pictures.to(device), self.points.to(device), self.background.to(device))
+        landmarks = None if self.landmarks is None else self.landmarks.to(device)
+        return AlignedFaces(self.pictures.to(device), self.points.to(device), self.background.to(device), landmarks)
 
 
 def read_lines(folder: Path) -> list[dict[str, Any]]:
@@ -70,6 +72,7 @@ def load_faces(folder: Path, size: int) -> AlignedFaces:
     pictures = np.empty((len(lines), size, size, 3), np.uint8)
     background = np.empty((len(lines), size, size), np.uint8)
     points = np.empty((len(lines), 5, 2), np.float32)
+    landmarks = np.empty((len(lines), 68, 2), np.float32) if all(line.get("landmarks68") for line in lines) else None
     encoded = _read_tars(folder, sorted({line["shard"] for line in lines}))
 
     def decode(index: int) -> None:
@@ -84,6 +87,8 @@ def load_faces(folder: Path, size: int) -> AlignedFaces:
             bgr = cv2.resize(bgr, (size, size), interpolation=cv2.INTER_AREA)
         pictures[index] = bgr[..., ::-1]
         points[index] = (np.array(line["points"]) + 0.5) * scale - 0.5
+        if landmarks is not None:
+            landmarks[index] = (np.array(line["landmarks68"]) + 0.5) * scale - 0.5
         outline = (np.array(line["landmarks68"]) + 0.5) * scale if line.get("landmarks68") else OUTLINE * size
         background[index] = 1 - hull_mask(outline, size)
 
@@ -93,6 +98,7 @@ def load_faces(folder: Path, size: int) -> AlignedFaces:
         torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(),
         torch.from_numpy(points),
         torch.from_numpy(background)[:, None],
+        None if landmarks is None else torch.from_numpy(landmarks),
     )
 
 

@@ -70,6 +70,15 @@ def labelled_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def landmark_shards(labelled_faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from facechange.training.prepare import prepare_shards
+
+    folder = tmp_path_factory.mktemp("shards68")
+    prepare_shards(labelled_faces / "val.jsonl", folder, 160)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def recogniser_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MobileFaceNet tensors of random values: the right names and shapes, no knowledge."""
     generator = torch.Generator().manual_seed(0)

@@ -14,15 +14,7 @@ from facechange.training.checkpoint import read_checkpoint
 from facechange.training.config import FaceConfig
 from facechange.training.face import train_face
 from facechange.training.landmarks import MIRRORED, LandmarksConfig, make_batch, train_landmarks
-from facechange.training.prepare import prepare_shards
 from facechange.training.shards import AlignedFaces
-
-
-@pytest.fixture(scope="module")
-def landmark_shards(labelled_faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("shards68")
-    prepare_shards(labelled_faces / "val.jsonl", folder, 160)
-    return folder
 
 
 @pytest.mark.parametrize("size", [64, 128, 256])

@@ -1,0 +1,51 @@
+"""Morphs: landmarks come where they are wanted, the rest of the picture stays, and people are drawn reproducibly."""
+
+from pathlib import Path
+
+import torch
+
+from facechange.training.config import FaceConfig
+from facechange.training.face_batch import MORPHS_A_FACE, make_batch
+from facechange.training.morphs import draw_people, move_landmarks
+from facechange.training.shards import load_faces
+
+SIZE = 160
+
+
+def test_what_is_at_a_landmark_moves_with_it_and_the_border_stays() -> None:
+    across, down = torch.arange(float(SIZE)), torch.arange(float(SIZE))[:, None]
+    spot = torch.exp(-((across - 80) ** 2 + (down - 70) ** 2) / 18)
+    picture = torch.stack([spot, across.expand(SIZE, SIZE) / SIZE, down.expand(SIZE, SIZE) / SIZE])[None]
+    landmarks = torch.tensor([[[80.0, 70.0], [40.0, 60.0], [60.0, 120.0], [110.0, 115.0]]])
+    wanted = landmarks + torch.tensor([[[9.0, -6.0], [0.0, 0.0], [0.0, 3.0], [-2.0, 0.0]]])
+    moved = move_landmarks(picture, landmarks, wanted)
+    weight = moved[0, 0] / moved[0, 0].sum()
+    assert torch.allclose(torch.stack([(weight * across).sum(), (weight * down).sum()]), wanted[0, 0], atol=1)
+    edge = torch.ones(SIZE, SIZE, dtype=torch.bool)
+    edge[3:-3, 3:-3] = False
+    assert (moved - picture)[0, 1:, edge].abs().max() < 0.03
+
+
+def test_landmarks_that_stay_leave_the_picture_as_it_is() -> None:
+    picture, landmarks = torch.rand(2, 3, SIZE, SIZE), torch.rand(2, 68, 2) * 100 + 30
+    assert torch.allclose(move_landmarks(picture, landmarks, landmarks), picture, atol=1e-4)
+
+
+def test_half_of_the_pairs_of_different_people_ask_for_a_morph(shards: Path) -> None:
+    faces = load_faces(shards, SIZE)
+    config = FaceConfig(shards, shards, shards, shards, "tiny", 64, batch=64, device="cpu")
+    batch = make_batch(faces, config, 0)
+    morphed = batch.identity_index >= len(faces)
+    assert torch.equal(batch.identity_index[~morphed], batch.source_index[~morphed])
+    assert not (morphed & batch.same_object.bool()).any() and 12 <= morphed.sum() <= 36
+    assert len(faces) <= batch.identity_index[morphed].min() and batch.identity_index.max() < len(faces) * (1 + MORPHS_A_FACE)
+
+
+def test_people_are_drawn_from_faces_with_and_without_landmarks(shards: Path, landmark_shards: Path) -> None:
+    for folder in (shards, landmark_shards):
+        faces = load_faces(folder, SIZE)
+        (pictures, points), again = (draw_people(faces, 16, torch.Generator().manual_seed(3)) for _ in range(2))
+        assert torch.equal(pictures, again[0]) and torch.equal(points, again[1])
+        assert pictures.shape == (16, 3, SIZE, SIZE) and points.shape == (16, 5, 2)
+        assert pictures.abs().max() <= 1 and pictures.isfinite().all()
+    assert load_faces(shards, SIZE).landmarks is None and load_faces(landmark_shards, SIZE).landmarks is not None
