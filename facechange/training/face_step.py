@@ -34,7 +34,7 @@ Judge = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class KnownIdentities:
-    """What the judges say of every training face, then of every morph, read once: it would take a fifth of a step at 64²."""
+    """What the judges say of every training face, then of every morph, read once: again and again takes a fifth of a step at 64²."""
 
     source: Tensor  # [N, 512] f_id
     judged: dict[str, Tensor]  # z of L_ICL by each judge, of grey crops, [N, 512] or [N, 128]

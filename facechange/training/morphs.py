@@ -7,25 +7,25 @@ from torch import Tensor
 from torch.nn import functional
 
 from facechange.training import augment
+from facechange.training.face_batch import LARGEST_UNSHRUNK
 from facechange.training.shards import AlignedFaces
 
-LARGEST_PX = 256
 GRID = 24  # places a side where the splines are evaluated; in between they are smooth enough to interpolate
 STIFFNESS = 1e-3  # lets landmarks of a few pixels' error be missed by a little rather than fold the picture
 BORDER = ((-1.0, -1.0), (-1.0, 0.0), (-1.0, 1.0), (0.0, -1.0), (0.0, 1.0), (1.0, -1.0), (1.0, 0.0), (1.0, 1.0))  # stays where it is
 
 
 def draw_people(faces: AlignedFaces, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Pictures [N, 3, S, S] in [-1, 1] and their five points [N, 5, 2]: a quarter are `faces` as they are, the others nobody of them.
+    """Pictures [N, 3, S, S] in [-1, 1] and their five points [N, 5, 2] in pixels: a quarter are `faces`, the others nobody of them.
 
-    Their shape lies between those of two faces or a third beyond; their skin is a blend of both, one's on one side of a line
-    and the other's on the other, or that of one alone. Without 68 landmarks the five points have to do. Large pictures are
-    halved to 256 pixels or less.
+    The shape of those lies between the shapes of two faces or up to three tenths beyond. Their skin, apart from that, is a
+    blend of both (0.35 of all), one's on one side of a line and the other's on the other (0.2), or that of one alone (0.2).
+    Without 68 landmarks the five points have to do. Large pictures are halved to 256 pixels or less.
     """
     index = torch.randint(len(faces), (2 * count,), generator=generator, device=generator.device)
     pictures, points = augment.to_float(faces.pictures[index]), faces.points[index]
     landmarks = points if faces.landmarks is None else faces.landmarks[index]
-    while pictures.shape[-1] > LARGEST_PX:
+    while pictures.shape[-1] > LARGEST_UNSHRUNK:
         pictures, points, landmarks = functional.avg_pool2d(pictures, 2), points / 2 - 0.25, landmarks / 2 - 0.25
     kind = augment.uniform(generator, (count, 1, 1, 1), 0, 1)
     shape = torch.where(kind < 0.75, augment.uniform(generator, (count, 1, 1, 1), -0.3, 1.3), 0.0)[..., 0]

@@ -14,7 +14,7 @@ from facechange.model.identity import IdentityNetwork
 from facechange.model.presets import find_preset
 from facechange.model.recogniser import load_recogniser
 from facechange.training.config import FaceConfig
-from facechange.training.face_batch import make_batch
+from facechange.training.face_batch import MORPHS_A_FACE, make_batch
 from facechange.training.face_step import FaceStep, build_networks, face_reach, view_landmarks
 from facechange.training.shards import load_faces
 from facechange.training.starting import load_identity_network
@@ -73,6 +73,7 @@ def test_the_judges_named_are_those_asked(config: FaceConfig) -> None:
     both, one = make_step(config), make_step(replace(config, judges=("recogniser",)))
     assert list(both.known.judged) == ["identity", "recogniser"] and list(one.known.judged) == ["recogniser"]
     faces = load_faces(config.train, 128)
+    assert len(both.known.source) == len(both.known.judged["recogniser"]) == len(faces) * (1 + MORPHS_A_FACE)
     terms = [step.advance(make_batch(faces, config, 0), 0)["identity"] for step in (both, one)]
     assert terms[0] != terms[1]
 

@@ -65,6 +65,8 @@ def test_a_resumed_run_is_the_uninterrupted_run(shards: Path, recogniser_path: P
     resumed = train_identity(halves)
     expected, found = read_checkpoint(whole)[0], read_checkpoint(resumed)[0]
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
+    assert torch.allclose(expected["earlier|student"][:16].norm(dim=1), torch.ones(16), atol=1e-2), "16 crops are remembered"
+    assert not expected["earlier|student"][16:].any()
 
 
 def test_rank_correlation_of_a_network_with_itself_is_one(shards: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from facechange.training.augment import to_float
 from facechange.training.config import FaceConfig
 from facechange.training.face_batch import MORPHS_A_FACE, make_batch
 from facechange.training.morphs import draw_people, move_landmarks
@@ -48,4 +49,6 @@ def test_people_are_drawn_from_faces_with_and_without_landmarks(shards: Path, la
         assert torch.equal(pictures, again[0]) and torch.equal(points, again[1])
         assert pictures.shape == (16, 3, SIZE, SIZE) and points.shape == (16, 5, 2)
         assert pictures.abs().max() <= 1 and pictures.isfinite().all()
+        known = (pictures[:, None] - to_float(faces.pictures)).abs().mean((2, 3, 4)).min(1).values < 1e-6
+        assert 1 <= known.sum() <= 9, "about a quarter are faces as they are, the others nobody of them"
     assert load_faces(shards, SIZE).landmarks is None and load_faces(landmark_shards, SIZE).landmarks is not None
