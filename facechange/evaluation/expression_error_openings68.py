@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from facechange.evaluation.pose68 import Pose68, read_mean_face
+from facechange.evaluation.pose68 import Pose68
+from facechange.faces.mean_face68 import read_mean_face
 
 
 def measure_openings(frontal: np.ndarray) -> np.ndarray:

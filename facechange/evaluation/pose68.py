@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 import cv2
 import numpy as np
 
-RIGID_POINTS = [*range(27, 36), 36, 39, 42, 45]  # nose and eye corners: expression hardly moves them
+from facechange.faces.mean_face68 import RIGID_POINTS, read_mean_face
+
 FOCAL_CROPS = 5.0  # focal length in sides of the change crop: a portrait from about 1.2 m
 
 
@@ -20,13 +18,6 @@ class Pose68:
 
     rotation: np.ndarray  # [3, 3], mean face to camera (x right, y down, z away)
     frontal: np.ndarray  # [68, 2] in units of the outer eye corners' distance, y down, the eyes' middle at 0
-
-
-@cache
-def read_mean_face() -> tuple[np.ndarray, np.ndarray]:
-    """The mean face [68, 3] (see `factor_mean_face`) and the standard deviations [4] of `measure_openings` among faces."""
-    stored = tomllib.loads((files("facechange") / "evaluation" / "mean_face68.toml").read_text(encoding="utf-8"))
-    return np.array(stored["points"]), np.array(stored["opening_deviations"])
 
 
 def fit_pose(landmarks68: np.ndarray, size_px: int) -> Pose68:

@@ -24,6 +24,7 @@ LOSS_WEIGHTS = {
     "occluder": 4.0,
     "border": 1.0,
     "landmarks": 150.0,
+    "pose": 25.0,
     "tone": 2.0,
     "colour": 10.0,
     "drawn": 10.0,

@@ -202,7 +202,7 @@ class FaceStep:
         }
 
     def _hold_landmarks(self, changed: Tensor, target: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """The landmark loss, in a run that was given a landmark network; in float32, for it compares small differences."""
+        """The losses by landmarks, in a run that was given a landmark network; in float32, for they compare small differences."""
         if self.networks.landmarks is None:
             return {}
         seen, wanted = view_landmarks(changed, target, generator)
@@ -210,7 +210,7 @@ class FaceStep:
             with torch.no_grad():
                 places = self.networks.landmarks(wanted)
             found = self.networks.landmarks(seen)
-        return {"landmarks": losses.landmark_loss(found, places)}
+        return {"landmarks": losses.landmark_loss(found, places), "pose": losses.pose_loss(found, places)}
 
     def _discriminator_terms(self, batch: FaceBatch, changed: Tensor, spoil: Callable[[Tensor], Tensor], step: int) -> dict[str, Tensor]:
         config, discriminator = self.config, self.networks.discriminator

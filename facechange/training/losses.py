@@ -7,11 +7,14 @@ Pictures are float32 [N, 3, R, R] in [-1, 1]; `background` is M_bg, [N, 1, R, R]
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from facechange.faces.mean_face68 import RIGID_POINTS, read_mean_face
 from facechange.training.augment import constant
 
 # Pairs of 300-W's landmarks (lids, lips, the mouth's corners), and for each a row [68] that subtracts the first from the last.
@@ -98,6 +101,31 @@ def landmark_loss(changed: Tensor, target: Tensor) -> Tensor:
     """
     difference = changed - target
     return difference[:, 17:].abs().mean() + (constant(OPENINGS, difference.device) @ difference).abs().mean()
+
+
+def pose_loss(changed: Tensor, target: Tensor) -> Tensor:
+    """An addition: by how many radians the head of X_t turned on the way to Y, the mean of pitch, yaw and roll.
+
+    Both are landmarks [N, 68, 2] in parts of the side. Noses of another length or place are what L_ICL turns a head by, and of
+    the 102 coordinates that `landmark_loss` holds they are few.
+    """
+    eyes_apart = (target[:, 45] - target[:, 36]).norm(dim=1, keepdim=True)
+    moves = (changed - target).flatten(1) / eyes_apart
+    return (moves @ constant(_read_turns(), moves.device).T).abs().mean()
+
+
+@cache
+def _read_turns() -> tuple[tuple[float, ...], ...]:
+    """Three rows [136]: pitch, yaw and roll, to first order, out of what 68 landmarks moved by, the outer eye corners being 1 apart.
+
+    The least-squares turn, shift and scale of the rigid points of a mean face that looks ahead.
+    """
+    points = read_mean_face()[0][RIGID_POINTS]
+    none, one, (x, y, z) = np.zeros(len(points)), np.ones(len(points)), points.T
+    moves = np.array([[none, -z], [z, none], [-y, x], [one, none], [none, one], [x, y]])  # [6, 2, points]
+    rows = np.zeros((3, 68, 2))
+    rows[:, RIGID_POINTS] = np.linalg.pinv(moves.transpose(2, 1, 0).reshape(-1, 6))[:3].reshape(3, -1, 2)
+    return tuple(tuple(row) for row in rows.reshape(3, -1).tolist())
 
 
 def drawn_loss(changed: Tensor, drawn: Tensor, background: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from facechange.evaluation import Landmarker, Recogniser
-from facechange.evaluation.pose68 import read_mean_face
+from facechange.faces.mean_face68 import read_mean_face
 
 SIZE_PX = 96
 POINTS = np.array([[34.0, 40.0], [62.0, 40.0], [48.0, 54.0], [38.0, 66.0], [58.0, 66.0]])

@@ -11,7 +11,7 @@ import pytest
 
 from facechange.core import Face, ModelError, PictureError
 from facechange.evaluation import FoundFaces, Landmarker, Recogniser, evaluate_change
-from facechange.evaluation.pose68 import read_mean_face
+from facechange.faces.mean_face68 import read_mean_face
 
 FACE_POINTS = [[34, 40], [62, 40], [48, 54], [38, 66], [58, 66]]  # of a painted face
 

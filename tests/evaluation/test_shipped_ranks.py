@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from facechange.evaluation import LabelledFaces, Recogniser, Report, change_with, evaluate_change, identify_with, load_references
-from facechange.evaluation.pose68 import read_mean_face
 from facechange.faces.geometry import estimate_similarity, transform_points
 from facechange.faces.locate import FaceLocator
+from facechange.faces.mean_face68 import read_mean_face
 from facechange.pictures import read_picture
 from facechange.runtime import graph_path, load_graph
 

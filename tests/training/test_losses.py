@@ -2,9 +2,12 @@
 
 import math
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
+from facechange.faces.mean_face68 import read_mean_face
 from facechange.training import losses
 
 
@@ -114,6 +117,21 @@ def test_landmark_loss_leaves_the_outline_out() -> None:
     smiling = changed.clone()
     smiling[:, 65:, 1] += 0.1  # the lower lip, and with it the mouth's three openings of eight
     assert losses.landmark_loss(smiling, changed).item() == pytest.approx(0.1 * 3 / 51 / 2 + 0.1 * 3 / 8 / 2)
+
+
+def test_pose_loss_reads_small_turns_in_radians() -> None:
+    face = read_mean_face()[0]
+
+    def see(pitch: float = 0, yaw: float = 0, roll: float = 0) -> torch.Tensor:
+        turned = face @ cv2.Rodrigues(np.array([pitch, yaw, roll], float))[0].T
+        return torch.tensor(turned[None, :, :2] * 0.2 + 0.5, dtype=torch.float32)
+
+    for turn in ({"pitch": 0.1}, {"yaw": -0.1}, {"roll": 0.1}):
+        assert losses.pose_loss(see(**turn), see()).item() == pytest.approx(0.1 / 3, rel=0.05)
+    assert losses.pose_loss(see() * 1.1 + 0.05, see()).item() == pytest.approx(0, abs=1e-6)  # nearer and elsewhere
+    speaking = see()
+    speaking[:, 48:, 1] += 0.05
+    assert losses.pose_loss(speaking, see()).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_drawn_loss_compares_what_is_left_when_the_detail_is_averaged_away() -> None:
