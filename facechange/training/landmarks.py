@@ -17,15 +17,19 @@ from facechange.core import TrainingError
 from facechange.model.landmarks import LANDMARK_SIZE, LandmarkNetwork
 from facechange.training import augment
 from facechange.training.checkpoint import load_checkpoint, load_part, save_checkpoint, update_average
-from facechange.training.face_batch import resize
 from facechange.training.interrupt import PatientInterrupt
 from facechange.training.memory import place, prepare_device
+from facechange.training.morphs import move_landmarks
 from facechange.training.scenes import Scenes
 from facechange.training.shards import AlignedFaces, load_faces
 from facechange.training.spoiling import SPOILING_SHARES, spoil_scenes
 
 CHECKPOINT_SECONDS = 60
 TURN_SHARE = 0.7
+RESHAPED_SHARE = 0.6  # of the crops
+# What of a face is moved and scaled apart: outline, brows, nose, eyes, mouth; deviations, of the shift in parts of the side.
+PARTS = ((0, 17), (17, 22), (22, 27), (27, 36), (36, 42), (42, 48), (48, 68))
+PART_SHIFT, PART_SCALE = 0.012, 0.08
 # Which landmark a mirror image shows in each one's place.
 MIRRORED = (
     *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
@@ -100,14 +104,34 @@ def make_batch(faces: AlignedFaces, landmarks: Tensor, count: int, generator: to
     all68 = landmarks[index]
     flipped = all68[:, torch.tensor(MIRRORED, device=all68.device)].clone()
     flipped[..., 0] = faces.size - 1 - flipped[..., 0]
-    points = torch.cat([points, torch.where(mirrored.view(-1, 1, 1), flipped, all68)], 1)
-    points = (points + 0.5) * (LANDMARK_SIZE / faces.size) - 0.5
+    pictures, all68 = reshape_some(augment.to_float(pictures), torch.where(mirrored.view(-1, 1, 1), flipped, all68), generator)
+    points = torch.cat([points, all68], 1)
     background = torch.ones(count, 1, LANDMARK_SIZE, LANDMARK_SIZE, device=points.device)  # nobody asks for it here
-    scenes = Scenes(resize(augment.to_float(pictures), LANDMARK_SIZE), points, background, background)
+    scenes = Scenes(pictures, points, background, background)
     scenes = spoil_scenes(scenes, {"turn": TURN_SHARE}, generator, faces.pictures)
     wanted = (scenes.points[:, 5:] + 0.5) / LANDMARK_SIZE
     scenes = spoil_scenes(replace(scenes, points=scenes.points[:, :5]), SPOILING_SHARES | {"turn": 0.0}, generator, faces.pictures)
     return scenes.pictures, wanted
+
+
+def reshape_some(pictures: Tensor, landmarks: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Give some of the faces in `pictures` [N, 3, S, S] another shape; returns pictures and `landmarks` [N, 68, 2], both moved.
+
+    The shape is the next face's, nearly or beyond, and every part of it is moved and scaled apart. A changed face is like
+    that: with parts where no face of the data has them, and a network that knows where they should be overlooks it.
+    """
+    count, size = len(pictures), pictures.shape[-1]
+    chosen = augment.uniform(generator, (count, 1, 1), 0, 1) < RESHAPED_SHARE
+    share = torch.where(chosen, augment.uniform(generator, (count, 1, 1), -0.2, 1.2), 0.0)
+    wanted = torch.lerp(landmarks, landmarks.roll(1, 0), share)
+    parts = []
+    for first, last in PARTS:
+        part = wanted[:, first:last]
+        middle = part.mean(1, keepdim=True)
+        shift, scale = (torch.randn(count, 1, 2, generator=generator, device=part.device) for _ in range(2))
+        parts.append(torch.where(chosen, middle + (part - middle) * (1 + PART_SCALE * scale) + PART_SHIFT * size * shift, part))
+    wanted = torch.cat(parts, 1)
+    return torch.where(chosen[..., None], move_landmarks(pictures, landmarks, wanted), pictures), wanted
 
 
 @torch.no_grad()

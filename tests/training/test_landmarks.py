@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from facechange.core import TrainingError
+from facechange.faces.mean_face68 import read_mean_face
 from facechange.model.landmarks import LandmarkNetwork
 from facechange.training.checkpoint import read_checkpoint
 from facechange.training.config import FaceConfig
 from facechange.training.face import train_face
-from facechange.training.landmarks import MIRRORED, LandmarksConfig, make_batch, train_landmarks
+from facechange.training.landmarks import MIRRORED, LandmarksConfig, make_batch, reshape_some, train_landmarks
 from facechange.training.shards import AlignedFaces
 
 
@@ -39,25 +40,46 @@ def test_mirroring_names_the_other_sides_landmark() -> None:
     assert [MIRRORED[index] for index in left] == list(right) and all(MIRRORED[index] == index for index in middle)
 
 
+NOSE_TIP = 30  # its own mirror image
+
+
+def draw_nose(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Bytes [count, 3, 128, 128] that show nothing but a white spot at the tip of a mean face's nose, and its landmarks in pixels."""
+    landmarks = torch.tensor(read_mean_face()[0][:, :2] * 40 + (66, 56), dtype=torch.float32)
+    across, down = torch.arange(128.0), torch.arange(128.0)[:, None]
+    x, y = landmarks[NOSE_TIP].tolist()
+    spot = torch.exp(-((across - x) ** 2 + (down - y) ** 2) / 18)
+    return (spot * 255).byte().expand(count, 3, 128, 128).clone(), landmarks.expand(count, 68, 2)
+
+
 def test_landmarks_go_where_the_picture_goes() -> None:
     """A white spot at one landmark is found again at that landmark of the batch."""
-    index = 30  # the tip of the nose, its own mirror image
-    landmarks = torch.full((1, 68, 2), 64.0)
-    landmarks[0, index] = torch.tensor([80.0, 70.0])
-    across, down = torch.arange(128.0), torch.arange(128.0)[:, None]
-    spot = torch.exp(-((across - 80) ** 2 + (down - 70) ** 2) / 18)
-    pictures = (spot * 255).byte().expand(1, 3, 128, 128).clone()
+    pictures, landmarks = draw_nose(1)
     points = torch.tensor([[[44.0, 58.0], [84.0, 58.0], [64.0, 78.0], [48.0, 96.0], [80.0, 96.0]]])
     faces = AlignedFaces(pictures, points, torch.ones(1, 1, 128, 128, dtype=torch.uint8))
     crops, wanted = make_batch(faces, landmarks, 24, torch.Generator().manual_seed(0))
-    place = wanted[:, index] * 128 - 0.5
+    place = wanted[:, NOSE_TIP] * 128 - 0.5
     near = []
     for crop, (x, y) in zip(crops, place.tolist(), strict=True):
         column, row = round(x), round(y)
         here = crop.mean(0)[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3]
         near.append(bool(here.numel()) and float(here.max() - crop.mean(0).median()) > 0.15)
     assert np.mean(near) > 0.7, "but for those that are covered or darkened"
-    assert (place - torch.tensor([80.0, 70.0])).norm(dim=1).max() > 10, "nothing moved"
+    assert (place - landmarks[0, NOSE_TIP]).norm(dim=1).max() > 10, "nothing moved"
+
+
+def test_a_new_shape_is_one_that_no_turn_of_the_head_makes_and_the_picture_has_it() -> None:
+    pictures, landmarks = draw_nose(40)
+    drawn = pictures / 127.5 - 1
+    moved, wanted = reshape_some(drawn, landmarks, torch.Generator().manual_seed(0))
+    changed = (wanted != landmarks).flatten(1).any(1)
+    assert 0.3 < changed.float().mean() < 0.9
+    assert torch.equal(moved[~changed], drawn[~changed])
+    weight = (moved[:, 0] + 1) * (torch.arange(128.0) + 1j * torch.arange(128.0)[:, None])
+    spot = weight.sum((1, 2)) / (moved[:, 0] + 1).sum((1, 2))
+    assert (torch.view_as_real(spot) - wanted[:, NOSE_TIP]).norm(dim=1).mean() < 0.3, "the spot lies where its landmark does"
+    eyes, nose = wanted[changed][:, [36, 39, 42, 45]].mean(1), wanted[changed][:, NOSE_TIP]
+    assert (nose - eyes).std(0).min() > 0.8, "noses move apart from eyes"
 
 
 def test_it_learns_resumes_and_a_face_run_is_held_to_it(
