@@ -136,7 +136,7 @@ def landmarks(
     train: Shards,
     val: Annotated[Path, typer.Option(help="Aligned shards to report on.")],
     run: Run,
-    pictures: Annotated[int, typer.Option(min=1, help="The learning rate falls to zero over this many.")] = 100_000,
+    pictures: Annotated[int, typer.Option(min=1, help="The learning rate falls to zero over this many.")] = 170_000,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> None:

@@ -26,10 +26,10 @@ from facechange.training.spoiling import SPOILING_SHARES, spoil_scenes
 
 CHECKPOINT_SECONDS = 60
 TURN_SHARE = 0.7
-RESHAPED_SHARE = 0.6  # of the crops
+RESHAPED_SHARE = 0.8  # of the crops
 # What of a face is moved and scaled apart: outline, brows, nose, eyes, mouth; deviations, of the shift in parts of the side.
 PARTS = ((0, 17), (17, 22), (22, 27), (27, 36), (36, 42), (42, 48), (48, 68))
-PART_SHIFT, PART_SCALE = 0.012, 0.08
+PART_SHIFT, PART_SCALE = 0.015, 0.08
 # Which landmark a mirror image shows in each one's place.
 MIRRORED = (
     *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
@@ -44,7 +44,7 @@ class LandmarksConfig:
     train: Path  # aligned shards with landmarks
     val: Path
     run: Path
-    pictures: int = 100_000  # the learning rate falls to zero over this many
+    pictures: int = 170_000  # the learning rate falls to zero over this many
     batch: int = 32
     learning_rate: float = 2e-3
     seed: int = 0
