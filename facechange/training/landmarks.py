@@ -117,8 +117,8 @@ def make_batch(faces: AlignedFaces, landmarks: Tensor, count: int, generator: to
 def reshape_some(pictures: Tensor, landmarks: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Give some of the faces in `pictures` [N, 3, S, S] another shape; returns pictures and `landmarks` [N, 68, 2], both moved.
 
-    The shape is the next face's, nearly or beyond, and every part of it is moved and scaled apart. A changed face is like
-    that: with parts where no face of the data has them, and a network that knows where they should be overlooks it.
+    The new shape lies between the face's own and the next one's, or up to a fifth beyond, and each of `PARTS` is then moved and
+    scaled apart. A changed face has parts where no face of the data has them; a network that knows where they should be overlooks it.
     """
     count, size = len(pictures), pictures.shape[-1]
     chosen = augment.uniform(generator, (count, 1, 1), 0, 1) < RESHAPED_SHARE

@@ -106,8 +106,8 @@ def landmark_loss(changed: Tensor, target: Tensor) -> Tensor:
 def pose_loss(changed: Tensor, target: Tensor) -> Tensor:
     """An addition: by how many radians the head of X_t turned on the way to Y, the mean of pitch, yaw and roll.
 
-    Both are landmarks [N, 68, 2] in parts of the side. Noses of another length or place are what L_ICL turns a head by, and of
-    the 102 coordinates that `landmark_loss` holds they are few.
+    Both are landmarks [N, 68, 2] in parts of the side. L_ICL turns heads by noses of another length or place, which are few of
+    the 102 coordinates that `landmark_loss` holds.
     """
     eyes_apart = (target[:, 45] - target[:, 36]).norm(dim=1, keepdim=True)
     moves = (changed - target).flatten(1) / eyes_apart

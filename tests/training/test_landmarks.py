@@ -94,7 +94,8 @@ def test_it_learns_resumes_and_a_face_run_is_held_to_it(
     assert read_checkpoint(checkpoint)[1]["pictures"] == 640
     face = FaceConfig(shards, tmp_path / "face", identity_run, recogniser_path, "tiny", 64, pictures=4, batch=4, device="cpu")
     train_face(replace(face, landmarks=checkpoint))
-    assert json.loads((face.run / "log.jsonl").read_text())["landmarks"] > 0
+    logged = json.loads((face.run / "log.jsonl").read_text())
+    assert logged["landmarks"] > 0 and logged["pose"] > 0
 
 
 def test_shards_without_landmarks_are_refused(shards: Path, tmp_path: Path) -> None:
