@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-# The 68 points of 300-W after a picture is mirrored: point i is then found where point MIRRORED[i] was.
-OUTLINE_AND_BROWS = [*range(16, -1, -1), *range(26, 16, -1)]
-NOSE_AND_EYES = [*range(27, 31), *range(35, 30, -1), 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40]
-MOUTH = [*range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1)]
-MIRRORED = np.array([*OUTLINE_AND_BROWS, *NOSE_AND_EYES, *MOUTH])
+from facechange.faces.mean_face68 import MIRRORED
+
 EYE_CORNERS = [36, 39, 42, 45]
 
 

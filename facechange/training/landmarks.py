@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from facechange.core import TrainingError
+from facechange.faces.mean_face68 import MIRRORED
 from facechange.model.landmarks import LANDMARK_SIZE, LandmarkNetwork
 from facechange.training import augment
 from facechange.training.checkpoint import load_checkpoint, load_part, save_checkpoint, update_average
@@ -30,11 +31,6 @@ RESHAPED_SHARE = 0.8  # of the crops
 # What of a face is moved and scaled apart: outline, brows, nose, eyes, mouth; deviations, of the shift in parts of the side.
 PARTS = ((0, 17), (17, 22), (22, 27), (27, 36), (36, 42), (42, 48), (48, 68))
 PART_SHIFT, PART_SCALE = 0.015, 0.08
-# Which landmark a mirror image shows in each one's place.
-MIRRORED = (
-    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
-    *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -102,7 +98,7 @@ def make_batch(faces: AlignedFaces, landmarks: Tensor, count: int, generator: to
     index = torch.randint(len(faces), (count,), generator=generator, device=generator.device)
     pictures, points, mirrored = augment.flip_some(faces.pictures[index], faces.points[index], generator)
     all68 = landmarks[index]
-    flipped = all68[:, torch.tensor(MIRRORED, device=all68.device)].clone()
+    flipped = all68[:, MIRRORED]
     flipped[..., 0] = faces.size - 1 - flipped[..., 0]
     pictures, all68 = reshape_some(augment.to_float(pictures), torch.where(mirrored.view(-1, 1, 1), flipped, all68), generator)
     points = torch.cat([points, all68], 1)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from facechange.evaluation.expression_error_openings68 import expression_error_openings68, measure_openings
-from facechange.evaluation.factor_faces import MIRRORED, factor_mean_face
+from facechange.evaluation.factor_faces import factor_mean_face
 from facechange.evaluation.pose68 import FOCAL_CROPS, fit_pose
 from facechange.evaluation.pose_error_pnp68 import pose_error_pnp68
-from facechange.faces.mean_face68 import read_mean_face
+from facechange.faces.mean_face68 import MIRRORED, read_mean_face
 
 SIZE_PX = 256
 
