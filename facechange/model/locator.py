@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from facechange.faces.locate import CHANNELS, STRIDES
 
-WIDTHS = (16, 32, 64, 96, 128)  # channels at strides 2, 4, 8, 16, 32
-PYRAMID_WIDTH = 48
+WIDTHS = (16, 16, 32, 64, 96)  # channels at strides 2, 4, 8, 16, 32
+PYRAMID_WIDTH = 32
 PRIOR_LOGIT = -4.6  # the score starts at 1 %: most cells hold no face
 
 
