@@ -235,7 +235,7 @@ def export_locator(checkpoint: Path, path: Path, metrics: dict[str, Any] | None 
         limits="Faces of 8 to 320 px in its input. The faces it learned from are mostly frontal, well lit and of white people: expect "
         "it to miss profiles and people unlike them more often.",
         metrics=metrics or {},
-        bfloat16=True,  # points then move by 0.15 % of the face on average, and recall stays (docs/performance.md)
+        bfloat16=True,  # points then move by 0.1 % of the face on average, and recall stays (docs/performance.md)
     )
     card.save(path.with_suffix(".json"))
     return card

@@ -58,6 +58,12 @@ def test_a_shape_is_factored_from_one_view_a_person() -> None:
     assert np.allclose(factored[MIRRORED], factored * (-1, 1, 1))
 
 
+def test_mirroring_names_the_other_sides_landmark() -> None:
+    assert sorted(MIRRORED) == list(range(68)) and all(MIRRORED[MIRRORED[index]] == index for index in range(68))
+    left, right, middle = (0, 17, 36, 39, 48, 60), (16, 26, 45, 42, 54, 64), (8, 27, 30, 33, 51, 57, 62, 66)
+    assert [MIRRORED[index] for index in left] == list(right) and all(MIRRORED[index] == index for index in middle)
+
+
 def test_the_stored_face_looks_like_one() -> None:
     face, deviations = read_mean_face()
     assert face[45, 0] - face[36, 0] == pytest.approx(1)

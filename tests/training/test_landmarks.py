@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from facechange.core import TrainingError
-from facechange.faces.mean_face68 import MIRRORED, read_mean_face
+from facechange.faces.mean_face68 import read_mean_face
 from facechange.model.landmarks import LandmarkNetwork
 from facechange.training.checkpoint import read_checkpoint
 from facechange.training.config import FaceConfig
@@ -32,12 +32,6 @@ def test_places_are_not_rounded_where_convolutions_are() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         found = LandmarkNetwork()(torch.rand(2, 3, 128, 128) * 2 - 1)
     assert found.dtype == torch.float32 and (found.bfloat16() != found).float().mean() > 0.9
-
-
-def test_mirroring_names_the_other_sides_landmark() -> None:
-    assert sorted(MIRRORED) == list(range(68)) and all(MIRRORED[MIRRORED[index]] == index for index in range(68))
-    left, right, middle = (0, 17, 36, 39, 48, 60), (16, 26, 45, 42, 54, 64), (8, 27, 30, 33, 51, 57, 62, 66)
-    assert [MIRRORED[index] for index in left] == list(right) and all(MIRRORED[index] == index for index in middle)
 
 
 NOSE_TIP = 30  # its own mirror image
