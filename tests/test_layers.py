@@ -16,7 +16,7 @@ ROOT = Path(facechange.__file__).parent
 ORDER = ("core", "pictures", "faces", "trust", "runtime", "model", "training", "evaluation", "change", "benchmark", "cli")
 HEAVY = {"torch", "torchvision", "safetensors", "onnx", "tensorboard", "matplotlib"}  # what only the extra `train` installs
 HEAVY_PACKAGES = {"model", "training"}
-HEAVY_FILES = {"runtime/pytorch.py"}  # an engine; imported where it is asked for
+HEAVY_FILES = {"runtime/pytorch.py", "benchmark/pytorch_ceilings.py"}  # an engine, and its ceilings; imported where asked for
 
 # The only files that turn pixels into a picture file, and why each may.
 PICTURE_WRITERS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,24 @@ from facechange.runtime.engines import usable_processors
 CHANNELS, SIDE_PX, LAYERS = 256, 64, 2  # large enough to fill every unit, small enough for the caches
 COPIED_BYTES = 1 << 28
 FLOAT = 1  # TensorProto.DataType
+_WISHES = {"ONNX Runtime CPU": "cpu", "OpenVINO CPU bf16": "openvino", "OpenVINO CPU fp32": "openvino-fp32"}
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """What an engine reaches at best on this machine, on all threads."""
+
+    convolution_gflops: float
+    copy_gb_s: float  # read plus written, in the memory that the engine computes in
+
+
+def measure_ceilings(name: str, engine: str, threads: int, seconds: float) -> Ceilings:
+    """Those of an engine by its `Engine.name`, which `engine`, one of `ENGINES`, led to; raises as `load_graph` does."""
+    if name.startswith("PyTorch"):
+        from facechange.benchmark.pytorch_ceilings import measure_convolution, measure_copying
+
+        return Ceilings(measure_convolution(bfloat16=name.endswith("bf16"), seconds=seconds), measure_copying(seconds))
+    return Ceilings(measure_convolution_ceiling(_WISHES.get(name, engine), threads, seconds), measure_copy_ceiling(threads, seconds))
 
 
 def measure_copy_ceiling(threads: int | None = None, seconds: float = 1.0) -> float:

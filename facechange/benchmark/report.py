@@ -12,15 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from facechange.benchmark.ceilings import measure_convolution_ceiling, measure_copy_ceiling
+from facechange.benchmark.ceilings import Ceilings, measure_ceilings
 from facechange.benchmark.networks import NetworkRun, measure_network
 from facechange.benchmark.stages import ColdRun, measure_cold_swaps, measure_stages, own_home
 from facechange.benchmark.timing import Timing, peak_memory_mb
 from facechange.change import load_changer
 from facechange.runtime import CHANGE_NAMES
 from facechange.runtime.engines import usable_processors
-
-_WISHES = {"ONNX Runtime CPU": "cpu", "OpenVINO CPU bf16": "openvino", "OpenVINO CPU fp32": "openvino-fp32"}
 
 
 @dataclass(frozen=True)
@@ -57,14 +55,13 @@ class BenchmarkReport:
     """All figures, and the machine they belong to."""
 
     machine: dict[str, str]
-    copy_gb_s: float  # read plus written, all threads
-    convolution_gflops: dict[str, float]  # for each engine, all threads
+    ceilings: dict[str, Ceilings]  # of each engine
     networks: list[NetworkRun]
     photographs: list[Photograph]
 
     def share_of_ceiling(self, run: NetworkRun) -> float:
         """Achieved GFLOP/s of a run on all threads as a part of what its engine reaches at best."""
-        return run.gflops / self.convolution_gflops[run.engine]
+        return run.gflops / self.ceilings[run.engine].convolution_gflops
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with the figures a picture beside each network's."""
@@ -89,12 +86,10 @@ def run_benchmark(plan: Plan, progress: Callable[[int, int], None] = lambda done
                 photographs.append(_measure_photograph(plan, model, megapixels, threads[-1], home))
                 progress(next(steps), total)
         ceilings = {
-            name: measure_convolution_ceiling(_WISHES.get(name, plan.engine), threads[-1], plan.seconds)
-            for name in dict.fromkeys(run.engine for run in networks)
+            name: measure_ceilings(name, plan.engine, threads[-1], plan.seconds) for name in dict.fromkeys(run.engine for run in networks)
         }
-        copied = measure_copy_ceiling(threads[-1], plan.seconds)
         progress(next(steps), total)
-    return BenchmarkReport(describe_machine(threads[-1]), copied, ceilings, networks, photographs)
+    return BenchmarkReport(describe_machine(threads[-1]), ceilings, networks, photographs)
 
 
 def describe_machine(threads: int) -> dict[str, str]:

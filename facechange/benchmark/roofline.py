@@ -23,7 +23,7 @@ def draw_roofline(report: BenchmarkReport) -> np.ndarray:
     """
     image = Image.new("RGB", SIZE_PX, "white")
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(15)
-    most = 10 ** math.ceil(math.log10(max(report.convolution_gflops.values())))
+    most = 10 ** math.ceil(math.log10(max(each.convolution_gflops for each in report.ceilings.values())))
     least = most / 1000
     left, top, right, bottom = MARGIN_PX[0], MARGIN_PX[1], SIZE_PX[0] - MARGIN_PX[2], SIZE_PX[1] - MARGIN_PX[3]
 
@@ -41,10 +41,11 @@ def draw_roofline(report: BenchmarkReport) -> np.ndarray:
     draw.text(((left + right) / 2, SIZE_PX[1] - 8), "FLOP a byte (float32)", INK, font, anchor="md")
     draw.text((left, 8), "GFLOP/s", INK, font)
 
-    inks = dict(zip(report.convolution_gflops, INKS, strict=False))
-    for engine, ceiling in report.convolution_gflops.items():
-        knee = min(max(ceiling / report.copy_gb_s, INTENSITIES[0]), INTENSITIES[1])
-        points = [place(INTENSITIES[0], INTENSITIES[0] * report.copy_gb_s), place(knee, ceiling), place(INTENSITIES[1], ceiling)]
+    inks = dict(zip(report.ceilings, INKS, strict=False))
+    for engine, ceilings in report.ceilings.items():
+        ceiling, copied = ceilings.convolution_gflops, ceilings.copy_gb_s
+        knee = min(max(ceiling / copied, INTENSITIES[0]), INTENSITIES[1])
+        points = [place(INTENSITIES[0], INTENSITIES[0] * copied), place(knee, ceiling), place(INTENSITIES[1], ceiling)]
         draw.line(points, inks.get(engine, INK), 2)
         draw.text((right, points[-1][1] - 4), f"{engine}: {ceiling:.0f}", inks.get(engine, INK), font, anchor="rd")
     best: dict[tuple[str, str, bool], tuple[float, float]] = {}

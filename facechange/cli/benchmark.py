@@ -57,8 +57,10 @@ def _print(report: BenchmarkReport) -> None:
 
     console = Console()
     console.print(", ".join(f"{name} {value}" for name, value in report.machine.items()))
-    ceilings = [f"convolutions {gflops:.0f} GFLOP/s ({engine})" for engine, gflops in report.convolution_gflops.items()]
-    console.print(f"Ceilings: copying {report.copy_gb_s:.1f} GB/s, {', '.join(ceilings)}")
+    for engine, ceilings in report.ceilings.items():
+        console.print(
+            f"{engine}: at best {ceilings.convolution_gflops:.0f} GFLOP/s in convolutions, {ceilings.copy_gb_s:.1f} GB/s in copying"
+        )
     most = max(run.threads for run in report.networks)
     table = Table("model", "engine", "identity", "threads", "batch", "ready ms", "ms a picture", "GFLOP", "GFLOP/s", "of ceiling")
     for run in report.networks:

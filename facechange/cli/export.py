@@ -1,4 +1,4 @@
-"""`facechange export`: a training run's network as an ONNX graph with its card."""
+"""`facechange export`: a training run's network as an ONNX graph with its card, and a graph as a PyTorch program."""
 
 from __future__ import annotations
 
@@ -10,18 +10,39 @@ import typer
 if TYPE_CHECKING:
     from facechange.core import ModelCard
 
-app = typer.Typer(help="Turn a checkpoint into an ONNX graph with its card.", no_args_is_help=True)
+app = typer.Typer(help="Turn a checkpoint into an ONNX graph with its card, and a graph into a PyTorch program.", no_args_is_help=True)
 
 Checkpoint = Annotated[Path, typer.Argument(help="The .safetensors file of a training run.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where to write the graph (.onnx); its card goes beside it.")]
 Metrics = Annotated[Path | None, typer.Option(help="Report of `facechange evaluate --json`, to be told on the card.")]
-Program = Annotated[bool, typer.Option("--program", help="Also write a PyTorch program (.pt2) beside it, which runs fastest on GPUs.")]
 
 
 @app.command("face")
-def face(checkpoint: Checkpoint, output: Output, metrics: Metrics = None, program: Program = False) -> None:
+def face(checkpoint: Checkpoint, output: Output, metrics: Metrics = None) -> None:
     """The face-change model (its moving average)."""
-    _export("export_face", checkpoint, output, metrics, program=program)
+    _export("export_face", checkpoint, output, metrics)
+
+
+@app.command("program")
+def program(
+    model: Annotated[str, typer.Argument(help="Face-change graph: the name of one that ships, as change-large, or a file.")],
+) -> None:
+    """A PyTorch program (.pt2) beside a face-change graph, which then runs as that wherever PyTorch sees a GPU."""
+    from facechange.cli.extras import need_training
+
+    need_training()
+    from facechange.core import OutputError
+    from facechange.runtime import graph_path
+    from facechange.training.export import export_face_program
+
+    path = graph_path(model)
+    try:
+        written = export_face_program(path)
+    except PermissionError:
+        raise OutputError(
+            f"{path.parent} cannot be written.", "Copy the graph and its card (.json) to a folder of yours, and name it."
+        ) from None
+    typer.echo(f"{written}: {written.stat().st_size / 2**20:.1f} MiB")
 
 
 @app.command("identity")
@@ -56,7 +77,7 @@ def personas(
     _say(export_personas(train, identity_network or graph_path("identity"), output), output)
 
 
-def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None, **options: bool) -> None:
+def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None) -> None:
     from facechange.cli.extras import need_training
 
     need_training()
@@ -66,7 +87,7 @@ def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None, **o
     function = {"export_face": export.export_face, "export_identity": export.export_identity, "export_locator": locator.export_locator}[
         kind
     ]
-    card = function(checkpoint, output, _read_metrics(metrics), **options)
+    card = function(checkpoint, output, _read_metrics(metrics))
     _say(card, output)
 
 

@@ -21,6 +21,7 @@ from torch.nn import functional
 from facechange.core import ModelError, hash_file
 from facechange.model.face_changer import FaceChanger
 from facechange.model.presets import IDENTITY_CHANNELS
+from facechange.runtime.engines import EXACT_FROM_PX
 from facechange.runtime.pytorch import FACTS
 
 OPSET = 17
@@ -41,6 +42,14 @@ class _Outputs(nn.Module):
         return changed, *masks
 
 
+class _Program(_Outputs):
+    """The same in bfloat16, but for the outputs and what is precise by itself."""
+
+    def forward(self, target: Tensor, identity: Tensor) -> tuple[Tensor, ...]:
+        with torch.autocast("cpu", torch.bfloat16):
+            return tuple(output.float() for output in super().forward(target, identity))
+
+
 def output_names(model: FaceChanger) -> list[str]:
     """The outputs in order: "changed", then "mask_4_1", "mask_4_2", "mask_8_1" ... coarse to fine."""
     return ["changed", *(f"mask_{px}_{layer}" for px in model.measures_px for layer in (1, 2))]
@@ -57,25 +66,36 @@ def export_changer(model: FaceChanger, path: Path, *, half: bool = False) -> Non
     export_graph(_Outputs(model), path, inputs, {name: {0: "pictures"} for name in (*inputs, *names)}, half=half)
 
 
-def export_program(model: FaceChanger, graph_path: Path) -> Path:
+def export_program(model: FaceChanger, graph_path: Path, *, bfloat16: bool) -> Path:
     """Write the changer as a PyTorch program (.pt2) beside its graph, for `runtime/pytorch.py`; any batch.
 
-    It holds the hash of the graph that it belongs to.
+    It computes in float32, or in `bfloat16` all but its `fine_layers`; every cast is written down, so that it means the same on
+    every device. It holds the hash of the graph that it belongs to.
     """
     path = graph_path.with_suffix(".pt2")
     unfinished = path.with_name("unfinished-" + path.name)  # PyTorch wants the extension
     inputs = {"target": torch.zeros(2, 3, model.size_px, model.size_px), "identity": torch.zeros(2, IDENTITY_CHANNELS)}
     pictures = torch.export.Dim("pictures", min=1, max=4096)
-    facts = {"sha256": hash_file(graph_path), "inputs": list(inputs), "outputs": output_names(model)}
+    facts = {"sha256": hash_file(graph_path), "inputs": list(inputs), "outputs": output_names(model), "bfloat16": bfloat16}
+    network = (_Program if bfloat16 else _Outputs)(model).cpu().eval()
     try:
-        with torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), _in_float32(fine_layers(model) if bfloat16 else ()):
+            warnings.simplefilter("ignore")  # of PyTorch about itself
             free = {name: {0: pictures} for name in inputs}
-            program = torch.export.export(_Outputs(model).cpu().eval(), tuple(inputs.values()), dynamic_shapes=free)
+            program = torch.export.export(network, tuple(inputs.values()), dynamic_shapes=free).run_decompositions({})
         torch.export.save(program, unfinished, extra_files={FACTS: json.dumps(facts)})
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
     return path
+
+
+def fine_layers(model: FaceChanger) -> list[nn.Module]:
+    """The layers of `EXACT_FROM_PX` pixels and wider, or the finest of a smaller model: those that every engine computes in float32."""
+    exact = {str(px) for px in model.measures_px if px >= min(EXACT_FROM_PX, model.size_px)}
+    attributes, generator = model.attributes, model.generator
+    tables = (attributes.from_rgb, attributes.encoder, attributes.reduction, attributes.decoder, generator.blocks, generator.to_rgb)
+    return [layer for table in tables for px, layer in table.items() if px in exact]
 
 
 @torch.no_grad()
@@ -126,8 +146,10 @@ def export_graph(network: nn.Module, path: Path, inputs: dict[str, Tensor], free
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # of the exporter's age: its graphs are plain and run everywhere
+            network.cpu().eval()
+            network.training = True  # it alone, not its parts: else the exporter stores equal weights once, under one of their names
             torch.onnx.export(
-                network.cpu().eval(),
+                network,
                 tuple(inputs.values()),
                 str(unfinished),
                 input_names=list(inputs),
@@ -135,7 +157,7 @@ def export_graph(network: nn.Module, path: Path, inputs: dict[str, Tensor], free
                 dynamic_axes=free_axes,
                 opset_version=OPSET,
                 dynamo=False,
-                training=torch.onnx.TrainingMode.PRESERVE,  # eval as set above, but nothing fused: weights keep their names
+                training=torch.onnx.TrainingMode.PRESERVE,  # as set above, and nothing fused: weights keep their names
                 do_constant_folding=False,  # runtimes fold when loading; folded squares of kernels would only swell the file
             )
         if half:

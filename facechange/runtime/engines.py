@@ -15,6 +15,7 @@ import numpy as np
 from facechange.core import DependencyError, ModelError
 
 ENGINES = ("auto", "cpu", "openvino", "openvino-fp32", "cuda", "tensorrt", "coreml", "directml", "pytorch")
+EXACT_FROM_PX = 128  # layers of a picture-making network that are as wide or wider stay in float32 where the rest is bfloat16
 LARGE_PX = 1024  # side of the input from which one run on OpenVINO saves what it takes to get it ready
 
 
@@ -79,7 +80,7 @@ def open_engine(model: Model, engine: str) -> Engine:
                 return open_engine(model, name)
     if engine == "pytorch":
         if not program_path(model).is_file():
-            raise ModelError(f"There is no PyTorch program at {program_path(model)}.", "Write one with: facechange export face --program")
+            raise ModelError(f"There is no PyTorch program at {program_path(model)}.", "Write it with: facechange export program")
         if not find_spec("torch"):
             raise DependencyError("PyTorch is not installed.", "Install it with: pip install 'facechange[train]'")
         from facechange.runtime.pytorch import open_program

@@ -1,4 +1,4 @@
-"""PyTorch (extra `train`): runs a program that `facechange export` wrote beside a graph; compiled, on a GPU where there is one.
+"""PyTorch (extra `train`): runs a program that `facechange export program` wrote beside a graph, on a GPU where there is one.
 
 The program (`NAME.pt2` beside `NAME.onnx`) holds its own code and weights, so that no architecture is known here either.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.export.passes import move_to_device_pass
 
 from facechange.core import ModelError
 from facechange.runtime.engines import Model, program_path
@@ -23,14 +24,12 @@ FACTS = "facechange.json"  # inside the program: the graph it belongs to, and th
 class PyTorchEngine:
     """A program on a device; constant inputs wait there."""
 
-    def __init__(
-        self, program: Any, facts: dict[str, Any], fixed: Mapping[str, np.ndarray], device: torch.device, dtype: torch.dtype
-    ) -> None:
-        self._program, self._device, self._dtype = program, device, dtype
+    def __init__(self, program: Any, facts: dict[str, Any], fixed: Mapping[str, np.ndarray], device: torch.device) -> None:
+        self._program, self._device = program, device
         self._order: list[str] = facts["inputs"]
         self._fixed = {name: self._upload(values) for name, values in fixed.items()}
         where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-        self.name = f"PyTorch {where} {'fp32' if dtype == torch.float32 else 'bf16'}"
+        self.name = f"PyTorch {where} {'bf16' if facts['bfloat16'] else 'fp32'}"
         self.input_names = [name for name in self._order if name not in fixed]
         self.output_names: list[str] = facts["outputs"]
 
@@ -41,9 +40,13 @@ class PyTorchEngine:
         given = self._fixed | {name: self._upload(values) for name, values in inputs.items()}
         batch = max(len(values) for values in given.values())
         ordered = [given[name].expand(batch, *given[name].shape[1:]) for name in self._order]
-        with torch.inference_mode(), torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
+        with torch.inference_mode():
             results = dict(zip(self.output_names, self._program(*ordered), strict=True))
-            return [results[name].float().cpu().numpy() for name in outputs]
+            # Put in order on the device, which then writes the copy itself.
+            fetched = [results[name].contiguous().to("cpu", non_blocking=True) for name in outputs]
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        return [tensor.numpy() for tensor in fetched]
 
     def _upload(self, values: np.ndarray) -> torch.Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(values))
@@ -54,23 +57,35 @@ class PyTorchEngine:
 
 
 def open_program(model: Model) -> PyTorchEngine:
-    """Load the program beside `model`, compiled with CUDA graphs in bfloat16 on a GPU; raises `ModelError`."""
+    """Load the program beside `model`, on a GPU where there is one, compiled with CUDA graphs there for many runs; raises `ModelError`."""
     path = program_path(model)
     facts = _read_facts(path)
     if facts["sha256"] != model.sha256:
-        raise ModelError(f"{path.name} does not belong to {model.path.name}.", "Export the model again, with --program.")
-    device = torch.device("cuda" if sees_gpu() else "cpu")
+        raise ModelError(f"{path.name} does not belong to {model.path.name}.", "Write it again with: facechange export program")
+    device = find_device()
     try:
-        network: Any = torch.export.load(path).module().to(device)
+        network = place_program(torch.export.load(path), device)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise ModelError(
-            f"{path.name} cannot be loaded ({str(error).splitlines()[0]}).", "Export the model again, with --program."
+            f"{path.name} cannot be loaded ({str(error).splitlines()[0]}).", "Write it again with: facechange export program"
         ) from error
-    low_precision = device.type == "cuda" and model.bfloat16
     if device.type == "cuda":
-        torch.backends.cudnn.allow_tf32 = False  # float32 means float32 where bfloat16 is not good enough
-        network = torch.compile(network.to(memory_format=torch.channels_last), mode="reduce-overhead")
-    return PyTorchEngine(network, facts, model.fixed, device, torch.bfloat16 if low_precision else torch.float32)
+        # TensorFloat-32 has eight times the precision of bfloat16; a network that must not be rounded gets neither.
+        torch.backends.cudnn.allow_tf32 = facts["bfloat16"]
+        network = network.to(memory_format=torch.channels_last)
+        if model.many_runs or model.fixed:  # compiling takes minutes
+            network = torch.compile(network, mode="reduce-overhead")
+    return PyTorchEngine(network, facts, model.fixed, device)
+
+
+def place_program(program: torch.export.ExportedProgram, device: torch.device) -> Any:
+    """The program as a module on `device`, a numbered one: its weights, and what it says of devices."""
+    return move_to_device_pass(program, str(device)).module()
+
+
+def find_device() -> torch.device:
+    """The GPU that programs run on, by its number, or the processor."""
+    return torch.device("cuda", torch.cuda.current_device()) if sees_gpu() else torch.device("cpu")
 
 
 def sees_gpu() -> bool:
@@ -84,4 +99,6 @@ def _read_facts(path: Path) -> dict[str, Any]:
             (name,) = [name for name in archive.namelist() if name.endswith(f"/{FACTS}")]
             return json.loads(archive.read(name))
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path.name} is not a program of facechange ({error}).", "Export the model again, with --program.") from None
+        raise ModelError(
+            f"{path.name} is not a program of facechange ({error}).", "Write it again with: facechange export program"
+        ) from None

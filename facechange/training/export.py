@@ -9,9 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facechange.core import ModelCard, ModelError, hash_file
-from facechange.model.export import SMALLEST_HALVED, export_changer, export_graph, export_program, output_names, withstands_bfloat16
-from facechange.model.growing import FinestLevel
+from facechange.core import ModelCard, ModelError, hash_file, load_card
+from facechange.model.export import (
+    SMALLEST_HALVED,
+    export_changer,
+    export_graph,
+    export_program,
+    fine_layers,
+    output_names,
+    withstands_bfloat16,
+)
 from facechange.model.identity import IDENTITY_SIZE, count_parameters
 from facechange.runtime import load_graph
 from facechange.training.checkpoint import read_checkpoint
@@ -61,11 +68,8 @@ def export_identity(checkpoint: Path, path: Path, metrics: dict[str, Any] | None
     return card
 
 
-def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = None, *, program: bool = False) -> ModelCard:
-    """Write the averaged face-change model of a run as `path` (.onnx) with its card; raises `TrainingError`, `ModelError`.
-
-    With `program` a PyTorch program (.pt2) for GPUs goes beside them.
-    """
+def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = None) -> ModelCard:
+    """Write the averaged face-change model of a run as `path` (.onnx) with its card; raises `TrainingError`, `ModelError`."""
     changer = round_weights(load_face_changer(checkpoint).eval())
     export_changer(changer, path, half=True)
     progress = read_checkpoint(checkpoint)[1]
@@ -92,15 +96,19 @@ def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = N
         training=f"{TRAINED_BY}{'; then '.join(describe_progress(progress))}.",
         limits=LIMITS,
         metrics=metrics or {},
-        bfloat16=withstands_bfloat16(changer, size, identity, precise=FinestLevel(changer).learned),
+        bfloat16=withstands_bfloat16(changer, size, identity, precise=fine_layers(changer)),
     )
     card.save(path.with_suffix(".json"))
     target = torch.rand(2, 3, size, size) * 2 - 1
     inputs = {"target": target, "identity": identity}
     compare_with_graph(path, lambda *given: _flat(changer(*given, with_masks=True)), inputs, output_names(changer))
-    if program:
-        export_program(changer, path)
     return card
+
+
+def export_face_program(graph: Path) -> Path:
+    """Write a face-change graph as a PyTorch program (.pt2) beside it, which is quickest on GPUs; raises `TrainingError`, `ModelError`."""
+    card = load_card(graph.with_suffix(".json"))
+    return export_program(load_face_changer(graph), graph, bfloat16=card.bfloat16)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from onnx import TensorProto, checker, helper, load_from_string, numpy_helper, s
 from typer.testing import CliRunner
 
 import facechange
-from facechange.benchmark.ceilings import CHANNELS, LAYERS, SIDE_PX, measure_convolution_ceiling, measure_copy_ceiling, write_convolutions
+from facechange.benchmark.ceilings import CHANNELS, LAYERS, SIDE_PX, Ceilings, measure_ceilings, write_convolutions
 from facechange.benchmark.networks import NetworkRun, measure_network
 from facechange.benchmark.operations import count_operations
 from facechange.benchmark.photographs import draw_photograph
@@ -48,8 +48,12 @@ def test_the_ceilings_graph_is_valid_and_costs_what_is_divided_by(tmp_path: Path
     (tmp_path / "convolutions.onnx").write_bytes(data)
     counted = count_operations(tmp_path / "convolutions.onnx", {"features_0": np.zeros((1, CHANNELS, SIDE_PX, SIDE_PX), np.float32)})
     assert counted.flops == LAYERS * 2 * CHANNELS**2 * 9 * SIDE_PX**2
-    assert measure_convolution_ceiling("cpu", 1, 0.01) > 1
-    assert measure_copy_ceiling(1, 0.01) > 0.1
+
+
+@pytest.mark.parametrize("name", ["ONNX Runtime CPU", "PyTorch CPU fp32"])
+def test_ceilings_are_those_of_the_engine(name: str) -> None:
+    ceilings = measure_ceilings(name, "cpu", 1, 0.01)
+    assert ceilings.convolution_gflops > 1 and ceilings.copy_gb_s > 0.1
 
 
 def test_the_first_run_is_apart_from_the_others() -> None:
@@ -77,7 +81,7 @@ def test_the_photograph_has_its_size_and_one_face() -> None:
 def test_roofline_shows_a_point_below_its_ceiling(change_path: Path) -> None:
     runs = measure_network(change_path, "cpu", [1], [1], 0.0)
     engine = runs[0].engine
-    low, high = (draw_roofline(BenchmarkReport({}, 10.0, {engine: ceiling}, runs, [])) for ceiling in (90.0, 30.0))
+    low, high = (draw_roofline(BenchmarkReport({}, {engine: Ceilings(ceiling, 10.0)}, runs, [])) for ceiling in (90.0, 30.0))
     assert low.shape == (640, 960, 3)
     assert not np.array_equal(low, high)
     ink = (low == (31, 119, 180)).all(-1)
@@ -86,7 +90,7 @@ def test_roofline_shows_a_point_below_its_ceiling(change_path: Path) -> None:
 
 def test_json_says_milliseconds_a_picture(change_path: Path) -> None:
     runs: list[NetworkRun] = measure_network(change_path, "cpu", [1], [2], 0.0)
-    report = BenchmarkReport({"processor": "p"}, 1.0, {runs[0].engine: 2.0}, runs, [])
+    report = BenchmarkReport({"processor": "p"}, {runs[0].engine: Ceilings(2.0, 1.0)}, runs, [])
     document = json.loads(json.dumps(report.to_json()))
     assert document["networks"][0]["picture_ms"] == pytest.approx(runs[0].timing.median_ms / 2)
     assert report.share_of_ceiling(runs[0]) == pytest.approx(runs[0].gflops / 2)

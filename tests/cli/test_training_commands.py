@@ -1,6 +1,7 @@
 """`data prepare`, `train`, `export` and `--dry-run` through the command line, on a handful of drawn faces."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from facechange.cli.app import app
 from facechange.core import FacechangeError, hash_file, load_card
-from facechange.runtime import load_graph
+from facechange.runtime import graph_path, load_graph
 
 
 def run(*words: object) -> Result:
@@ -91,6 +92,18 @@ def test_an_untrained_run_exports_to_a_graph_that_equals_pytorch(tmp_path: Path)
     assert {"changed", "mask_4_1", "mask_64_2"} <= set(load_graph(output).output_names)
 
 
+@pytest.mark.slow
+def test_a_graph_becomes_a_program_beside_it(tmp_path: Path) -> None:
+    for suffix in (".onnx", ".json"):
+        shutil.copy(graph_path("change").with_suffix(suffix), tmp_path / f"copy{suffix}")
+    result = run("export", "program", tmp_path / "copy.onnx")
+    assert result.exit_code == 0, result.exception
+    assert load_graph(tmp_path / "copy.onnx", 1, "pytorch").engine == "PyTorch CPU bf16"
+    for wrong in (graph_path("locator"), tmp_path / "none.onnx"):
+        assert isinstance(run("export", "program", wrong).exception, FacechangeError)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.json", "copy.onnx", "copy.pt2"]
+
+
 def test_what_is_no_checkpoint_or_no_onnx_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "junk.safetensors").write_bytes(b"junk")
     for words in ((tmp_path / "junk.safetensors", "-o", tmp_path / "a.onnx"), (tmp_path / "junk.safetensors", "-o", tmp_path / "a.bin")):
@@ -107,8 +120,6 @@ def test_an_exported_identity_network_trains_on(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = IdentityNetwork().train()
     network(torch.randn(4, 3, 112, 112))  # gives the batch norms statistics of their own
-    for parameter in network.parameters():
-        parameter.data += 0.01 * torch.randn_like(parameter)  # as training would: the exporter stores equal tensors once
     save_checkpoint(tmp_path / "identity.safetensors", {"average": torch.nn.ModuleDict({"identity": network})}, {}, {"pictures": 4})
     result = run("export", "identity", tmp_path / "identity.safetensors", "-o", tmp_path / "identity.onnx")
     assert result.exit_code == 0, result.exception

@@ -9,12 +9,14 @@ import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
 
 from facechange.core import ModelError, hash_file, load_card
 from facechange.model.export import export_changer, export_program, output_names, withstands_bfloat16
 from facechange.model.face_changer import FaceChanger
 from facechange.runtime import graph_path, load_graph
+from facechange.runtime.pytorch import place_program
 
 
 def halved(model: FaceChanger) -> FaceChanger:
@@ -79,22 +81,29 @@ def test_bfloat16_is_refused_where_it_shows() -> None:
 
 
 @pytest.mark.slow
-def test_program_equals_the_graph_it_belongs_to(tmp_path: Path, describe_changer: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_program_equals_the_graph_it_belongs_to(tmp_path: Path, describe_changer: Callable[[Path], None], bfloat16: bool) -> None:
     torch.manual_seed(0)
     model = FaceChanger("tiny", 64)
     path = tmp_path / "changer.onnx"
     export_changer(model, path)
     describe_changer(path)
-    program = export_program(model, path)
+    program = export_program(model, path, bfloat16=bfloat16)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["changer.json", "changer.onnx", "changer.pt2"]
     graph, twin = load_graph(path, 1, "cpu"), load_graph(path, 1, "pytorch")
-    assert twin.output_names == graph.output_names
+    assert twin.output_names == graph.output_names and twin.engine == f"PyTorch CPU {'bf16' if bfloat16 else 'fp32'}"
     for pictures in (1, 3):
         target = torch.rand(pictures, 3, 64, 64).numpy() * 2 - 1
         identity = functional.normalize(torch.randn(1, 512), dim=1).numpy()
         expected = graph.run({"target": target, "identity": identity.repeat(pictures, 0)})
         found = twin.bake({"identity": identity}).run({"target": target})
-        assert max(np.abs(expected[name] - found[name]).max() for name in expected) < 1e-4
+        assert all(values.dtype == np.float32 and values.flags.c_contiguous for values in found.values())
+        differences = {name: np.abs(expected[name] - found[name]) for name in expected}
+        if bfloat16:
+            assert 0 < np.sqrt(np.square(differences["changed"]).mean()) < 0.01 * np.ptp(expected["changed"])
+        else:
+            assert max(difference.max() for difference in differences.values()) < 1e-4
+    _run_on_a_gpu_that_is_not_there(program)
     export_changer(FaceChanger("tiny", 64), path)
     describe_changer(path)
     with pytest.raises(ModelError, match="does not belong"):
@@ -102,6 +111,15 @@ def test_program_equals_the_graph_it_belongs_to(tmp_path: Path, describe_changer
     program.write_bytes(b"PK")
     with pytest.raises(ModelError, match="not a program"):
         load_graph(path, 1, "pytorch")
+
+
+def _run_on_a_gpu_that_is_not_there(program: Path) -> None:
+    """Shapes, types and devices of a run on CUDA are worked out, and nothing is computed."""
+    read = torch.export.load(program)
+    with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
+        network = place_program(read, torch.device("cuda:0"))
+        changed, *masks = network(torch.zeros(3, 3, 64, 64, device="cuda:0"), torch.zeros(3, 512, device="cuda:0"))
+    assert changed.shape == (3, 3, 64, 64) and {output.device.type for output in (changed, *masks)} == {"cuda"}
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """One step of training: nothing keeps a compiler or an accelerator waiting, and the compiled step is the same step."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,11 @@ from torch import nn
 from facechange.model.discriminator import Discriminator
 from facechange.model.face_changer import FaceChanger
 from facechange.model.identity import IdentityNetwork
+from facechange.model.landmarks import LandmarkNetwork
 from facechange.model.presets import find_preset
 from facechange.model.recogniser import load_recogniser
 from facechange.training.config import FaceConfig
+from facechange.training.detail_step import DetailStep
 from facechange.training.face_batch import MORPHS_A_FACE, make_batch
 from facechange.training.face_step import FaceStep, build_networks, face_reach, view_landmarks
 from facechange.training.shards import load_faces
@@ -67,6 +70,37 @@ def test_no_step_reads_a_number_back_from_the_device(config: FaceConfig, monkeyp
     terms = run.advance(make_batch(faces, config, 1), 1)
     monkeypatch.undo()
     assert all(value.isfinite() for value in terms.values())
+
+
+def test_a_step_stays_on_the_device_of_its_faces(config: FaceConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU, which is not needed here: on the device "meta" shapes, types and devices are worked out, and nothing else."""
+
+    class Generator(torch.Generator):
+        """One that says it were on the device asked for; there is none on "meta"."""
+
+        def __new__(cls, device: torch.device | str = "cpu") -> "Generator":
+            made = super().__new__(cls)
+            made.said = torch.device(device)  # type: ignore[attr-defined]
+            return made
+
+        device = property(lambda self: self.said)  # type: ignore[assignment]
+
+    monkeypatch.setattr(torch, "Generator", Generator)
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    plain = torch.optim.Adam
+    monkeypatch.setattr(torch.optim, "Adam", lambda *given, fused: plain(*given))
+    faces = load_faces(config.train, 128).to(torch.device("meta"))
+    textures = torch.zeros(3, 3, 64, 64, dtype=torch.uint8, device="meta")
+    everything = replace(config, device="meta", spoiling=dict.fromkeys(config.spoiling, 0.5))
+    judges = load_identity_network(config.identity), load_recogniser(config.recogniser)
+    networks = build_networks(everything, *judges, LandmarkNetwork())
+    known = networks.know_identities(faces, config.judges)
+    whole = FaceStep(everything, networks, known).advance(make_batch(faces, everything, 0, textures), 0)
+    windows = replace(everything, size=128, window=64, start_from=config.identity)
+    level = DetailStep(windows, build_networks(windows, *judges), known, FaceChanger("tiny", 64))
+    detail = level.advance(make_batch(faces, windows, 0), 0)
+    assert {value.device.type for value in (*whole.values(), *detail.values())} == {"meta"}
+    assert {"pose", "gradient_penalty", "identity"} <= set(whole) and {"drawn", "identity"} <= set(detail)
 
 
 def test_the_judges_named_are_those_asked(config: FaceConfig) -> None:
