@@ -6,8 +6,10 @@ The program (`NAME.pt2` beside `NAME.onnx`) holds its own code and weights, so t
 from __future__ import annotations
 
 import json
+import threading
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +20,21 @@ from torch.export.passes import move_to_device_pass
 from facechange.core import ModelError
 from facechange.runtime.engines import Model, program_path
 
+WARM_UP_RUNS = 3
 FACTS = "facechange.json"  # inside the program: the graph it belongs to, and the names of its inputs and outputs
 
 
 class PyTorchEngine:
-    """A program on a device; constant inputs wait there."""
+    """A program on a device; constant inputs wait there. One thread at a time is inside.
 
-    def __init__(self, program: Any, facts: dict[str, Any], fixed: Mapping[str, np.ndarray], device: torch.device) -> None:
+    With `record` it is recorded as a CUDA graph for each batch that comes, and replayed: one launch instead of hundreds.
+    PyTorch's own ("reduce-overhead") fail in every thread but the one that loaded them.
+    """
+
+    def __init__(self, program: Any, facts: dict[str, Any], fixed: Mapping[str, np.ndarray], device: torch.device, *, record: bool) -> None:
         self._program, self._device = program, device
+        self._recorded: dict[int, _Recording] | None = {} if record else None  # by batch
+        self._inside = threading.Lock()
         self._order: list[str] = facts["inputs"]
         self._fixed = {name: self._upload(values) for name, values in fixed.items()}
         where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
@@ -37,16 +46,23 @@ class PyTorchEngine:
         """All outputs are computed; those not asked for stay on the device."""
         if set(inputs) != set(self.input_names):
             raise ValueError(f"its inputs are {', '.join(self.input_names)}")
-        given = self._fixed | {name: self._upload(values) for name, values in inputs.items()}
-        batch = max(len(values) for values in given.values())
-        ordered = [given[name].expand(batch, *given[name].shape[1:]) for name in self._order]
-        with torch.inference_mode():
-            results = dict(zip(self.output_names, self._program(*ordered), strict=True))
+        with self._inside, torch.inference_mode():
+            given = self._fixed | {name: self._upload(values) for name, values in inputs.items()}
+            batch = max(len(values) for values in given.values())
+            ordered = [given[name].expand(batch, *given[name].shape[1:]) for name in self._order]
+            results = dict(zip(self.output_names, self._compute(batch, ordered), strict=True))
             # Put in order on the device, which then writes the copy itself.
             fetched = [results[name].contiguous().to("cpu", non_blocking=True) for name in outputs]
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
+            if self._device.type == "cuda":
+                torch.cuda.synchronize(self._device)
         return [tensor.numpy() for tensor in fetched]
+
+    def _compute(self, batch: int, inputs: list[torch.Tensor]) -> Sequence[torch.Tensor]:
+        if self._recorded is None:
+            return self._program(*inputs)
+        if batch not in self._recorded:
+            self._recorded[batch] = _record(self._program, inputs)
+        return self._recorded[batch].replay(inputs)
 
     def _upload(self, values: np.ndarray) -> torch.Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(values))
@@ -56,8 +72,38 @@ class PyTorchEngine:
         return tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 
 
+@dataclass(frozen=True)
+class _Recording:
+    """A CUDA graph, and where it reads and writes."""
+
+    graph: Any
+    inputs: list[torch.Tensor]
+    outputs: Sequence[torch.Tensor]
+
+    def replay(self, inputs: list[torch.Tensor]) -> Sequence[torch.Tensor]:
+        for place, given in zip(self.inputs, inputs, strict=True):
+            place.copy_(given)
+        self.graph.replay()
+        return self.outputs  # until the next replay
+
+
+def _record(program: Any, inputs: list[torch.Tensor]) -> _Recording:
+    """Record `program` on such `inputs`; run before, it compiles itself and chooses its kernels."""
+    places = [given.clone() for given in inputs]
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        for _ in range(WARM_UP_RUNS):
+            program(*places)
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        outputs = program(*places)
+    return _Recording(graph, places, outputs)
+
+
 def open_program(model: Model) -> PyTorchEngine:
-    """Load the program beside `model`, on a GPU where there is one, compiled with CUDA graphs there for many runs; raises `ModelError`."""
+    """Load the program beside `model`, on a GPU where there is one, there compiled and recorded for many runs; raises `ModelError`."""
     path = program_path(model)
     facts = _read_facts(path)
     if facts["sha256"] != model.sha256:
@@ -69,13 +115,14 @@ def open_program(model: Model) -> PyTorchEngine:
         raise ModelError(
             f"{path.name} cannot be loaded ({str(error).splitlines()[0]}).", "Write it again with: facechange export program"
         ) from error
+    many = device.type == "cuda" and (model.many_runs or bool(model.fixed))  # worth compiling, which takes minutes
     if device.type == "cuda":
         # TensorFloat-32 has eight times the precision of bfloat16; a network that must not be rounded gets neither.
         torch.backends.cudnn.allow_tf32 = facts["bfloat16"]
+        torch.backends.cudnn.benchmark = many
         network = network.to(memory_format=torch.channels_last)
-        if model.many_runs or model.fixed:  # compiling takes minutes
-            network = torch.compile(network, mode="reduce-overhead")
-    return PyTorchEngine(network, facts, model.fixed, device)
+        network = torch.compile(network) if many else network
+    return PyTorchEngine(network, facts, model.fixed, device, record=many)
 
 
 def place_program(program: torch.export.ExportedProgram, device: torch.device) -> Any:
