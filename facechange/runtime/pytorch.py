@@ -10,6 +10,7 @@ import threading
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -115,13 +116,13 @@ def open_program(model: Model) -> PyTorchEngine:
         raise ModelError(
             f"{path.name} cannot be loaded ({str(error).splitlines()[0]}).", "Write it again with: facechange export program"
         ) from error
-    many = device.type == "cuda" and (model.many_runs or bool(model.fixed))  # worth compiling, which takes minutes
+    many = device.type == "cuda" and (model.many_runs or bool(model.fixed))  # worth compiling, which takes minutes, and needs Triton
     if device.type == "cuda":
         # TensorFloat-32 has eight times the precision of bfloat16; a network that must not be rounded gets neither.
         torch.backends.cudnn.allow_tf32 = facts["bfloat16"]
         torch.backends.cudnn.benchmark = many
         network = network.to(memory_format=torch.channels_last)
-        network = torch.compile(network) if many else network
+        network = torch.compile(network) if many and find_spec("triton") else network
     return PyTorchEngine(network, facts, model.fixed, device, record=many)
 
 
