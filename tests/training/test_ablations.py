@@ -43,6 +43,7 @@ def test_the_command_trains_measures_and_goes_on(shards: Path, labelled_faces: P
     run, judge = tmp_path / "run", graph_path("identity")
     arguments = ["ablations", "--train", shards, "--recogniser", recogniser_path, "--faces", labelled_faces, "--judge", judge]
     arguments += ["-o", run, "--pairs", 6, "--preset", "tiny", "--size", 64, "--pictures", 8, "--batch", 4, "--device", "cpu"]
+    arguments += ["--weight", "identity=7"]
     for _ in range(2):  # the second time everything is trained already
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])
         assert result.exit_code == 0, result.output
@@ -50,6 +51,7 @@ def test_the_command_trains_measures_and_goes_on(shards: Path, labelled_faces: P
     assert list(report["variants"]) == [variant.name for variant in VARIANTS]
     assert {row["pictures"] for row in report["variants"].values()} == {8}
     table = (run / "ablations.md").read_text()
+    assert report["protocol"]["weights"] == "identity 7" and "weights identity 7, seed 0" in table
     assert "| without L_FM |" in table and "psnr_self_crop, dB" in table
     assert cv2.imread(str(run / "ablations.jpg")).shape == (8 * 64, 8 * 64, 3)  # eight pairs of made faces
     assert load_graph(run / "no-masks" / "change.onnx").card.size_px == 64
