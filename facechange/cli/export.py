@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,12 +37,9 @@ def program(
     from facechange.training.export import export_face_program
 
     path = graph_path(model)
-    try:
-        written = export_face_program(path)
-    except PermissionError:
-        raise OutputError(
-            f"{path.parent} cannot be written.", "Copy the graph and its card (.json) to a folder of yours, and name it."
-        ) from None
+    if path.is_file() and not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path.parent} cannot be written.", "Copy the graph and its card (.json) to a folder of yours, and name it.")
+    written = export_face_program(path)
     typer.echo(f"{written}: {written.stat().st_size / 2**20:.1f} MiB")
 
 

@@ -108,6 +108,8 @@ def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = N
 def export_face_program(graph: Path) -> Path:
     """Write a face-change graph as a PyTorch program (.pt2) beside it, which is quickest on GPUs; raises `TrainingError`, `ModelError`."""
     card = load_card(graph.with_suffix(".json"))
+    if card.role != "change":
+        raise ModelError(f"{card.name} is not a face-change model.", "Give a graph written by facechange export face.")
     return export_program(load_face_changer(graph), graph, bfloat16=card.bfloat16)
 
 
