@@ -171,7 +171,9 @@ def load_changer(model: str | Path = "change-large", threads: int | None = None,
 
     `threads`, `engine` and `many_runs` are `load_graph`'s, and so are the errors raised.
     """
-    locator, identity, change = (load_graph(name, threads, engine, many_runs) for name in ("locator", "identity", model))
+    others = "auto" if engine == "pytorch" else engine  # programs are made of face-change models alone
+    locator, identity = (load_graph(name, threads, others, many_runs) for name in ("locator", "identity"))
+    change = load_graph(model, threads, engine, many_runs)
     return Changer(FaceLocator(locator), identity, change)
 
 

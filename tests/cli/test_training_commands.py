@@ -10,6 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
+import facechange
 from facechange.cli.app import app
 from facechange.core import FacechangeError, hash_file, load_card
 from facechange.runtime import graph_path, load_graph
@@ -98,7 +99,7 @@ def test_a_graph_becomes_a_program_beside_it(tmp_path: Path) -> None:
         shutil.copy(graph_path("change").with_suffix(suffix), tmp_path / f"copy{suffix}")
     result = run("export", "program", tmp_path / "copy.onnx")
     assert result.exit_code == 0, result.exception
-    assert load_graph(tmp_path / "copy.onnx", 1, "pytorch").engine == "PyTorch CPU bf16"
+    assert facechange.load(tmp_path / "copy.onnx", threads=1, engine="pytorch").engine == "PyTorch CPU bf16"
     for wrong in (graph_path("locator"), tmp_path / "none.onnx"):
         assert isinstance(run("export", "program", wrong).exception, FacechangeError)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.json", "copy.onnx", "copy.pt2"]
