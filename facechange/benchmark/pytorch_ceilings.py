@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
+from facechange.benchmark.ceilings import CHANNELS, SIDE_PX
 from facechange.benchmark.timing import measure
 from facechange.runtime.pytorch import find_device
 
-CHANNELS, SIDE_PX = 256, 64
 PICTURES = {"cuda": 64, "cpu": 1}  # enough to fill every unit
 COPIED_BYTES = {"cuda": 1 << 30, "cpu": 1 << 28}  # more than any cache holds
 

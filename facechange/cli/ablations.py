@@ -119,11 +119,11 @@ def _write_table(config: FaceConfig, trained: Sequence[TrainedVariant], reports:
     import json
     from dataclasses import asdict
 
-    from facechange.training.config import LOSS_WEIGHTS
+    from facechange.training.config import describe_weights
     from facechange.training.memory import describe_device
 
     protocol = {"preset": config.preset, "size_px": config.size, "batch": config.batch, "learning_rate": config.learning_rate}
-    weights = ", ".join(f"{name} {value:g}" for name, value in config.weights.items() if value != LOSS_WEIGHTS[name])
+    weights = describe_weights(config.weights)
     protocol |= {"weights": weights} if weights else {}
     protocol |= {"seed": config.seed, "device": describe_device(config.device)} | reports[0].protocol
     rows = {

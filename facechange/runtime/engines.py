@@ -80,7 +80,9 @@ def open_engine(model: Model, engine: str) -> Engine:
                 return open_engine(model, name)
     if engine == "pytorch":
         if not program_path(model).is_file():
-            raise ModelError(f"There is no PyTorch program at {program_path(model)}.", "Write it with: facechange export program")
+            raise ModelError(
+                f"There is no PyTorch program at {program_path(model)}.", f"Write it with: facechange export program {model.path}"
+            )
         if not find_spec("torch"):
             raise DependencyError("PyTorch is not installed.", "Install it with: pip install 'facechange[train]'")
         from facechange.runtime.pytorch import open_program

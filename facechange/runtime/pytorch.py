@@ -21,8 +21,11 @@ from torch.export.passes import move_to_device_pass
 from facechange.core import ModelError
 from facechange.runtime.engines import Model, program_path
 
+REMEDY = "Write it again with: facechange export program MODEL"
 WARM_UP_RUNS = 3
-FACTS = "facechange.json"  # inside the program: the graph it belongs to, and the names of its inputs and outputs
+FACTS = (
+    "facechange.json"  # inside the program: the graph it belongs to, the names of its inputs and outputs, whether it computes in bfloat16
+)
 
 
 class PyTorchEngine:
@@ -108,15 +111,13 @@ def open_program(model: Model) -> PyTorchEngine:
     path = program_path(model)
     facts = _read_facts(path)
     if facts["sha256"] != model.sha256:
-        raise ModelError(f"{path.name} does not belong to {model.path.name}.", "Write it again with: facechange export program")
+        raise ModelError(f"{path.name} does not belong to {model.path.name}.", REMEDY)
     device = find_device()
     try:
         network = place_program(torch.export.load(path), device)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"{path.name} cannot be loaded ({str(error).splitlines()[0]}).", "Write it again with: facechange export program"
-        ) from error
-    many = device.type == "cuda" and (model.many_runs or bool(model.fixed))  # worth compiling, which takes minutes, and needs Triton
+        raise ModelError(f"{path.name} cannot be loaded ({str(error).splitlines()[0]}).", REMEDY) from error
+    many = device.type == "cuda" and (model.many_runs or bool(model.fixed))  # worth the time that compiling takes
     if device.type == "cuda":
         # TensorFloat-32 has eight times the precision of bfloat16; a network that must not be rounded gets neither.
         torch.backends.cudnn.allow_tf32 = facts["bfloat16"]
@@ -127,7 +128,7 @@ def open_program(model: Model) -> PyTorchEngine:
 
 
 def place_program(program: torch.export.ExportedProgram, device: torch.device) -> Any:
-    """The program as a module on `device`, a numbered one: its weights, and what it says of devices."""
+    """The program as a module on `device` (a GPU by its number: "cuda:0"): its weights, and what it says of devices."""
     return move_to_device_pass(program, str(device)).module()
 
 
@@ -147,6 +148,4 @@ def _read_facts(path: Path) -> dict[str, Any]:
             (name,) = [name for name in archive.namelist() if name.endswith(f"/{FACTS}")]
             return json.loads(archive.read(name))
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ModelError(
-            f"{path.name} is not a program of facechange ({error}).", "Write it again with: facechange export program"
-        ) from None
+        raise ModelError(f"{path.name} is not a program of facechange ({error}).", REMEDY) from None

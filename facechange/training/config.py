@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -32,6 +33,11 @@ LOSS_WEIGHTS = {
 }
 
 JUDGES = ("identity", "recogniser")  # the run's identity network, and MobileFaceNet
+
+
+def describe_weights(weights: Mapping[str, float]) -> str:
+    """Those of `weights` that differ from `LOSS_WEIGHTS`: "identity 30, contrast 150"; empty where none does."""
+    return ", ".join(f"{name} {value:g}" for name, value in weights.items() if value != LOSS_WEIGHTS.get(name))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from facechange.model.face_changer import FaceChanger
 from facechange.model.identity import IdentityNetwork
 from facechange.model.presets import PRESETS
 from facechange.training.checkpoint import load_part, read_checkpoint
-from facechange.training.config import LOSS_WEIGHTS
+from facechange.training.config import describe_weights
 
 TRAINED_BY = "Losses 1 to 6, identity judged by two recognisers; "  # how the training line of a face-change card begins
 
@@ -57,9 +57,9 @@ def describe_stages(path: Path) -> list[str]:
 
 def describe_progress(progress: dict[str, Any]) -> list[str]:
     """The same from the progress in a checkpoint."""
-    weights = {name: value for name, value in progress.get("weights", {}).items() if value != LOSS_WEIGHTS.get(name)}
+    weights = describe_weights(progress.get("weights", {}))
     told = f", learning rate {progress['learning_rate']:g}" if "learning_rate" in progress else ""
-    told += "".join(f", {name} {value:g}" for name, value in weights.items())
+    told += f", {weights}" if weights else ""
     if progress.get("window") is not None:
         told += f", the finest measure alone on windows of {progress['window']}"
     if "finest_before" in progress:

@@ -50,10 +50,11 @@ def test_the_ceilings_graph_is_valid_and_costs_what_is_divided_by(tmp_path: Path
     assert counted.flops == LAYERS * 2 * CHANNELS**2 * 9 * SIDE_PX**2
 
 
-@pytest.mark.parametrize("name", ["ONNX Runtime CPU", "PyTorch CPU fp32"])
-def test_ceilings_are_those_of_the_engine(name: str) -> None:
-    ceilings = measure_ceilings(name, "cpu", 1, 0.01)
-    assert ceilings.convolution_gflops > 1 and ceilings.copy_gb_s > 0.1
+def test_ceilings_are_those_of_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_graphs = measure_ceilings("ONNX Runtime CPU", "cpu", 1, 0.01)
+    monkeypatch.delattr("facechange.benchmark.ceilings.load_graph")  # PyTorch's own need no graph
+    of_pytorch = measure_ceilings("PyTorch CPU fp32", "pytorch", 1, 0.01)
+    assert all(ceilings.convolution_gflops > 1 and ceilings.copy_gb_s > 0.1 for ceilings in (of_graphs, of_pytorch))
 
 
 def test_the_first_run_is_apart_from_the_others() -> None:
