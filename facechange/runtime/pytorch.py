@@ -69,7 +69,7 @@ class PyTorchEngine:
         return self._recorded[batch].replay(inputs)
 
     def _upload(self, values: np.ndarray) -> torch.Tensor:
-        tensor = torch.from_numpy(np.ascontiguousarray(values))
+        tensor = torch.from_numpy(np.require(values, requirements=["C", "W"]))  # PyTorch warns of memory that it may not write
         if self._device.type != "cuda":
             return tensor
         tensor = tensor.pin_memory().to(self._device, non_blocking=True)
