@@ -13,10 +13,12 @@ from facechange.cli.console import counting, tell_skipped
 if TYPE_CHECKING:
     import numpy as np
 
-    from facechange.evaluation import Case, Detector, Landmarker, Recogniser, Report
+    from facechange.evaluation import Case, Detector, Landmarker, Report
     from facechange.evaluation.aligned_faces import FacePictures
+    from facechange.evaluation.recognition import Judge
     from facechange.runtime import Graph
 
+DLIB = "dlib"  # the judge that took no part in training
 EXACT_ENGINE = "cpu"  # everything in float32, at every size: quality is the model's, not the engine's
 
 
@@ -25,7 +27,7 @@ class ChangeOptions:
     """What a measurement of a face-change model is told."""
 
     faces: Path
-    recogniser: Path
+    recognisers: tuple[str, ...]
     model: str = "change"
     identity: str = "identity"
     split: str = "val"
@@ -42,7 +44,7 @@ class ChangeOptions:
 class ChangeSubject:
     """The judges, the graphs and the faces of a measurement, loaded."""
 
-    recogniser: Recogniser
+    recognisers: list[Judge]
     landmarker: Landmarker | None
     change: Graph
     identity: Graph
@@ -54,10 +56,19 @@ def open_subject(options: ChangeOptions) -> ChangeSubject:
     from facechange import evaluation
     from facechange.runtime import load_graph
 
-    judge = evaluation.Recogniser(options.recogniser, options.normalisation)
+    judges = [open_judge(name, options.normalisation) for name in options.recognisers]
     landmarker = None if options.landmarks is None else evaluation.Landmarker(options.landmarks)
     change, identity = load_graph(options.model, engine=options.engine), load_graph(options.identity)
-    return ChangeSubject(judge, landmarker, change, identity, open_faces(options.faces, options.split, landmarker))
+    return ChangeSubject(judges, landmarker, change, identity, open_faces(options.faces, options.split, landmarker))
+
+
+def open_judge(name_or_path: str, normalisation: str) -> Judge:
+    """dlib's recogniser by its name, or an ONNX file's; raises `DependencyError` and `ModelError`."""
+    from facechange import evaluation
+
+    if name_or_path == DLIB:
+        return evaluation.DlibRecogniser()
+    return evaluation.Recogniser(Path(name_or_path), normalisation)
 
 
 def open_faces(folder: Path, split: str, landmarker: Landmarker | None) -> FacePictures:
@@ -95,7 +106,7 @@ def measure_change(options: ChangeOptions, subject: ChangeSubject, keep: Callabl
             evaluation.identify_with(subject.identity),
             subject.change.card.size_px,
             subject.pictures,
-            subject.recogniser,
+            subject.recognisers,
             options.pairs,
             options.seed,
             progress,
@@ -125,7 +136,7 @@ def measure_anonymize(options: ChangeOptions, subject: ChangeSubject, detector: 
             PersonaCast(options.seed).identity_for,
             subject.change.card.size_px,
             subject.pictures,
-            subject.recogniser,
+            subject.recognisers,
             finders,
             options.seed,
             progress,

@@ -21,7 +21,9 @@ app.command("report")(evaluate_report.report)
 
 Faces = Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards.")]
 FacesOrPictures = Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards, or of pictures (subfolders are groups).")]
-Judge = Annotated[Path, typer.Option(help="Judge: ONNX face recogniser that took no part in training.")]
+Judges = Annotated[
+    list[str], typer.Option(help="Judge of identity: dlib, or an ONNX face recogniser. May be repeated; the first is the headline.")
+]
 Landmarks = Annotated[Path | None, typer.Option(help="ONNX network of 68 landmarks: measures pose and expression.")]
 Identity = Annotated[str, typer.Option(help="Identity network (.onnx) instead of the one that ships.")]
 Split = Annotated[str, typer.Option(help="Which faces: those of SPLIT.jsonl.")]
@@ -35,7 +37,7 @@ Markdown = Annotated[Path | None, typer.Option("--markdown", help="Write the tab
 @app.command("change")
 def change_command(
     faces: FacesOrPictures,
-    recogniser: Judge,
+    recogniser: Judges,
     landmarks: Landmarks = None,
     backgrounds: Annotated[Path | None, typer.Option(help="Tar of photographs: what is put before faces is cut from them.")] = None,
     references: Annotated[bool, typer.Option(help="Measure what to compare with: target, source pasted, forced masks.")] = True,
@@ -63,7 +65,7 @@ def change_command(
         need_fid()
     evaluation.check_outputs(json, markdown, grid, cases, masks)
     options = ChangeOptions(
-        faces, recogniser, model, identity, split, normalisation, landmarks, backgrounds, references, pairs, seed, engine
+        faces, tuple(recogniser), model, identity, split, normalisation, landmarks, backgrounds, references, pairs, seed, engine
     )
     subject = open_subject(options)
     shown = evaluation.ShownCases(grid_pairs, max(1, min(grid_pairs, pairs) // 2))
@@ -91,7 +93,7 @@ def change_command(
 @app.command("anonymize")
 def anonymize_command(
     faces: FacesOrPictures,
-    recogniser: Judge,
+    recogniser: Judges,
     landmarks: Landmarks = None,
     detector: Annotated[Path | None, typer.Option(help="ONNX file of YuNet: sees whether faces are still found.")] = None,
     model: Model = "change",
@@ -107,7 +109,7 @@ def anonymize_command(
     from facechange import evaluation
 
     evaluation.check_outputs(json, markdown)
-    options = ChangeOptions(faces, recogniser, model, identity, split, normalisation, landmarks, seed=seed, engine=engine)
+    options = ChangeOptions(faces, tuple(recogniser), model, identity, split, normalisation, landmarks, seed=seed, engine=engine)
     finder = None if detector is None else evaluation.Detector(detector)
     subject = open_subject(options)
     _show(measure_anonymize(options, subject, finder), f"{subject.change.card.name} {subject.change.card.version}", json, markdown)

@@ -36,7 +36,10 @@ COMMAND = (
 def report(
     faces: Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards.")],
     backgrounds: Annotated[Path, typer.Option(help="Tar of photographs without a face.")],
-    recogniser: Annotated[Path, typer.Option(help="Judge of identity, and the identity network's teacher: an ONNX face recogniser.")],
+    recogniser: Annotated[
+        list[str], typer.Option(help="Judge of identity: dlib, or an ONNX face recogniser. May be repeated; the first is the headline.")
+    ],
+    teacher: Annotated[Path, typer.Option(help="The ONNX face recogniser that the identity network learned from.")],
     landmarks: Annotated[Path, typer.Option(help="ONNX network of 68 landmarks.")],
     detector: Annotated[Path, typer.Option(help="ONNX file of YuNet.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for results.md and results/.")],
@@ -66,15 +69,15 @@ def report(
     evaluation.check_outputs(output / "results.md")
     folder.mkdir(exist_ok=True)
     options = [
-        ChangeOptions(faces, recogniser, each, identity, split, normalisation, landmarks, backgrounds, True, pairs, seed, engine)
+        ChangeOptions(faces, tuple(recogniser), each, identity, split, normalisation, landmarks, backgrounds, True, pairs, seed, engine)
         for each in models
     ]
-    finder = evaluation.Detector(detector)
+    finder, taught = evaluation.Detector(detector), evaluation.Recogniser(teacher, normalisation)
     opened = [open_subject(each) for each in options]
     results = [_measure_model(*each, finder, folder) for each in zip(options, opened, strict=True)]
     with counting("Reading faces") as progress:
         labelled, identify = evaluation.LabelledFaces(faces, split), evaluation.identify_with(opened[0].identity)
-        agreement = _named(opened[0].identity, evaluation.evaluate_identity(identify, labelled, opened[0].recogniser, seed, progress))
+        agreement = _named(opened[0].identity, evaluation.evaluate_identity(identify, labelled, taught, seed, progress))
     found = _measure_locator(locator, faces, backgrounds, split, seed)
     agreement.report.save(folder / "identity.json")
     found.report.save(folder / "locator.json")

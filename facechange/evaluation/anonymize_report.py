@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from facechange.evaluation.intervals import Interval, bootstrap_mean, wilson_per
 from facechange.evaluation.landmarker import Landmarker
 from facechange.evaluation.original_faces import OriginalFaces
 from facechange.evaluation.progress import Progress, no_progress, ticking
-from facechange.evaluation.recognition import Recogniser
+from facechange.evaluation.recognition import Judge
 from facechange.evaluation.reidentified_top1_all_faces import reidentified_top1_all_faces
 from facechange.evaluation.report import Report
 from facechange.evaluation.rivals import Change
@@ -28,7 +28,7 @@ Finder = Callable[[np.ndarray], list[Face]]  # uint8 [H, W, 3] to the faces it f
 
 # Units of what is measured of every face; all the rest is a share of faces.
 UNITS = {
-    "cosine_to_original_all_faces": "cosine",
+    "cosine_to_original_all_faces": "cosine",  # these two by each judge, whose name follows
     "cosine_to_others_all_faces": "cosine",
     "pose_error_pnp68": "degrees",
     "expression_error_openings68": "deviations",
@@ -44,7 +44,7 @@ def evaluate_anonymize(
     cast: Callable[[np.ndarray], np.ndarray],
     size_px: int,
     faces: FacePictures,
-    recogniser: Recogniser,
+    recognisers: Sequence[Judge],
     finders: Mapping[str, Finder],
     seed: int = 0,
     progress: Progress = no_progress,
@@ -53,7 +53,7 @@ def evaluate_anonymize(
 ) -> Report:
     """Give every face, one after the other, the identity that `cast` gives for its own ([512] to [512]), and measure its crop.
 
-    Each face is one person's, and the recogniser sees the originals in their full resolution. `finders` are asked by name
+    Each face is one person's, and the recognisers see the originals in their full resolution. `finders` are asked by name
     whether a face is still found in the crop of side `size_px`. Pose and expression are left out without a `landmarker`.
     The reference row is the faces unchanged. Raises `PictureError` for fewer than two faces.
     """
@@ -62,7 +62,7 @@ def evaluate_anonymize(
         raise PictureError("One face cannot be told from others.", "Give two or more.")
     tick = ticking(progress, 3 * count)
     aligned = AlignedFaces(faces, identify, size_px)
-    originals = OriginalFaces(aligned, recogniser, landmarker, tick)
+    originals = OriginalFaces(aligned, recognisers, landmarker, tick)
     personas = [cast(aligned[index].identity) for index in range(count)]
 
     def measure(make: Callable[[int], np.ndarray]) -> dict[str, np.ndarray]:
@@ -74,7 +74,7 @@ def evaluate_anonymize(
         "faces": count,
         "personas": len({persona.tobytes() for persona in personas}),
         "size_px": size_px,
-        "recogniser": recogniser.name,
+        "recognisers": " and ".join(judge.name for judge in recognisers),
         "landmarker": landmarker.name if landmarker else "none",
         "seed": seed,
     }
@@ -95,10 +95,11 @@ def _measure(
 ) -> dict[str, np.ndarray]:
     """Every metric [F] of the crops that `make` makes of the faces."""
     rows: list[dict[str, float]] = []
-    vectors = []
+    vectors: dict[str, list[np.ndarray]] = {name: [] for name in originals.vectors}
     for index in range(len(faces)):
         face, changed = faces[index], make(index)
-        vectors.append(originals.recognise(changed, index))
+        for name, vector in originals.recognise(changed, index).items():
+            vectors[name].append(vector)
         arguments = changed, face.crop, face.landmarks68
         rows.append(
             {
@@ -110,18 +111,19 @@ def _measure(
             }
         )
         tick()
-    seen = np.stack(vectors)
-    own, others = cosines_to_originals(seen, originals.vectors)
-    return {
-        "reidentified_top1_all_faces": reidentified_top1_all_faces(seen, originals.vectors),
-        "cosine_to_original_all_faces": own,
-        "cosine_to_others_all_faces": others,
-        **{name: np.array([row[name] for row in rows], np.float64) for name in rows[0]},
-    }
+    measured: dict[str, np.ndarray] = {}
+    for judge, gallery in originals.vectors.items():
+        seen = np.stack(vectors[judge])
+        own, others = cosines_to_originals(seen, gallery)
+        measured[f"reidentified_top1_all_faces_{judge}"] = reidentified_top1_all_faces(seen, gallery)
+        measured |= {f"cosine_to_original_all_faces_{judge}": own, f"cosine_to_others_all_faces_{judge}": others}
+    return measured | {name: np.array([row[name] for row in rows], np.float64) for name in rows[0]}
 
 
 def _summarise(values: Mapping[str, np.ndarray], seed: int) -> dict[str, Interval]:
-    return {
-        name: bootstrap_mean(of_faces, UNITS[name], seed) if name in UNITS else wilson_percent(int(of_faces.sum()), len(of_faces))
-        for name, of_faces in values.items()
-    }
+    return {name: _summarise_metric(name, of_faces, seed) for name, of_faces in values.items()}
+
+
+def _summarise_metric(name: str, of_faces: np.ndarray, seed: int) -> Interval:
+    unit = next((unit for metric, unit in UNITS.items() if name.startswith(metric)), None)
+    return bootstrap_mean(of_faces, unit, seed) if unit else wilson_percent(int(of_faces.sum()), len(of_faces))

@@ -15,7 +15,7 @@ from facechange.evaluation.psnr import psnr_crop
 from facechange.evaluation.psnr_occluder import psnr_occluder
 from facechange.evaluation.psnr_outside_hull68 import psnr_outside_hull68
 from facechange.evaluation.recognised_as_source_pairs import pair_cosines, recognised_as_source_pairs
-from facechange.evaluation.recognition import Recogniser
+from facechange.evaluation.recognition import Judge
 from facechange.evaluation.retrieval_top1_all_faces import retrieval_top1_all_faces
 from facechange.evaluation.rivals import Rival
 from facechange.evaluation.sharpness_ratio_hull68 import sharpness_ratio_hull68
@@ -27,7 +27,7 @@ from facechange.evaluation.ssim_outside_hull68 import ssim_outside_hull68
 
 @dataclass(frozen=True)
 class Case:
-    """One changed pair, to be looked at: uint8 [R, R, 3] crops, and the judge's cosine of the result to the source.
+    """One changed pair, to be looked at: uint8 [R, R, 3] crops, and the first judge's cosine of the result to the source.
 
     `identity` [512] is what the model was told of the source.
     """
@@ -42,11 +42,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Measured:
-    """All that was measured of one rival: by metric a value [P] a pair, or [F] a face; the judge's vectors [P, D]."""
+    """All that was measured of one rival: by metric a value [P] a pair, or [F] a face; by judge the vectors [P, D]."""
 
     by_pair: dict[str, np.ndarray]
     by_face: dict[str, np.ndarray]
-    vectors: np.ndarray
+    vectors: dict[str, np.ndarray]
 
 
 class ChangeMeter:
@@ -56,7 +56,7 @@ class ChangeMeter:
         self,
         faces: AlignedFaces,
         pairs: np.ndarray,
-        recogniser: Recogniser,
+        recognisers: Sequence[Judge],
         landmarker: Landmarker | None,
         photographs: Sequence[np.ndarray],
         seed: int,
@@ -64,7 +64,8 @@ class ChangeMeter:
     ) -> None:
         """Show every face to the judges once; `tick` is called for each picture done, here and later."""
         self._faces, self._pairs, self._photographs, self._seed, self._tick = faces, pairs, photographs, seed, tick
-        self.originals = OriginalFaces(faces, recogniser, landmarker, tick)
+        self._headline = recognisers[0].name
+        self.originals = OriginalFaces(faces, recognisers, landmarker, tick)
 
     def measure(self, rival: Rival, keep: Callable[[Case], None] | None = None) -> Measured:
         """All metrics of `rival`; `keep` is handed each of its pairs."""
@@ -75,26 +76,27 @@ class ChangeMeter:
             same = rival(face, face)
             _append(by_face, psnr_self_crop=psnr_crop(same, face.crop), ssim_self_crop=ssim_crop(same, face.crop))
             self._tick()
-        vectors = []
+        vectors: dict[str, list[np.ndarray]] = {name: [] for name in self.originals.vectors}
         for number, (source_row, target_row) in enumerate(self._pairs):
             source, target = self._faces[source_row], self._faces[target_row]
             changed = rival(source, target)
-            vectors.append(self.originals.recognise(changed, target_row))
+            for name, vector in self.originals.recognise(changed, target_row).items():
+                vectors[name].append(vector)
             _append(by_pair, **_compare(changed, target), psnr_occluder=self._measure_covered(rival, number, source, target))
             _append(by_pair, **self.originals.compare_poses(changed, target_row))
             if keep is not None:
-                cosine = float(vectors[-1] @ self.originals.vectors[source_row])
+                cosine = float(vectors[self._headline][-1] @ self.originals.vectors[self._headline][source_row])
                 keep(Case(number, cosine, source.crop, target.crop, changed, source.identity))
             self._tick()
-        return Measured(
-            self._compare_identities(np.stack(vectors)) | {name: np.array(values) for name, values in by_pair.items()},
-            {name: np.array(values) for name, values in by_face.items()},
-            np.stack(vectors),
-        )
+        seen = {name: np.stack(rows) for name, rows in vectors.items()}
+        measured = {name: np.array(values) for name, values in by_pair.items()}
+        for name, rows in seen.items():
+            measured |= {f"{metric}_{name}": values for metric, values in self._compare_identities(name, rows).items()}
+        return Measured(measured, {name: np.array(values) for name, values in by_face.items()}, seen)
 
-    def _compare_identities(self, vectors: np.ndarray) -> dict[str, np.ndarray]:
-        """Whom the judge sees in the changed faces, by their `vectors` [P, D]."""
-        gallery = self.originals.vectors
+    def _compare_identities(self, judge: str, vectors: np.ndarray) -> dict[str, np.ndarray]:
+        """Whom a judge sees in the changed faces, by its `vectors` [P, D]."""
+        gallery = self.originals.vectors[judge]
         sources, targets = gallery[self._pairs[:, 0]], gallery[self._pairs[:, 1]]
         return {
             "recognised_as_source_pairs": 100 * recognised_as_source_pairs(vectors, sources, targets),

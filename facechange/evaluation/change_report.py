@@ -15,16 +15,19 @@ from facechange.evaluation.intervals import Interval, bootstrap_mean
 from facechange.evaluation.landmarker import Landmarker
 from facechange.evaluation.pairs import draw_pairs
 from facechange.evaluation.progress import Progress, no_progress, ticking
-from facechange.evaluation.recognition import Recogniser
+from facechange.evaluation.recognition import Judge
 from facechange.evaluation.report import Report
 from facechange.evaluation.rivals import Change, Rival, as_rival
 
-# Every metric of a change in the order of the tables, with its unit. One more, the Fréchet distance, is of no single pair.
-UNITS = {
-    "recognised_as_source_pairs": "%",
+# Every metric of a change in the order of the tables, with its unit. The first are measured by each judge, whose name follows. One
+# more of each judge, the Fréchet distance, is of no single pair.
+JUDGED = {
     "retrieval_top1_all_faces": "%",
+    "recognised_as_source_pairs": "%",
     "cosine_to_source_pairs": "cosine",
     "cosine_to_target_pairs": "cosine",
+}
+UNITS = {
     "pose_error_pnp68": "degrees",
     "expression_error_openings68": "deviations",
     "psnr_self_crop": "dB",
@@ -43,7 +46,7 @@ def evaluate_change(
     identify: Identify,
     size_px: int,
     faces: FacePictures,
-    recogniser: Recogniser,
+    recognisers: Sequence[Judge],
     pairs: int = 240,
     seed: int = 0,
     progress: Progress = no_progress,
@@ -55,7 +58,8 @@ def evaluate_change(
 ) -> Report:
     """Change `pairs` pairs of different faces, and every face into itself, and measure the crops of side `size_px`.
 
-    The recogniser sees sources and targets in their full resolution and the changed crop through the target's landmarks.
+    The recognisers see sources and targets in their full resolution and the changed crop through the target's landmarks; the first
+    is the headline.
     Pose and expression are left out without a `landmarker`. `references` are measured on the same pairs. Things put before the
     face are cut from `photographs` (uint8 [H, W, 3]) where there are some. A pair belongs to its target's group. `keep` is handed each pair
     of the model. Raises `PictureError` where there are not enough faces.
@@ -66,18 +70,18 @@ def evaluate_change(
     rivals = {"": as_rival(change), **(references or {})}
     tick = ticking(progress, count + len(rivals) * (count + pairs))
     rows = draw_pairs(count, pairs, seed)
-    meter = ChangeMeter(AlignedFaces(faces, identify, size_px), rows, recogniser, landmarker, photographs, seed, tick)
+    meter = ChangeMeter(AlignedFaces(faces, identify, size_px), rows, recognisers, landmarker, photographs, seed, tick)
     measured = {name: meter.measure(rival, keep if name == "" else None) for name, rival in rivals.items()}
     summaries = {name: _summarise(values, seed) for name, values in measured.items()}
     if pairs > 1:
-        distance = f"frechet_distance_{recogniser.name}"
         for name, values in measured.items():
-            summaries[name][distance] = frechet_distance_interval(values.vectors, meter.originals.vectors, seed)
+            for judge, gallery in meter.originals.vectors.items():
+                summaries[name][f"frechet_distance_{judge}"] = frechet_distance_interval(values.vectors[judge], gallery, seed)
     protocol = {
         "faces": count,
         "pairs": pairs,
         "size_px": size_px,
-        "recogniser": recogniser.name,
+        "recognisers": " and ".join(judge.name for judge in recognisers),
         "landmarker": landmarker.name if landmarker else "none",
         "occluders": "cut from photographs" if len(photographs) else "drawn",
         "seed": seed,
@@ -88,11 +92,13 @@ def evaluate_change(
 
 def _summarise(measured: Measured, seed: int) -> dict[str, Interval]:
     values = measured.by_pair | measured.by_face
-    return {name: bootstrap_mean(values[name], unit, seed) for name, unit in UNITS.items() if name in values and len(values[name])}
+    units = {f"{metric}_{judge}": unit for judge in measured.vectors for metric, unit in JUDGED.items()} | UNITS
+    return {name: bootstrap_mean(values[name], unit, seed) for name, unit in units.items() if name in values and len(values[name])}
 
 
 def _of_group(measured: Measured, members: np.ndarray, rows: np.ndarray) -> Measured:
     """What was measured of the faces that are `members` (bool [F]), and of the pairs whose target is one."""
     pairs = members[rows[:, 1]]
     by_pair = {name: values[pairs] for name, values in measured.by_pair.items()}
-    return Measured(by_pair, {name: values[members] for name, values in measured.by_face.items()}, measured.vectors[pairs])
+    vectors = {name: rows[pairs] for name, rows in measured.vectors.items()}
+    return Measured(by_pair, {name: values[members] for name, values in measured.by_face.items()}, vectors)

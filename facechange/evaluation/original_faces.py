@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,29 +11,30 @@ from facechange.evaluation.expression_error_openings68 import expression_error_o
 from facechange.evaluation.landmarker import Landmarker
 from facechange.evaluation.pose68 import Pose68, fit_pose
 from facechange.evaluation.pose_error_pnp68 import pose_error_pnp68
-from facechange.evaluation.recognition import Recogniser
-from facechange.faces.align import warp_crop
-from facechange.faces.geometry import identity_crop_matrix
+from facechange.evaluation.recognition import Judge
 
 
 class OriginalFaces:
-    """Every face of `faces`, shown once to the judges; `vectors` [F, D] are what the recogniser made of them."""
+    """Every face of `faces`, shown once to the judges; `vectors` [F, D] are what each of them, by name, made of them."""
 
-    def __init__(self, faces: AlignedFaces, recogniser: Recogniser, landmarker: Landmarker | None, tick: Callable[[], None]) -> None:
+    def __init__(self, faces: AlignedFaces, recognisers: Sequence[Judge], landmarker: Landmarker | None, tick: Callable[[], None]) -> None:
         """`tick` is called for each face; poses are left out without a `landmarker`."""
-        self._faces, self._recogniser, self._landmarker = faces, recogniser, landmarker
-        vectors, self._poses = [], []
+        self._faces, self._recognisers, self._landmarker = faces, recognisers, landmarker
+        vectors: dict[str, list[np.ndarray]] = {judge.name: [] for judge in recognisers}
+        self._poses = []
         for index in range(len(faces)):
-            vectors.append(recogniser.recognise(faces[index].identity_crop[None])[0])
+            for judge in recognisers:
+                vectors[judge.name].append(judge.recognise(faces.crop_for(judge, index)[None])[0])
             if landmarker is not None:
                 self._poses.append(self._fit_pose(landmarker, faces[index].crop))
             tick()
-        self.vectors = np.stack(vectors)
+        self.vectors = {name: np.stack(rows) for name, rows in vectors.items()}
 
-    def recognise(self, changed: np.ndarray, index: int) -> np.ndarray:
-        """Vector [D] of face `index` after its crop became `changed`, uint8 [R, R, 3]; its landmarks are the original's."""
-        matrix = identity_crop_matrix(self._faces[index].landmarks5)
-        return self._recogniser.recognise(warp_crop(changed, matrix, 112)[None])[0]
+    def recognise(self, changed: np.ndarray, index: int) -> dict[str, np.ndarray]:
+        """By judge the vector [D] of face `index` after its crop became `changed`, uint8 [R, R, 3]; landmarks are the original's."""
+        face = self._faces[index]
+        crops = {judge: judge.crop(changed, face.landmarks5, face.landmarks68) for judge in self._recognisers}
+        return {judge.name: judge.recognise(crop[None])[0] for judge, crop in crops.items()}
 
     def compare_poses(self, changed: np.ndarray, index: int) -> dict[str, float]:
         """Pose and expression error of face `index` after its crop became `changed`; nothing without a landmarker."""

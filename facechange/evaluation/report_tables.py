@@ -8,7 +8,7 @@ from facechange.evaluation.intervals import Interval
 from facechange.evaluation.report import Report
 
 HIGHER, LOWER, ONE = "↑", "↓", "→ 1"
-BETTER = {
+BETTER = {  # by the start of a metric's name; a judge's may follow
     "recognised_as_source_pairs": HIGHER,
     "retrieval_top1_all_faces": HIGHER,
     "cosine_to_source_pairs": HIGHER,
@@ -29,13 +29,14 @@ BETTER = {
     "cosine_different_faces_p99": LOWER,
     "recall_iou50": HIGHER,
     "face_free_pictures_claimed": LOWER,
+    "frechet_distance": LOWER,
+    "found_crop": HIGHER,
 }
-BETTER_BY_START = {"frechet_distance_": LOWER, "found_crop_": HIGHER}  # the judge's name follows
 
 
 def better(metric: str) -> str:
     """Which way `metric` is good: up, down or towards 1."""
-    return BETTER.get(metric) or next((way for start, way in BETTER_BY_START.items() if metric.startswith(start)), "")
+    return next((way for start, way in BETTER.items() if metric.startswith(start)), "")
 
 
 def table_rows(report: Report, subject: str) -> tuple[list[str], list[list[str]]]:

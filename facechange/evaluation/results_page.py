@@ -75,7 +75,7 @@ def write_page(
 
     `command` measures again; `ablations` is the path of that table, where there is one.
     """
-    judge = models[0].change.report.protocol["recogniser"]
+    judge = models[0].change.report.protocol["recognisers"]
     parts = [
         INTRODUCTION,
         "## At a glance\n",
@@ -100,7 +100,7 @@ def write_page(
 def _headline(model: ModelResults) -> dict[str, Interval]:
     """All of the change, and of anonymising what it is for."""
     purpose = "reidentified_top1_all_faces"
-    return model.change.report.metrics | {purpose: model.anonymize.metrics[purpose]}
+    return model.change.report.metrics | {name: value for name, value in model.anonymize.metrics.items() if name.startswith(purpose)}
 
 
 def _model_section(model: ModelResults) -> list[str]:
@@ -126,7 +126,7 @@ def _patent_row(change: Subject) -> list[str]:
     ]
     fid = change.report.details.get("fid_inception_pairs")
     return [
-        show(metrics["retrieval_top1_all_faces"].mean),
+        " / ".join(show(value.mean) for name, value in metrics.items() if name.startswith("retrieval_top1_all_faces")),
         show(metrics["pose_error_pnp68"].mean) if "pose_error_pnp68" in metrics else "not measured",
         show(fid) if fid is not None else next(iter(distances), "not measured"),
     ]

@@ -89,7 +89,7 @@ def test_change_prints_saves_and_draws(graphs: dict[str, Path], faces_folder: Pa
     saved = json.loads(report.read_text())
     assert saved["protocol"]["engine"] == "ONNX Runtime CPU"  # float32, whatever the size
     metrics = saved["metrics"]
-    assert metrics["recognised_as_source_pairs"]["mean"] == 0
+    assert metrics["recognised_as_source_pairs_colours"]["mean"] == 0
     assert metrics["psnr_self_crop"]["mean"] == 100  # [-1, 1] and back loses nothing
     references = saved["references"]
     assert list(references) == ["target unchanged", "source pasted", "masks 0", "masks 1"]
@@ -114,11 +114,11 @@ def test_anonymize_gives_personas_and_keeps_what_the_model_keeps(
     result = CliRunner().invoke(app, ["anonymize", *map(str, arguments)], catch_exceptions=False)
     assert "test-change 0" in result.stdout
     saved = json.loads(report.read_text())
-    assert saved["metrics"]["reidentified_top1_all_faces"]["mean"] == 100  # this model changes nothing
+    assert saved["metrics"]["reidentified_top1_all_faces_colours"]["mean"] == 100  # this model changes nothing
     assert saved["metrics"] == saved["references"]["faces unchanged"]
     assert "found_crop_locator" in saved["metrics"]
     assert 1 <= saved["protocol"]["personas"] <= 6
-    assert "| reidentified_top1_all_faces ↓ | % | 100.0 |" in table.read_text()
+    assert "| reidentified_top1_all_faces_colours ↓ | % | 100.0 |" in table.read_text()
     with pytest.raises(ModelError, match="no engine 'gpu'"):
         CliRunner().invoke(app, ["anonymize", *map(str, arguments), "--execution-providers", "gpu"], catch_exceptions=False)
     with pytest.raises(ModelError, match="missing"):
@@ -182,7 +182,8 @@ def test_the_report_is_a_page_with_pictures_numbers_and_cards(
     locator = tmp_path / "locator.onnx"
     shutil.copy(graph_path("locator"), locator)
     shutil.copy(graph_path("locator").with_suffix(".json"), locator.with_suffix(".json"))
-    options = {"faces": faces_folder, "backgrounds": backgrounds, "recogniser": graphs["identity"], "landmarks": landmarks_path}
+    options = {"faces": faces_folder, "backgrounds": backgrounds, "recogniser": graphs["identity"], "teacher": graphs["identity"]}
+    options |= {"landmarks": landmarks_path}
     options |= {"detector": landmarks_path}
     options |= {"identity": graphs["identity"], "locator": locator, "pairs": 6, "output": docs}
     large = graphs["change"].with_name("large.onnx")
@@ -208,7 +209,8 @@ def test_the_report_is_a_page_with_pictures_numbers_and_cards(
 
 
 def test_two_models_of_one_name_are_refused(graphs: dict[str, Path], landmarks_path: Path, tmp_path: Path) -> None:
-    options = {"faces": tmp_path, "backgrounds": landmarks_path, "recogniser": graphs["identity"], "landmarks": landmarks_path}
+    options = {"faces": tmp_path, "backgrounds": landmarks_path, "recogniser": graphs["identity"], "teacher": graphs["identity"]}
+    options |= {"landmarks": landmarks_path}
     options |= {"detector": landmarks_path, "output": tmp_path}
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     outcome = CliRunner().invoke(app, ["report", *arguments, "--model", "one/change.onnx", "--model", "other/change.onnx"])
