@@ -44,7 +44,7 @@ class DlibRecogniser:
 
     def crop(self, picture: np.ndarray, landmarks5: np.ndarray, landmarks68: np.ndarray) -> np.ndarray:
         """dlib's chip of a face, uint8 [150, 150, 3], laid by eye corners and nose of its `landmarks68` [68, 2]."""
-        template = (FIVE_POINTS + PADDING) / (1 + 2 * PADDING) * CHIP_PX
+        template = (FIVE_POINTS + PADDING) / (1 + 2 * PADDING) * CHIP_PX - 0.5  # to pixel centres
         return warp_crop(picture, estimate_similarity(landmarks68[FIVE_OF_68], template), CHIP_PX)
 
     def recognise(self, crops: np.ndarray) -> np.ndarray:
