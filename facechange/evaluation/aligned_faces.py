@@ -31,12 +31,6 @@ class FacePictures(Protocol):
         ...
 
 
-def members_by_group(faces: Sequence[LabelledFace]) -> dict[str, np.ndarray]:
-    """For each group that `faces` [F] name, in order of their names, which of them belong to it: bool [F]."""
-    groups = [face.group for face in faces]
-    return {name: np.array([group == name for group in groups]) for name in sorted({group for group in groups if group is not None})}
-
-
 @dataclass(frozen=True)
 class AlignedFace:
     """One face as the networks see it; landmarks are in pixels of `crop`."""

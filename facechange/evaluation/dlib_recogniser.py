@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import numpy as np
 
-from facechange.core.errors import DependencyError, ModelError
+from facechange.evaluation.dlib_models import open_dlib
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import estimate_similarity
 
-WEIGHTS = "models/dlib_face_recognition_resnet_model_v1.dat"  # in the package face_recognition_models; public domain
+WEIGHTS = "dlib_face_recognition_resnet_model_v1.dat"  # public domain
 CHIP_PX, PADDING = 150, 0.25  # the network's only size; the margin on each side, in parts of the face that it surrounds
 # Where dlib's five points lie in the square of the face without its margin: outer and inner corner of the viewer's right eye and of
 # the left one, and the point between the nostrils. Their rows among the 68.
@@ -26,21 +23,7 @@ class DlibRecogniser:
 
     def __init__(self) -> None:
         """Load the network; raises `DependencyError` where a package is missing, `ModelError` where its weights are."""
-        try:
-            import dlib
-        except ImportError:
-            package = None
-        else:
-            package = find_spec("face_recognition_models")  # only found: importing it needs setuptools' pkg_resources
-        if package is None or not package.submodule_search_locations:
-            raise DependencyError(
-                "The judge dlib needs the packages dlib-bin and face_recognition_models.",
-                "Install them with: pip install 'facechange[evaluate]'",
-            )
-        path = Path(package.submodule_search_locations[0]) / WEIGHTS
-        if not path.is_file():
-            raise ModelError(f"{path} is missing.", "Install the package face_recognition_models again.")
-        self._network = dlib.face_recognition_model_v1(str(path))
+        self._network = open_dlib("face_recognition_model_v1", WEIGHTS)
 
     def crop(self, picture: np.ndarray, landmarks5: np.ndarray, landmarks68: np.ndarray) -> np.ndarray:
         """dlib's chip of a face, uint8 [150, 150, 3], laid by eye corners and nose of its `landmarks68` [68, 2]."""

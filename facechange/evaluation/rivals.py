@@ -10,20 +10,16 @@ import numpy as np
 from facechange.evaluation.aligned_faces import AlignedFace
 from facechange.evaluation.paste_source import paste_source
 from facechange.model.forced_masks import force_masks
-from facechange.runtime import Graph, graph_path, load_graph, to_tensor, to_unit_range
+from facechange.runtime import CropChanger, Graph, graph_path, load_graph
 
 Change = Callable[[np.ndarray, np.ndarray], np.ndarray]  # uint8 [R, R, 3] target and [512] identity to uint8 [R, R, 3]
 Rival = Callable[[AlignedFace, AlignedFace], np.ndarray]  # source and target to uint8 [R, R, 3]
 
 
 def change_with(graph: Graph) -> Change:
-    """The face-change model as a function of one crop and one identity."""
-
-    def change(target: np.ndarray, identity: np.ndarray) -> np.ndarray:
-        inputs = {"target": to_tensor(target), "identity": identity[None].astype(np.float32)}
-        return np.round(to_unit_range(graph.run(inputs, ["changed"])["changed"]) * 255).astype(np.uint8)
-
-    return change
+    """The face-change model as a function of one crop and one identity, fed as a user's photograph is."""
+    changer = CropChanger(graph)
+    return lambda target, identity: np.round(changer.change(target[None], identity).after[0] * 255).astype(np.uint8)
 
 
 def as_rival(change: Change) -> Rival:
