@@ -37,6 +37,7 @@ class ChangeOptions:
     landmarks: tuple[str, ...] = ()
     backgrounds: Path | None = None
     references: bool = True
+    forced_masks: bool = True  # among the references
     pairs: int = 240
     seed: int = 0
     engine: str = EXACT_ENGINE
@@ -132,6 +133,9 @@ def _measure_change(options: ChangeOptions, subject: ChangeSubject, keep: Callab
 
         photographs = read_backgrounds(options.backgrounds, held_out=True)
     with tempfile.TemporaryDirectory() as folder, counting("Changing faces") as progress:
+        references = {}
+        if options.references:
+            references = evaluation.load_references(options.model, Path(folder), options.engine, options.forced_masks)
         report = evaluation.evaluate_change(
             evaluation.change_with(subject.change),
             evaluation.identify_with(subject.identity),
@@ -144,7 +148,7 @@ def _measure_change(options: ChangeOptions, subject: ChangeSubject, keep: Callab
             keep,
             landmarkers=subject.landmarkers,
             masks=masks_of(subject.change),
-            references=evaluation.load_references(options.model, Path(folder), options.engine) if options.references else {},
+            references=references,
             photographs=photographs,
         )
     return _name_engine(report, subject.change)

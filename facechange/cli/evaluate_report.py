@@ -58,6 +58,9 @@ def report(
     pairs: Annotated[int, typer.Option(min=1, help="How many pairs of different faces of each set.")] = 240,
     seed: Annotated[int, typer.Option(min=0, help="Draws pairs, occluders, pictures, personas and the bootstrap.")] = 0,
     engine: EngineOption = EXACT_ENGINE,
+    forced_masks: Annotated[
+        bool, typer.Option("--forced-masks/--no-forced-masks", help="Measure the first model with its masks forced to 0 and 1 as well.")
+    ] = True,
     fid: Annotated[bool, typer.Option("--fid", help="Measure FID too; needs torch-fidelity and Inception's weights.")] = False,
     inception: Annotated[Path | None, typer.Option(help="File of Inception's weights, so that none are fetched.")] = None,
     cards: Annotated[bool, typer.Option("--cards", help="Put the values into the model cards too.")] = False,
@@ -85,13 +88,17 @@ def report(
         tuple(landmarks),
         backgrounds,
         True,
+        forced_masks,
         pairs,
         seed,
         engine,
         fid,
         inception,
     )
-    results = [_measure_model(replace(first, model=each), folders, finder, folder) for each in models]
+    results = [
+        _measure_model(replace(first, model=each, forced_masks=forced_masks and each == models[0]), folders, finder, folder)
+        for each in models
+    ]
     agreement = _measure_identity(identity, folders, split, taught, seed, folder)
     found = _measure_locator(locator, folders, backgrounds, split, seed, folder)
     ablations = "results/ablations.md" if (folder / "ablations.md").is_file() else None
@@ -167,7 +174,7 @@ def _measure_set(options: ChangeOptions, name: str, finder: Detector, folder: Pa
     }
     changed = _once(
         folder / f"{model}-{name}.json",
-        wanted | {"pairs": options.pairs, "fid": options.fid},
+        wanted | {"pairs": options.pairs, "fid": options.fid, "forced_masks": options.forced_masks},
         lambda: measure_change(options, subject, lambda case: None),
     )
     anonymized = _once(folder / f"{model}-{name}-anonymize.json", wanted, lambda: measure_anonymize(options, subject, finder))

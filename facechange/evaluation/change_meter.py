@@ -98,8 +98,8 @@ class ChangeMeter:
         gallery = self.originals.vectors[judge]
         sources, targets = gallery[self._pairs[:, 0]], gallery[self._pairs[:, 1]]
         return {
-            "recognised_as_source_pairs": 100 * recognised_as_source_pairs(vectors, sources, targets),
             "retrieval_top1_all_faces": 100 * retrieval_top1_all_faces(vectors, gallery, self._pairs[:, 0]),
+            "recognised_as_source_pairs": 100 * recognised_as_source_pairs(vectors, sources, targets),
             "cosine_to_source_pairs": pair_cosines(vectors, sources),
             "cosine_to_target_pairs": pair_cosines(vectors, targets),
         }

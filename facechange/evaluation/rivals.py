@@ -27,12 +27,14 @@ def as_rival(change: Change) -> Rival:
     return lambda source, target: change(target.crop, source.identity)
 
 
-def load_references(model: str | Path, folder: Path, engine: str = "auto") -> dict[str, Rival]:
+def load_references(model: str | Path, folder: Path, engine: str = "auto", forced_masks: bool = True) -> dict[str, Rival]:
     """The rows to compare with: the target as it is, the source pasted, and the model without a choice of what to keep.
 
-    The graphs with forced masks are written to `folder`. Raises `ModelError`, and `DependencyError` where `onnx` is missing.
+    The graphs with forced masks are written to `folder`; each takes as long to measure as the model. Raises `ModelError`, and
+    `DependencyError` where `onnx` is missing.
     """
-    forced = {f"masks {value}": load_graph(force_masks(graph_path(model), value, folder), engine=engine) for value in (0, 1)}
+    values = (0, 1) if forced_masks else ()
+    forced = {f"masks {value}": load_graph(force_masks(graph_path(model), value, folder), engine=engine) for value in values}
     return {
         "target unchanged": lambda source, target: target.crop,
         "source pasted": paste_source,

@@ -212,7 +212,7 @@ def test_the_report_is_a_page_with_pictures_numbers_and_cards(
             assert card[name] == saved
             assert all(metric in page for metric in saved)
     anonymized = json.loads((docs / "results" / "large-hard-anonymize.json").read_text())
-    assert anonymized["protocol"]["set"] == "hard" 
+    assert anonymized["protocol"]["set"] == "hard"
     assert anonymized["metrics"]["found_crop_toy"]["mean"] == 0
     assert load_graph(locator).card.metrics["recall_iou50"]["mean"] == 90  # other parts read it there
     monkeypatch.setattr("facechange.evaluation.evaluate_anonymize", None)  # what lies there is not measured again
