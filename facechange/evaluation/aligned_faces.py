@@ -55,10 +55,10 @@ class AlignedFaces:
     def __getitem__(self, index: int) -> AlignedFace:
         return self._kept(int(index))
 
-    def crop_for(self, judge: Judge, index: int) -> np.ndarray:
-        """What `judge` reads of a face, in the picture's full resolution: uint8 [S, S, 3]."""
-        face = self._pictures.faces[index]
-        return judge.crop(self._pictures.read(index), face.landmarks5, _need_landmarks68(face))
+    def crops_for(self, judges: Sequence[Judge], index: int) -> list[np.ndarray]:
+        """What each of `judges` reads of a face, in the picture's full resolution: uint8 [S, S, 3]."""
+        picture, face = self._pictures.read(index), self._pictures.faces[index]
+        return [judge.crop(picture, face.landmarks5, _need_landmarks68(face)) for judge in judges]
 
     def _align(self, index: int) -> AlignedFace:
         picture, face = self._pictures.read(index), self._pictures.faces[index]

@@ -28,8 +28,8 @@ class OriginalFaces:
         self._poses: list[list[Pose68]] = []
         regions = []
         for index in range(len(faces)):
-            for judge in recognisers:
-                vectors[judge.name].append(judge.recognise(faces.crop_for(judge, index)[None])[0])
+            for judge, crop in zip(recognisers, faces.crops_for(recognisers, index), strict=True):
+                vectors[judge.name].append(judge.recognise(crop[None])[0])
             self._poses.append([self._fit_pose(judge, faces[index].crop) for judge in landmarkers])
             regions.append(measure_regions(faces[index].crop, faces[index].landmarks68))
             tick()

@@ -164,6 +164,24 @@ def test_fid_without_its_package_is_said_before_anything_is_measured(
         CliRunner().invoke(app, [*map(str, arguments), "--recogniser", str(graphs["identity"])], catch_exceptions=False)
 
 
+def test_fid_is_of_changed_and_of_pasted_crops_to_the_sources(
+    graphs: dict[str, Path], faces_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def distance(crops: Path, real: Path, weights: Path | None) -> float:
+        """How many of the crops are among the real ones, as far as their pixels tell."""
+        seen, wanted = ({cv2.imread(str(path)).tobytes() for path in sorted(folder.iterdir())} for folder in (crops, real))
+        return float(len(seen & wanted))
+
+    monkeypatch.setattr("facechange.evaluation.inception_fid.need_fid", lambda: None)
+    monkeypatch.setattr("facechange.evaluation.inception_fid.fid_inception", distance)
+    arguments = ["change", "--faces", faces_folder, "--model", graphs["change"], "--identity", graphs["identity"], "--pairs", 6, "--fid"]
+    arguments += ["--no-references", "--recogniser", graphs["identity"], "--json", tmp_path / "report.json"]
+    CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+    details = json.loads((tmp_path / "report.json").read_text())["details"]
+    # The toy returns its target, and every face is a target and a source once. A pasted face is on another background or has lost an edge.
+    assert details["fid_inception_pairs"] == 6 > details["fid_inception_pairs_source_pasted"]
+
+
 def test_the_report_is_a_page_with_pictures_numbers_and_cards(
     graphs: dict[str, Path], faces_folder: Path, landmarks_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
