@@ -64,21 +64,21 @@ def change_command(
 
     evaluation.check_outputs(json, markdown, grid, cases, masks)
     options = ChangeOptions(
-        faces,
-        tuple(recogniser),
-        model,
-        identity,
-        split,
-        normalisation,
-        tuple(landmarks or ()),
-        backgrounds,
-        references,
-        forced_masks,
-        pairs,
-        seed,
-        engine,
-        fid,
-        inception,
+        faces=faces,
+        recognisers=tuple(recogniser),
+        model=model,
+        identity=identity,
+        split=split,
+        normalisation=normalisation,
+        landmarks=tuple(landmarks or ()),
+        backgrounds=backgrounds,
+        references=references,
+        forced_masks=forced_masks,
+        pairs=pairs,
+        seed=seed,
+        engine=engine,
+        fid=fid,
+        inception=inception,
     )
     subject = open_subject(options)
     shown = evaluation.ShownCases(grid_pairs, max(1, min(grid_pairs, pairs) // 2))

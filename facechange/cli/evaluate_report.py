@@ -78,31 +78,25 @@ def report(
     evaluation.check_outputs(output / "results.md")
     folder.mkdir(exist_ok=True)
     finder, taught = evaluation.Detector(detector), evaluation.Recogniser(teacher, normalisation)
-    first = ChangeOptions(
-        next(iter(folders.values())),
-        tuple(recogniser),
-        models[0],
-        identity,
-        split,
-        normalisation,
-        tuple(landmarks),
-        backgrounds,
-        True,
-        forced_masks,
-        pairs,
-        seed,
-        engine,
-        fid,
-        inception,
+    options = ChangeOptions(
+        faces=next(iter(folders.values())),
+        recognisers=tuple(recogniser),
+        identity=identity,
+        split=split,
+        normalisation=normalisation,
+        landmarks=tuple(landmarks),
+        backgrounds=backgrounds,
+        pairs=pairs,
+        seed=seed,
+        engine=engine,
+        fid=fid,
+        inception=inception,
     )
-    results = [
-        _measure_model(replace(first, model=each, forced_masks=forced_masks and each == models[0]), folders, finder, folder)
-        for each in models
-    ]
+    named = [replace(options, model=each, forced_masks=forced_masks and each == models[0]) for each in models]
+    results = [_measure_model(each, folders, finder, folder) for each in named]
     agreement = _measure_identity(identity, folders, split, taught, seed, folder)
     found = _measure_locator(locator, folders, backgrounds, split, seed, folder)
-    ablations = "results/ablations.md" if (folder / "ablations.md").is_file() else None
-    write_text(output / "results.md", write_page(results, agreement, found, COMMAND, ablations=ablations))
+    write_text(output / "results.md", write_page(results, agreement, found, COMMAND, ablations=(folder / "ablations.md").is_file()))
     if cards:
         _fill_cards(models, results, identity, agreement, locator, found)
     typer.echo(f"{output / 'results.md'}: the page; its pictures and numbers are in {folder}.")

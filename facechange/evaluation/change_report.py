@@ -66,11 +66,10 @@ def evaluate_change(
 ) -> Report:
     """Change `pairs` pairs of different faces, and every face into itself, and measure the crops of side `size_px`.
 
-    The recognisers see sources and targets in their full resolution and the changed crop through the target's landmarks; the first
-    is the headline.
-    Pose and expression are left out without `landmarkers`, and how far the masks select without `masks`. `references` are measured on
-    the same pairs. Things put before the face are cut from `photographs` (uint8 [H, W, 3]) where there are some. A pair belongs to its
-    target's groups. `keep` is handed each pair of the model. Raises `PictureError` where there are not enough faces.
+    The recognisers see sources and targets in their full resolution and the changed crop through the target's landmarks. Pose and
+    expression are left out without `landmarkers`, and how far the masks select without `masks`. `references` are measured on the same
+    pairs. Things put before the face are cut from `photographs` (uint8 [H, W, 3]) where there are some. A pair belongs to its target's
+    groups. `keep` is handed each pair of the model. Raises `PictureError` where there are not enough faces.
     """
     count = len(faces.faces)
     if not 1 <= pairs <= count * (count - 1):
@@ -81,11 +80,10 @@ def evaluate_change(
     aligned = AlignedFaces(faces, identify, size_px)
     meter = ChangeMeter(aligned, rows, recognisers, landmarkers, photographs, seed, tick)
     measured = {name: meter.measure(rival, keep if name == "" else None) for name, rival in rivals.items()}
-    summaries = {name: _summarise(values, seed) for name, values in measured.items()}
-    if pairs > 1:
-        for name, values in measured.items():
-            for judge, gallery in meter.originals.vectors.items():
-                summaries[name][f"frechet_distance_{judge}"] = frechet_distance_interval(values.vectors[judge], gallery, seed)
+    summaries = {
+        name: _summarise(values, seed) | (_measure_crowd(values, meter.originals.vectors, seed) if pairs > 1 else {})
+        for name, values in measured.items()
+    }
     protocol = {
         "faces": count,
         "pairs": pairs,
@@ -95,10 +93,8 @@ def evaluate_change(
         "occluders": "cut from photographs" if len(photographs) else "drawn",
         "seed": seed,
     }
-    groups = {}
-    for name, members in members_by_group(faces.faces, aligned).items():
-        of_group = _of_group(measured[""], members, rows)
-        groups[name] = Group(int(members[rows[:, 1]].sum()), _summarise(of_group, seed))
+    members = {name: of for name, of in members_by_group(faces.faces, aligned).items() if of[rows[:, 1]].any()}
+    groups = {name: Group(int(of[rows[:, 1]].sum()), _summarise(_of_group(measured[""], of, rows), seed)) for name, of in members.items()}
     selected = {} if masks is None else measure_masks(masks, aligned, rows[:MASK_PAIRS], seed)
     return Report(protocol, summaries.pop(""), references=summaries, groups=groups, masks=selected)
 
@@ -113,6 +109,12 @@ def _summarise(measured: Measured, seed: int) -> dict[str, Interval]:
 def unit_of(metric: str) -> str:
     """The unit of a metric, whose name a judge's may follow."""
     return UNITS.get(metric) or next(unit for start, unit in (JUDGED | POSED).items() if metric.startswith(start))
+
+
+def _measure_crowd(measured: Measured, galleries: Mapping[str, np.ndarray], seed: int) -> dict[str, Interval]:
+    """The Fréchet distance in each judge's features, of which all the set's are in `galleries` [F, D]."""
+    distances = {judge: frechet_distance_interval(measured.vectors[judge], gallery, seed) for judge, gallery in galleries.items()}
+    return {f"frechet_distance_{judge}": distance for judge, distance in distances.items()}
 
 
 def _of_group(measured: Measured, members: np.ndarray, rows: np.ndarray) -> Measured:

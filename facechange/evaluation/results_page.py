@@ -115,10 +115,10 @@ def hardest_first(models: Sequence[ModelResults]) -> list[str]:
     return sorted(sets, key=moved)
 
 
-def write_page(models: Sequence[ModelResults], identity: Subject, locator: Subject, command: str, *, ablations: str | None) -> str:
+def write_page(models: Sequence[ModelResults], identity: Subject, locator: Subject, command: str, *, ablations: bool) -> str:
     """The page in Markdown, of one or more face-change models and the two other networks, the hardest set first.
 
-    `command` measures again; `ablations` is the path of that table, where there is one.
+    `command` measures again; `ablations` says whether their table lies in results/.
     """
     sets = hardest_first(models)
     parts = [
@@ -138,7 +138,7 @@ def write_page(models: Sequence[ModelResults], identity: Subject, locator: Subje
         *(part for model in models for part in _model_section(model, sets)),
         *_network_section("Identity network", identity, sets),
         *_network_section("Face locator", locator, sets),
-        *([f"## Ablations\nWhat each idea of the patent is worth: [table and grid]({ablations}).\n"] if ablations else []),
+        *(["## Ablations\nWhat each idea of the patent is worth: [table and grid](results/ablations.md).\n"] if ablations else []),
         f"## Measure again\n    {command}\n\nWhat lies in the folder by the same networks and judges is not measured again.\n",
     ]
     return "\n".join(parts)

@@ -178,7 +178,7 @@ def test_fid_is_of_changed_and_of_pasted_crops_to_the_sources(
     arguments += ["--no-references", "--recogniser", graphs["identity"], "--json", tmp_path / "report.json"]
     CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
     details = json.loads((tmp_path / "report.json").read_text())["details"]
-    # The toy returns its target, and every face is a target and a source once. A pasted face is on another background or has lost an edge.
+    # The toy returns its target, and every face is a target and a source once; a pasted face is not quite its source.
     assert details["fid_inception_pairs"] == 6 > details["fid_inception_pairs_source_pasted"]
 
 
