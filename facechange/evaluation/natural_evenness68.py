@@ -1,7 +1,8 @@
 """Natural evenness: do brows and eye sockets go with the cheeks as they do in faces that nobody changed?
 
 A change may leave pale brows, or a grey-green ghost around the eyes, which no mean over the whole skin shows. How much lighter,
-redder and yellower each region is than the cheek on its side is compared with the same in all unchanged faces of the set.
+redder and yellower each region is than the cheek on its side is compared with the same in all unchanged faces of the set, and so is how
+these go together: a brow may be dark, but seldom one brow alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from facechange.faces.geometry import hull_mask
 
 LEAST_SPREAD = 1.0  # CIELAB units; no face is told apart by less
+ODD_SHARE, ROUNDS = 0.1, 3  # of the unchanged faces, in light from one side say, the oddest do not tell what is natural
 REACH = 0.14  # eye distances that a socket goes below the eye's lower lid
 # The viewer's left side and right side among the 68: brow, eye, and outline and mouth corner beside the cheek.
 SIDES = ((slice(17, 22), slice(36, 42), 2, 48), (slice(22, 27), slice(42, 48), 14, 54))
@@ -21,10 +23,16 @@ SIDES = ((slice(17, 22), slice(36, 42), 2, 48), (slice(22, 27), slice(42, 48), 1
 
 @dataclass(frozen=True)
 class NaturalSpread:
-    """Median [4, 3] and spread [4, 3] of `measure_regions` among unchanged faces."""
+    """Median [12] and covariance [12, 12] of `measure_regions` among unchanged faces."""
 
     median: np.ndarray
-    spread: np.ndarray
+    covariance: np.ndarray
+
+    def measure(self, regions: np.ndarray) -> np.ndarray:
+        """How far `regions` [..., 4, 3] are from the median, in spreads: the root mean square of their whitened parts, [...]."""
+        departures = regions.reshape(*regions.shape[:-2], -1) - self.median
+        whitened = np.linalg.solve(np.linalg.cholesky(self.covariance), departures[..., None])[..., 0]
+        return np.sqrt((whitened**2).mean(-1))
 
 
 def measure_regions(crop: np.ndarray, landmarks68: np.ndarray) -> np.ndarray:
@@ -55,19 +63,24 @@ def face_regions(landmarks68: np.ndarray, size: int) -> list[tuple[np.ndarray, n
 
 
 def natural_spread(regions: np.ndarray) -> NaturalSpread:
-    """What is natural, by `measure_regions` of unchanged faces [F, 4, 3]; the spread is the median departure, as of a normal one."""
-    median = np.median(regions, axis=0)
-    spread = 1.4826 * np.median(np.abs(regions - median), axis=0)
-    return NaturalSpread(median, np.maximum(spread, LEAST_SPREAD))
+    """What is natural, by `measure_regions` of F >= 2 unchanged faces [F, 4, 3], the oddest left out."""
+    rows = regions.reshape(len(regions), -1)
+    kept = np.ones(len(rows), bool)
+    for _ in range(ROUNDS):
+        median = np.median(rows[kept], axis=0)
+        departures = rows[kept] - median
+        natural = NaturalSpread(median, departures.T @ departures / kept.sum() + LEAST_SPREAD**2 * np.eye(rows.shape[1]))
+        distances = natural.measure(regions)
+        kept = distances <= np.quantile(distances, 1 - ODD_SHARE)
+    return natural
 
 
 def natural_evenness68(changed: np.ndarray, landmarks68: np.ndarray, natural: NaturalSpread) -> float:
-    """How far the oddest of the four regions is from natural, in spreads (root mean square over L*, a*, b*).
+    """How far brows and eye sockets are from natural, in spreads: about 1 in unchanged faces.
 
-    Unchanged faces have 1 to 2. `changed` is uint8 [R, R, 3], with the target's `landmarks68` [68, 2].
+    `changed` is uint8 [R, R, 3], with the target's `landmarks68` [68, 2].
     """
-    departures = (measure_regions(changed, landmarks68) - natural.median) / natural.spread
-    return float(np.sqrt((departures**2).mean(1)).max())
+    return float(natural.measure(measure_regions(changed, landmarks68)))
 
 
 def _median(lab: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -54,7 +54,7 @@ strangers: compare them with those of the row *target unchanged*. Its landmarks 
 Tables by group tell the pairs apart by their targets: by labels, where the set has them, and by what the picture shows. Skin is told by
 its typology angle on the cheeks, light included that falls on it, a turn by the labelled landmarks. The worst is looked for among
 groups of ten and more. *natural_evenness68* compares brows and eye sockets with the cheeks, in spreads among the unchanged faces of the
-set; unchanged faces have about 1.4. Gaze is not measured: pupils found by their darkness do not agree between the two eyes of unchanged
+set; unchanged faces have about 1. Gaze is not measured: pupils found by their darkness do not agree between the two eyes of unchanged
 faces.
 
 The tables of masks say how open the control masks are outside the hull of the 68 landmarks and inside it (1 keeps the target), the

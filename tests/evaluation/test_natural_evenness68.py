@@ -43,8 +43,8 @@ def test_a_pale_brow_and_a_green_ghost_stand_out(face68: np.ndarray, natural: Na
     green[socket > 0] = (140, 155, 140)
     assert natural_evenness68(even, face68, natural) < 1
     assert natural_evenness68(darker, face68, natural) < 1  # another skin or light, evenly
-    assert natural_evenness68(pale, face68, natural) > 2
-    assert natural_evenness68(green, face68, natural) > 5
+    assert natural_evenness68(pale, face68, natural) > 1.5
+    assert natural_evenness68(green, face68, natural) > 2.5
 
 
 def test_regions_are_measured_against_the_cheek_in_cielab(face68: np.ndarray) -> None:
