@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from facechange.change.crops import ChangedCrops, CropChanger
 from facechange.core import Changed, Face, FaceError, ModelCard
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix, identity_crop_matrix
@@ -18,6 +17,7 @@ from facechange.faces.select import select_faces
 from facechange.pictures import Picture, as_picture
 from facechange.pictures.reading import PictureLike
 from facechange.runtime import Graph, load_graph, to_tensor
+from facechange.runtime.crops import ChangedCrops, CropChanger
 
 STRENGTH_RANGE = (0.0, 1.3)
 MINIMUM_FACE_PX = 16  # below this there is nothing to align by

@@ -8,12 +8,12 @@ from PIL import Image
 
 from facechange.change import Changer
 from facechange.change.changer import group_faces
-from facechange.change.crops import ChangedCrops, kept_mask_names
 from facechange.core import FaceError, ModelError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix
 from facechange.pictures import as_picture
 from facechange.runtime import load_graph
+from facechange.runtime.crops import ChangedCrops, kept_mask_names
 
 ORANGE, YELLOW, PINK = (230, 110, 60), (235, 190, 40), (230, 60, 140)
 Draw = Callable[..., np.ndarray]
@@ -156,7 +156,7 @@ def test_more_crops_than_fit_in_a_run_come_back_in_order(toy_changer: Changer, p
     size = toy_changer.size_px
     crops = np.random.default_rng(0).integers(0, 255, (5, size, size, 3), np.uint8)
     whole = toy_changer.change_crops(crops, identity)
-    monkeypatch.setattr("facechange.change.crops.PIXELS_A_RUN", 2 * size**2)
+    monkeypatch.setattr("facechange.runtime.crops.PIXELS_A_RUN", 2 * size**2)
     parts = toy_changer.change_crops(crops, identity)
     np.testing.assert_allclose(parts.after, whole.after, atol=1e-6)
     assert len(parts.masks) == 5

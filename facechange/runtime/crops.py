@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from facechange.core import ModelError
-from facechange.runtime import Graph, to_tensor, to_unit_range
+from facechange.runtime.graph import Graph
+from facechange.runtime.tensors import to_tensor, to_unit_range
 
 SAME_IDENTITY = 1e-6  # of a component; normalising twice moves the last bit
 KEPT_PX = 128  # the finest mask that says where nothing changes; those of levels grown beyond say where the target's detail comes in
