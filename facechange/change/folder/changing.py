@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from facechange.change.casting import Casting, describe_sources
+from facechange.change.casting import Casting, describe_selection
 from facechange.change.changer import Changer
 from facechange.change.folder.finding import Target
 from facechange.change.folder.names import VIDEO_SUFFIXES
@@ -14,6 +14,7 @@ from facechange.change.folder.running import Work
 from facechange.change.photograph import change_photograph
 from facechange.core import DependencyError, ModelCard, OutputError
 from facechange.faces.put_back import Keep
+from facechange.faces.select import Selection
 from facechange.pictures import WRITABLE_SUFFIXES
 from facechange.trust import Grant
 
@@ -22,7 +23,7 @@ from facechange.trust import Grant
 class ChangeOptions:
     """How results are made. `encoder`, `quality` and `preset` are of videos."""
 
-    face: str = "all"
+    face: Selection | str = "all"
     keep: Keep = "mask"
     strength: float = 1.0
     encoder: str | None = None
@@ -33,11 +34,10 @@ class ChangeOptions:
 def describe_changes(who: dict[str, Any], card: ModelCard, options: ChangeOptions, consent: str | None, purpose: str) -> dict[str, Any]:
     """What the results depend on besides the files of the folder; `who` is `Casting.describe`'s.
 
-    Raises `PictureError` where the picture that `like:` names cannot be read.
+    Raises `PictureError` where a picture that `like:` names cannot be read.
     """
-    reference = [Path(options.face.removeprefix("like:"))] if options.face.startswith("like:") else []
-    like = describe_sources(reference)["sources"]
-    return {**who, "like": like, "model": card.sha256, **asdict(options), "consent": consent, "purpose": purpose}
+    described = {**asdict(options), **describe_selection(options.face)}
+    return {**who, "model": card.sha256, **described, "consent": consent, "purpose": purpose}
 
 
 def change_work(changer: Changer, casting: Casting, grant: Grant, options: ChangeOptions) -> Work:
