@@ -34,6 +34,11 @@ class ToyLocator:
         faces = [Face((x, y, w, h), (shares * (w, h) + (x, y)).astype(np.float32), 0.9) for x, y, w, h, area in boxes[1:] if area > 9]
         return sorted(faces, key=lambda face: -face.size_px)
 
+    def follow(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
+        """The nearest of the faces of `image` for each that is expected; one of no score where there is none."""
+        faces = [*self.locate(image), Face((-1e6, -1e6, 1.0, 1.0), np.zeros((5, 2), np.float32), 0.0)]
+        return [min(faces, key=lambda face: np.hypot(*np.subtract(face.box[:2], near.box[:2]))) for near in expected]
+
 
 def draw_faces(centres: dict[tuple[int, int], tuple[int, int, int]], size: tuple[int, int] = (400, 300), height: int = 80) -> np.ndarray:
     """A picture [H, W, 3] uint8 of `size` (width, height) with an oval of a colour at each of `centres`."""
