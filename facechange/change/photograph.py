@@ -28,7 +28,7 @@ class Published:
 
     path: Path
     faces: int
-    unmet: list[FaceError] = field(default_factory=list)  # why a selector named nobody, where others did
+    unmet: dict[str, FaceError] = field(default_factory=dict)  # for a selector that named nobody, where others did, why
 
 
 def request_change(

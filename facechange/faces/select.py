@@ -64,7 +64,7 @@ class Chosen:
 
     faces: list[Face]
     rules: list[int]  # for each of them the rule that names it
-    unmet: list[FaceError]  # why a selector names nobody, where others do
+    unmet: dict[str, FaceError]  # for a selector that names nobody, where others do, why
 
 
 def parse_selectors(text: str) -> Rule:
@@ -102,12 +102,12 @@ def choose_faces(
     if not faces:
         raise FaceError("No face was found.", "Use a sharper or larger picture of a face that is not covered.")
     named = match_people(selection.rules, cosines, least)
-    unmet = []
+    unmet = {}
     for selector in (selector for rule in selection.rules for selector in rule if selector not in named and selector != ALL):
         try:
             named[selector] = select_place(faces, selector, picture_size)
         except FaceError as error:
-            unmet.append(error)
+            unmet[str(selector)] = error
     by_face = rules_by_face(selection.rules, named, range(len(faces)))
     if selection.all_but:
         chosen = [index for index in range(len(faces)) if index not in by_face]
@@ -120,7 +120,7 @@ def choose_faces(
             message = f"Face {index + 1} of {len(faces)} from the left is named by two rules: {one} and {other}."
             raise ContestedFaceError(message, "Name each face by its number or by like:PICTURE.")
     if not by_face:
-        raise unmet[0]
+        raise next(iter(unmet.values()))
     return Chosen([faces[index] for index in sorted(by_face)], [by_face[index][0] for index in sorted(by_face)], unmet)
 
 

@@ -67,7 +67,7 @@ def test_each_face_becomes_the_person_of_the_rule_that_names_it(toy_changer: Cha
     published = swap(toy_changer, *rules)
     assert in_result(toy_changer) == expected
     assert published.faces == sum(name in ("ann", "ben") for name in expected)
-    assert published.unmet == []
+    assert published.unmet == {}
 
 
 def test_every_source_is_named_in_the_provenance_and_in_the_ledger(toy_changer: Changer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_a_persona_beside_a_picture_leaves_the_picture_s_consent_to_be_asked_for
 
 
 def test_who_is_not_there_is_told_and_nobody_at_all_is_an_error(toy_changer: Changer) -> None:
-    (error,) = swap(toy_changer, "ann.png=left", "ben.png=like:ben.png").unmet
+    (error,) = swap(toy_changer, "ann.png=left", "ben.png=like:ben.png").unmet.values()
     assert error.message == "No face is like the one in ben.png."
     assert in_result(toy_changer) == ["ann", "yellow", "pink"]
     with pytest.raises(FaceError, match=r"party\.png: No face is like the one in ann\.png"):

@@ -101,6 +101,8 @@ def test_a_folder_is_changed_by_its_map_and_another_map_is_another_job(run: Run,
     assert "2 changed, 1 without such a face, 0 failed in" in out
     assert people(toy_changer, "out/all.png", "in/all.png") == ["ann", "yellow", "ben"]
     assert people(toy_changer, "out/two.png", "in/two.png") == ["ben", "ann"]
+    code, _, err = run("batch", *MAP, "--map", "yellow.png=like:ann.png", "in", "-o", "more", *CONSENT)
+    assert (code, err) == (0, "No file has a face for like:ann.png.\n")
     assert "(3 of them before)" in run("batch", *MAP, "in", "-o", "out", *CONSENT)[1]
     other = ("--map", "ben.png=like:orange.png", "--map", "ann.png=like:pink.png")
     assert "before" not in run("batch", *other, "in", "-o", "out", *CONSENT)[1]

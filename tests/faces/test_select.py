@@ -68,7 +68,7 @@ def test_the_likest_pair_goes_together_and_a_face_for_whom_nobody_is_left_is_tol
     assert places(chosen) == [(10, 1), (150, 0)]
     chosen = choose(rules("like:ann.jpg", "like:ben.jpg"), {ANN: [0.7, 0.4, 0.1], BEN: [0.9, 0.2, 0.1]})
     assert places(chosen) == [(10, 1)]
-    assert [error.message for error in chosen.unmet] == ["No face is like the one in ann.jpg."]
+    assert [error.message for error in chosen.unmet.values()] == ["No face is like the one in ann.jpg."]
     with pytest.raises(FaceError, match=r"ann\.jpg"):
         choose(rules("like:ann.jpg"), {ANN: [0.4, 0.4, 0.1]})
 

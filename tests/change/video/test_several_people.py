@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facechange.change import Changer
+from facechange.change import Changer, PersonaCast
 from facechange.change.people import People, parse_map
 from facechange.change.video import VideoOptions, change_video, files, publish_preview, request_video_change
 from facechange.core import StoppedError
+from facechange.faces.select import Selection
 
 ORANGE, PINK = (230, 110, 60), (230, 60, 140)  # those in the video
 RED, BROWN = (230, 30, 30), (120, 60, 20)  # the sources
@@ -99,6 +100,17 @@ def test_the_same_map_goes_on_and_another_one_begins_anew(
     with pytest.raises(StoppedError):
         begin(rules, stop)
     assert begin([rules[0], "ann.png=left"], lambda done, total: None).resumed_at == 0
+
+
+def test_everybody_but_one_person_is_hidden_in_every_shot(toy_changer: Changer, videos: ModuleType) -> None:
+    grant = request_video_change([], Path("clip.mkv"), Path("out.mkv"), "They are hidden.", persona=True)
+    options = VideoOptions(Selection.parse("like:pink.png", all_but=True), encoder="ffv1")
+    done = change_video(toy_changer, PersonaCast(1), Path("clip.mkv"), Path("out.mkv"), grant=grant, options=options)
+    assert (done.changed, done.unmet) == (2 * FRAMES, [])
+    before, after = (videos.read_video(Path(name))[1] for name in ("clip.mkv", "out.mkv"))
+    for index in (0, 5, FRAMES - 1, FRAMES, FRAMES + 5, 2 * FRAMES - 1):
+        left, right = (np.array_equal(before[index][:, part], after[index][:, part]) for part in (slice(0, 200), slice(200, 400)))
+        assert (left, right) == ((False, True) if index < FRAMES else (True, False))
 
 
 def test_a_preview_shows_each_with_their_own(toy_changer: Changer) -> None:
