@@ -72,7 +72,7 @@ def split_names(text: str) -> tuple[Path, ...]:
     parts, names = text.split(","), []
     while parts:
         joined = [",".join(parts[:count]) for count in range(len(parts), 0, -1)]
-        name = next((each for each in joined if Path(each).is_file()), parts[0])
-        parts = parts[name.count(",") + 1 :]
-        names.append(Path(name))
+        there = next((each for each in joined if Path(each).is_file()), None)
+        names.append(Path(parts[0].strip() if there is None else there))
+        parts = parts[(there or "").count(",") + 1 :]
     return tuple(names)

@@ -131,6 +131,7 @@ def test_names_may_hold_commas_and_equals_signs(folder: Path) -> None:
     assert people.sources == ((Path("a,b.png"), Path("c=d.png"), Path("ann.png")), (Path("x=y.png"),))
     assert people.selection == Selection((Selection.parse("1,2").rules[0], Selection.parse("like:c=d.png").rules[0]))
     assert split_names("missing.png,a,b.png") == (Path("missing.png"), Path("a,b.png"))
+    assert parse_map(["ann.png, ben.png = left"]).sources == ((Path("ann.png"), Path("ben.png")),)
 
 
 def test_a_source_of_two_people_is_chosen_from_and_not_guessed(
