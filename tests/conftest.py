@@ -41,9 +41,10 @@ class ToyLocator:
 
 
 def draw_faces(centres: dict[tuple[int, int], tuple[int, int, int]], size: tuple[int, int] = (400, 300), height: int = 80) -> np.ndarray:
-    """A picture [H, W, 3] uint8 of `size` (width, height) with an oval of a colour at each of `centres`."""
+    """A picture [H, W, 3] uint8 of `size` (width, height) with an oval of a colour at each of `centres`, before tiles of equal luma."""
     columns, rows = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
-    image = np.stack([80 + columns * 60 // size[0], 100 + rows * 60 // size[1], np.full_like(rows, 120)], -1).astype(np.uint8)
+    tiles = (columns // 16 + rows // 16) % 2 * 2 - 1  # so that no crop is of one tint, as a sepia photograph's are
+    image = np.stack([80 + columns * 60 // size[0], 100 + rows * 60 // size[1] - 8 * tiles, 120 + 40 * tiles], -1).astype(np.uint8)
     for centre, colour in centres.items():
         cv2.ellipse(image, centre, (height * 3 // 8, height // 2), 0, 0, 360, colour, -1)
     return image
