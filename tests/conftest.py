@@ -34,11 +34,17 @@ class ToyLocator:
         faces = [Face((x, y, w, h), (shares * (w, h) + (x, y)).astype(np.float32), 0.9) for x, y, w, h, area in boxes[1:] if area > 9]
         return sorted(faces, key=lambda face: -face.size_px)
 
+    def follow(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
+        """The nearest of the faces of `image` for each that is expected; one of no score where there is none."""
+        faces = [*self.locate(image), Face((-1e6, -1e6, 1.0, 1.0), np.zeros((5, 2), np.float32), 0.0)]
+        return [min(faces, key=lambda face: np.hypot(*np.subtract(face.box[:2], near.box[:2]))) for near in expected]
+
 
 def draw_faces(centres: dict[tuple[int, int], tuple[int, int, int]], size: tuple[int, int] = (400, 300), height: int = 80) -> np.ndarray:
-    """A picture [H, W, 3] uint8 of `size` (width, height) with an oval of a colour at each of `centres`."""
+    """A picture [H, W, 3] uint8 of `size` (width, height) with an oval of a colour at each of `centres`, before tiles of equal luma."""
     columns, rows = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
-    image = np.stack([80 + columns * 60 // size[0], 100 + rows * 60 // size[1], np.full_like(rows, 120)], -1).astype(np.uint8)
+    tiles = (columns // 16 + rows // 16) % 2 * 2 - 1  # so that no crop is of one tint, as a sepia photograph's are
+    image = np.stack([80 + columns * 60 // size[0], 100 + rows * 60 // size[1] - 8 * tiles, 120 + 40 * tiles], -1).astype(np.uint8)
     for centre, colour in centres.items():
         cv2.ellipse(image, centre, (height * 3 // 8, height // 2), 0, 0, 360, colour, -1)
     return image

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from facechange.change.casting import Casting, are_personas
+from facechange.change.casting import Casting, cast_faces, grant_change
 from facechange.change.changer import Changer, naming
 from facechange.change.mask_sheet import draw_mask_sheet, place_of_result
-from facechange.core import Face, OutputError
+from facechange.core import Face, FaceError, OutputError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
 from facechange.faces.put_back import Keep
+from facechange.faces.select import Selection
 from facechange.pictures import as_picture, read_picture
-from facechange.trust import Grant, check_writable, publish, require_grant
+from facechange.trust import Grant, check_writable, publish
 
 _SHEET_CROP_PX = 384
 
@@ -27,22 +28,22 @@ class Published:
 
     path: Path
     faces: int
+    unmet: dict[str, FaceError] = field(default_factory=dict)  # for a selector that named nobody, where others did, why
 
 
 def request_change(
     sources: Sequence[Path], target: Path, output: Path, consent: str | None, purpose: str = "", persona: bool | None = None
 ) -> Grant:
-    """Leave to begin, from `trust.require_grant`: asked for before a picture is decoded or a model is loaded.
+    """Leave to begin, from `grant_change`: asked for before a picture is decoded or a model is loaded.
 
-    `persona` says that the identity is a synthetic person's; by default that is so where `sources` are personas.
+    `persona` is `grant_change`'s.
 
-    Raises what `require_grant` raises, and `OutputError` where `output` cannot be written or is one of the pictures.
+    Raises what `trust.require_grant` raises, and `OutputError` where `output` cannot be written or is one of the pictures.
     """
     if any(path.exists() and output.exists() and path.samefile(output) for path in (*sources, target)):
         raise OutputError(f"{output} is one of the pictures to read.", "Write the result to another file, so that the original stays.")
     check_writable(output)
-    persona = are_personas(sources) if persona is None else persona
-    return require_grant(consent, sources, [target], purpose, persona)
+    return grant_change(consent, sources, [target], purpose, persona)
 
 
 def change_photograph(
@@ -52,7 +53,7 @@ def change_photograph(
     output: Path,
     *,
     grant: Grant,
-    face: str = "all",
+    face: Selection | str = "all",
     strength: float = 1.0,
     keep: Keep = "mask",
 ) -> Published:
@@ -63,30 +64,28 @@ def change_photograph(
     """
     picture = read_picture(target)
     with naming(target):
-        faces = changer.select(picture, face)
-    identity = casting.everyone
-    if identity is None:
-        identity = np.stack([casting.identity_for(changer.identify(picture, face=each)) for each in faces])
-    changed = changer.change(picture, identity, faces, strength, keep)
+        chosen = changer.choose(picture, face)
+    changed = changer.change(picture, cast_faces(changer, casting, picture, chosen), chosen.faces, strength, keep)
     result = replace(picture, pixels=changed.image)
     path = publish(result, output, grant=grant, card=changer.card, target=target, sources=casting.sources, faces=changed.faces)
-    return Published(path, len(changed.faces))
+    return Published(path, len(changed.faces), chosen.unmet)
 
 
-def publish_mask_sheet(changer: Changer, source: Path, target: Path, output: Path, *, grant: Grant, face: str = "largest") -> Published:
+def publish_mask_sheet(
+    changer: Changer, source: Path, target: Path, output: Path, *, grant: Grant, face: str = "largest", source_face: str | None = None
+) -> Published:
     """Publish a sheet of one change: source, target, result and every control mask, coarse to fine (the patent's Fig. 6).
 
-    The result on it carries the watermark, as a changed photograph does.
+    `source_face` is `Changer.find_source`'s. The result on it carries the watermark, as a changed photograph does.
     """
-    source_picture, target_picture = read_picture(source), read_picture(target)
-    with naming(source):
-        source_face = changer.select(source_picture, "largest")[0]
+    target_picture = read_picture(target)
+    source_picture, giving = changer.find_source(source, source_face)
     with naming(target):
         target_face = changer.select(target_picture, face)[0]
-    identity = changer.identify(source_picture, face=source_face)
+    identity = changer.identify(source_picture, face=giving)
     changed = changer.change(target_picture, identity, [target_face], keep="crop", with_masks=True)
     shown = [
-        (source_picture.rgb8(), source_face),
+        (source_picture.rgb8(), giving),
         (target_picture.rgb8(), target_face),
         (as_picture(changed.image).rgb8(), target_face),
     ]

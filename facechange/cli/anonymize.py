@@ -16,6 +16,7 @@ from facechange.cli.options import (
     ThreadsOption,
     VerboseOption,
 )
+from facechange.cli.people import read_selection
 
 BASIS = "The people shown are made unrecognisable: each face becomes that of somebody who does not exist."
 
@@ -30,6 +31,16 @@ def anonymize(
     ] = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Only this person, as in like:ann.jpg; repeat it for more.", metavar="SELECTOR", show_default=False),
+    ] = None,
+    all_but: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--all-but", help="Everybody but this person, as in like:ann.jpg; repeat it for more.", metavar="SELECTOR", show_default=False
+        ),
+    ] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="As for swap, or for video where the target is one.", show_default=False)
     ] = None,
@@ -42,6 +53,7 @@ def anonymize(
     from facechange.change.folder.finding import is_moving
     from facechange.cli.swap import say_published
 
+    chosen = read_selection(face, only, all_but)
     cast, basis = PersonaCast(seed), consent or BASIS
     moving = target.is_file() and is_moving(target)
     model = model or ("change" if moving else "change-large")
@@ -50,7 +62,7 @@ def anonymize(
         from facechange.cli.folders import FolderRequest, change_folder
 
         request = FolderRequest(target, output, (), basis, purpose, True, DEFAULT_PATTERN)
-        change_folder(request, cast.describe(), lambda changer: cast, ChangeOptions(face), model, threads, engine, verbose)
+        change_folder(request, cast.describe(), lambda changer: cast, ChangeOptions(chosen), model, threads, engine, verbose)
         return
     started = time.perf_counter()
     if moving:
@@ -62,11 +74,11 @@ def anonymize(
 
         grant = request_video_change([], target, output, basis, purpose, persona=True)
         change_one_video(
-            load_changer(model, threads, engine, many_runs=True), cast, target, output, grant, VideoOptions(face), started, verbose
+            load_changer(model, threads, engine, many_runs=True), cast, target, output, grant, VideoOptions(chosen), started, verbose
         )
         return
     grant = request_change([], target, output, basis, purpose, persona=True)
     with waiting("Changing the photograph"):
         changer = load_changer(model, threads, engine)
-        published = change_photograph(changer, cast, target, output, grant=grant, face=face)
+        published = change_photograph(changer, cast, target, output, grant=grant, face=chosen)
     say_published(published, changer, grant, started, verbose)

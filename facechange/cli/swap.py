@@ -18,11 +18,11 @@ from facechange.cli.options import (
     ModelOption,
     OutputOption,
     PurposeOption,
-    SourcesArgument,
     StrengthOption,
     ThreadsOption,
     VerboseOption,
 )
+from facechange.cli.people import MapOption, SourceFaceOption, SourcesArgument, read_people
 
 if TYPE_CHECKING:
     from facechange.change import Changer, Published
@@ -30,12 +30,15 @@ if TYPE_CHECKING:
 
 
 def swap(
-    sources: SourcesArgument,
+    *,
+    sources: SourcesArgument = None,
     target: Annotated[Path, typer.Argument(help="The photograph to change.")],
     output: OutputOption,
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
+    rules: MapOption = None,
+    source_face: SourceFaceOption = None,
     strength: StrengthOption = 1.0,
     keep: KeepOption = KeepChoice.mask,
     model: ModelOption = "change-large",
@@ -44,14 +47,15 @@ def swap(
     verbose: VerboseOption = False,
 ) -> None:
     """Change the faces of one photograph."""
-    from facechange.change import cast_sources, change_photograph, load_changer, request_change
+    from facechange.change import change_photograph, load_changer, request_change
 
     started = time.perf_counter()
-    grant = request_change(sources, target, output, consent, purpose)
+    people = read_people(sources, rules, face, source_face)
+    grant = request_change(people.files, target, output, consent, purpose)
     with waiting("Changing the photograph"):
         changer = load_changer(model, threads, engine)
-        casting = cast_sources(changer, sources)
-        published = change_photograph(changer, casting, target, output, grant=grant, face=face, strength=strength, keep=keep.value)
+        casting, chosen = people.cast(changer), people.selection
+        published = change_photograph(changer, casting, target, output, grant=grant, face=chosen, strength=strength, keep=keep.value)
     say_published(published, changer, grant, started, verbose)
 
 
@@ -59,5 +63,7 @@ def say_published(published: Published, changer: Changer, grant: Grant, started:
     """Where a changed photograph is, and how long it took since `started` (of `time.perf_counter`)."""
     if verbose:
         typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
+    for error in published.unmet.values():
+        typer.echo(str(error), err=True)
     count = "1 face" if published.faces == 1 else f"{published.faces} faces"
     typer.echo(f"{published.path}: {count} changed in {time.perf_counter() - started:.1f} s")

@@ -3,6 +3,7 @@
 from facechange.core.cards import ModelCard, hash_file, load_card
 from facechange.core.errors import (
     ConsentError,
+    ContestedFaceError,
     DependencyError,
     FacechangeError,
     FaceError,
@@ -20,6 +21,7 @@ from facechange.core.types import Changed, Face
 __all__ = [
     "Changed",
     "ConsentError",
+    "ContestedFaceError",
     "DependencyError",
     "Face",
     "FaceError",

@@ -12,7 +12,7 @@ from typing import Any
 import av
 import numpy as np
 
-from facechange.change.casting import Casting, TrackCasting, are_personas
+from facechange.change.casting import Casting, TrackCasting, describe_selection, grant_change
 from facechange.change.changer import Changer, check_strength
 from facechange.change.choosing import FaceChoice
 from facechange.change.tracking import FaceTracker
@@ -29,7 +29,8 @@ from facechange.change.video.rendering import RenderedFrame, Renderer
 from facechange.change.video.segments import SegmentWriter
 from facechange.core import Face, FacechangeError, FaceError, OutputError, StoppedError, VideoError, hash_file
 from facechange.faces.put_back import Keep
-from facechange.trust import Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media, require_grant
+from facechange.faces.select import Selection
+from facechange.trust import Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media
 from facechange.trust.files import plain_errors
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", *PICTURE_SUFFIXES)
@@ -47,7 +48,7 @@ class FacelessVideoError(FaceError):
 class VideoOptions:
     """How a result is made. `encoder` None is by the output's name; `trim` is FROM-TO."""
 
-    face: str = "all"
+    face: Selection | str = "all"
     keep: Keep = "mask"
     encoder: str | None = None
     quality: int = 80  # 0..100
@@ -66,6 +67,7 @@ class PublishedVideo:
     repeated: int  # frames that could not be decoded, for which the one before stands
     resumed_at: int  # frames that an earlier run had done
     left_out: list[str]  # tracks that the container cannot hold, neither sound nor subtitles
+    unmet: list[str]  # selectors that named nobody in any frame
 
 
 def request_video_change(
@@ -83,7 +85,7 @@ def request_video_change(
     else:
         check_media_writable(output)
     inspect_video(video)
-    return require_grant(consent, sources, pictures_of(video), purpose, are_personas(sources) if persona is None else persona)
+    return grant_change(consent, sources, pictures_of(video), purpose, persona)
 
 
 def change_video(
@@ -129,7 +131,8 @@ def _change(
     resumed_at = journal.last.progress.frames if journal.last else 0
     try:
         left_out = [] if as_pictures else check_container(join, finished)
-        _make_segments(changer, casting, join, options, journal, report)
+        choice = FaceChoice(changer, options.face)
+        _make_segments(changer, casting, choice, join, options, journal, report)
         if journal.last is None:
             raise VideoError(f"{join.source.name} has no frame in {options.trim}.", "Choose a part that lies inside the video.")
         progress = journal.last.progress
@@ -145,17 +148,16 @@ def _change(
         done = journal.last.progress.frames if journal.last else 0
         raise StoppedError(f"Stopped. {done} frames are kept.", "The same command goes on from there.") from None
     journal.discard()
-    return PublishedVideo(output, progress.frames, progress.changed, progress.repeated, resumed_at, left_out)
+    unmet = choice.unmet if resumed_at < progress.frames else []  # a run that only published did not look
+    return PublishedVideo(output, progress.frames, progress.changed, progress.repeated, resumed_at, left_out, unmet)
 
 
 def _request(changer: Changer, casting: Casting, video: Path, options: VideoOptions, settings: EncoderSettings) -> dict[str, Any]:
     """Everything that the frames of the result depend on."""
-    reference = options.face.removeprefix("like:") if options.face.startswith("like:") else None
     return {
         **casting.describe(),
         "video": [hash_file(path) for path in pictures_of(video)],
-        "like": hash_file(Path(reference)) if reference and Path(reference).is_file() else None,
-        "options": asdict(options),
+        "options": {**asdict(options), **describe_selection(options.face)},
         "settings": asdict(settings),
         "model": changer.card.sha256,
         "engine": changer.engine,
@@ -167,7 +169,9 @@ def _decide() -> dict[str, Any]:
     return {"identifier": new_identifier()}
 
 
-def _make_segments(changer: Changer, casting: Casting, join: Join, options: VideoOptions, journal: Journal, report: Report) -> None:
+def _make_segments(
+    changer: Changer, casting: Casting, choice: FaceChoice, join: Join, options: VideoOptions, journal: Journal, report: Report
+) -> None:
     """Everything that the journal does not have yet."""
     last = journal.last
     if last is not None and last.state is None:
@@ -180,7 +184,7 @@ def _make_segments(changer: Changer, casting: Casting, join: Join, options: Vide
     progress = last.progress if last else Progress()
     writer: SegmentWriter | None = None
     report(progress.frames, join.facts.frames)
-    with closing(_pipeline(changer, casting, join, options, window, journal)) as frames, plain_errors(journal.folder):
+    with closing(_pipeline(changer, casting, choice, join, options, window, journal)) as frames, plain_errors(journal.folder):
         try:
             for rendered in frames:
                 writer = writer or SegmentWriter(journal.folder, journal.segments, join.settings, join.facts)
@@ -199,14 +203,13 @@ def _make_segments(changer: Changer, casting: Casting, join: Join, options: Vide
 
 
 def _pipeline(
-    changer: Changer, casting: Casting, join: Join, options: VideoOptions, window: Window, journal: Journal
+    changer: Changer, casting: Casting, choice: FaceChoice, join: Join, options: VideoOptions, window: Window, journal: Journal
 ) -> Generator[RenderedFrame, None, None]:
     """Reading, following and changing, each in a thread of its own."""
     facts = join.facts
-    reference = changer.identify(options.face.removeprefix("like:")) if options.face.startswith("like:") else None
-    by_sight = reference is None and casting.everyone is not None and options.strength == 1.0  # nobody asks who the people are
+    # Nobody asks who the people are, and it does no harm if two who cross are taken for each other.
+    by_sight = not choice.asks_who and casting.everyone is not None and options.strength == 1.0
     tracker = FaceTracker(changer, None if by_sight else lambda image, face: changer.identify(image, face=face))
-    choice = FaceChoice(options.face, reference, changer.least_cosine)
     placer = Placer(tracker, choice, TrackCasting(casting, tracker, options.strength), facts.time_base, SEGMENT_FRAMES)
     renderer = Renderer(changer, options.keep, facts, partial(_mark, journal.facts["identifier"]))
     if journal.last is not None and journal.last.state is not None:

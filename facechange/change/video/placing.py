@@ -93,8 +93,8 @@ class Placer:
     def _observe(self, frame: SourceFrame) -> _Observed:
         cut, sightings = self._tracker.step(to_uint8(frame.rgb))
         meant = self._choice.choose(sightings, self._tracker, (frame.rgb.shape[1], frame.rgb.shape[0]))
-        for number in meant:
-            self._casting.note(number)
+        for number, rule in meant.items():
+            self._casting.note(number, rule)
         time_s = float(frame.pts * self._time_base)
         return _Observed(frame.index, time_s, cut, [sighting for sighting in sightings if sighting.number in meant])
 

@@ -26,10 +26,9 @@ Place = Callable[..., list[PlacedFrame]]
 def place(changer: Changer) -> Place:
     def run(frames: list[np.ndarray], face: str = "all", like: Path | None = None, cast: Casting | None = None) -> list[PlacedFrame]:
         cast = cast or OneForAll(np.zeros(512, np.float32), [])
-        reference = None if like is None else changer.identify(like)
         by_sight = like is None and cast.everyone is not None
         tracker = FaceTracker(changer, None if by_sight else lambda image, found: changer.identify(image, face=found))
-        choice = FaceChoice(face, reference, changer.least_cosine)
+        choice = FaceChoice(changer, face if like is None else f"like:{like}")
         stored = av.VideoFrame(16, 16, "yuv420p")
         source: Iterator[SourceFrame] = (SourceFrame(i, i, 1, stored, pixels, False) for i, pixels in enumerate(frames))
         return list(Placer(tracker, choice, TrackCasting(cast, tracker), Fraction(1, 25), 1000).place(source))
