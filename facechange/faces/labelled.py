@@ -83,7 +83,7 @@ def _read_labels(path: Path) -> list[LabelledFace]:
 def _to_face(row: dict[str, Any]) -> LabelledFace:
     landmarks68, box = _optional(row, "landmarks68"), _optional(row, "box")
     group, sex = (None if row.get(name) is None else str(row[name]) for name in ("group", "sex"))
-    age = None if row.get("age") is None else float(row["age"])
+    age = float(row["age"]) if isinstance(row.get("age"), int | float) else None  # some only say "adult"
     return LabelledFace(row["image"], row["shard"], np.array(row["landmarks5"]), landmarks68, box, group, sex, age)
 
 
