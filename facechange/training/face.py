@@ -113,7 +113,7 @@ def _open_run(config: FaceConfig) -> tuple[FaceStep, dict[str, Any]]:
         progress["earlier"] = _start_from(config.start_from, run)
         if config.finest_from is not None:
             progress["finest_before"] = _carry_finest(config.finest_from, run)
-    progress |= {name: getattr(config, name) for name in ("preset", "size", "window", "weights", "learning_rate")}
+    progress |= {name: getattr(config, name) for name in ("preset", "size", "window", "weights", "learning_rate", "face_median")}
     config.run.mkdir(parents=True, exist_ok=True)
     config.save(config.run / "config.json")
     return run, progress

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from facechange.faces.mean_face68 import MIRRORED
-from facechange.training import augment
+from facechange.training import augment, camera
 from facechange.training.config import FaceConfig
 from facechange.training.morphs import draw_people
 from facechange.training.recovered import put_other_faces_on
@@ -80,6 +80,10 @@ def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Ten
         generator.set_state(state)  # spoilt once more in the very same way
         again = spoil_scenes(Scenes(clean, points, background, torch.zeros_like(background)), config.spoiling, generator, textures)
         target = again.pictures[:count].contiguous(memory_format=torch.channels_last)
+    if config.face_median:
+        exponents = camera.find_exponents(target, config.face_median)
+        target, wanted = camera.expose(target, exponents), camera.expose(wanted, exponents)
+        source = camera.expose(source, camera.find_exponents(source, config.face_median))
     background, covered = scenes.background[:count], scenes.covered[:count]
     border = torch.ones_like(background)
     border[..., BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = 0
