@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import facechange
 from facechange.change import Changer
 from facechange.change.changer import group_faces
 from facechange.change.crops import ChangedCrops, kept_mask_names
@@ -15,6 +16,7 @@ from facechange.faces.geometry import ffhq_crop_matrix
 from facechange.pictures import as_picture
 from facechange.runtime import load_graph
 
+EXAMPLES = Path(__file__).parents[2] / "examples"  # made by the project's own model
 ORANGE, YELLOW, PINK = (230, 110, 60), (235, 190, 40), (230, 60, 140)
 Draw = Callable[..., np.ndarray]
 
@@ -194,3 +196,17 @@ def test_the_photograph_itself_is_never_written(toy_changer: Changer, crowd: np.
     before = crowd.copy()
     toy_changer.change(crowd, toy_changer.identify(person))
     np.testing.assert_array_equal(crowd, before)
+
+
+def test_what_the_model_draws_in_colour_is_grey_in_a_grey_picture_that_is_stored_as_colour() -> None:
+    changer = facechange.load("change", threads=1)
+    colour = np.asarray(Image.open(EXAMPLES / "target.jpg").convert("RGB").resize((384, 384)))
+    identity = changer.identify(EXAMPLES / "source.jpg")
+    grey = np.asarray(Image.fromarray(colour).convert("L").convert("RGB"))
+    changed = changer.change(grey, identity).image
+    assert np.abs(changed.astype(int) - grey).mean() > 1
+    assert np.ptp(changed, axis=2).max() == 0
+    beside = np.hstack([colour, grey])  # a grey picture in a coloured page: each face by its own
+    changed = changer.change(beside, identity).image
+    assert np.ptp(changed[:, 384 + 60 : -60], axis=2).max() == 0
+    assert abs(np.ptp(changed[:, :384], axis=2).mean() - np.ptp(colour, axis=2).mean()) < 3

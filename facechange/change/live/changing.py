@@ -14,6 +14,7 @@ from facechange.core import Face
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix
 from facechange.faces.put_back import Keep, put_back
+from facechange.faces.tint import TintMemory
 
 FADE_IN_FRAMES = 3  # a claim that comes and goes with a frame hardly shows
 
@@ -35,6 +36,7 @@ class LiveChanger:
         self._choice = FaceChoice(face, reference, changer.least_cosine)
         self._tracker = FaceTracker(changer, None if reference is None else lambda image, found: changer.identify(image, face=found))
         self._seen: dict[int, _Seen] = {}
+        self._tints = TintMemory()
         changer.bake(identity)
         size = changer.size_px
         changer.change_crops(np.zeros((1, size, size, 3), np.uint8), identity)  # engines take their time for the first
@@ -44,6 +46,7 @@ class LiveChanger:
         cut, sightings = self._tracker.step(rgb)
         if cut:
             self._seen.clear()
+            self._tints = TintMemory()
         self._seen = {number: seen for number, seen in self._seen.items() if number in self._tracker.known()}
         meant = self._choice.choose(sightings, self._tracker, (rgb.shape[1], rgb.shape[0]))
         chosen = [sighting for sighting in sightings if sighting.number in meant]
@@ -56,7 +59,8 @@ class LiveChanger:
         for place, (sighting, matrix) in enumerate(zip(chosen, matrices, strict=True)):
             before = changed.before[place]
             opacity = min(self._seen[sighting.number].frames / FADE_IN_FRAMES, 1.0)
-            after = before + np.float32(opacity) * (changed.after[place] - before)
+            after = self._tints.keep(sighting.number, before, changed.after[place])
+            after = before + np.float32(opacity) * (after - before)
             put_back(rgb, before, after, matrix, self._keep, changed.kept_mask(place), out=rgb)
         return [face_at(each) for each in points]
 
