@@ -23,6 +23,7 @@ class Casting(Protocol):
     """Gives faces their new identities."""
 
     sources: Sequence[Path]  # the files that the identities come from
+    hides: bool  # whether it is done so that nobody is recognised
 
     @property
     def everyone(self) -> np.ndarray | None:
@@ -48,6 +49,8 @@ class Casting(Protocol):
 
 class OneForAll:
     """Every face becomes the one person in `sources`."""
+
+    hides = False
 
     def __init__(self, identity: np.ndarray, sources: Sequence[Path]) -> None:
         self._identity = identity
@@ -79,6 +82,7 @@ class PersonaCast:
 
     sources: Sequence[Path] = ()
     everyone = None
+    hides = True
 
     def __init__(self, seed: int = 0, graph: Graph | None = None) -> None:
         """`seed` decides who becomes whom; the sampler that ships is used where no `graph` is given."""
@@ -137,7 +141,7 @@ class TrackCasting:
     @property
     def hides(self) -> bool:
         """Whether it is done so that nobody is recognised."""
-        return self._casting.everyone is None
+        return self._casting.hides
 
     def note(self, number: int) -> None:
         """Remember who the face `number` is while it is in sight."""

@@ -15,7 +15,7 @@ from facechange.core import Face, OutputError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
 from facechange.faces.put_back import Keep
-from facechange.pictures import as_picture, read_picture
+from facechange.pictures import as_picture, read_picture, without_names
 from facechange.trust import Grant, check_writable, publish, require_grant
 
 _SHEET_CROP_PX = 384
@@ -27,6 +27,7 @@ class Published:
 
     path: Path
     faces: int
+    taken_away: tuple[str, ...] = ()  # kinds of metadata, in words, where people are hidden
 
 
 def request_change(
@@ -58,7 +59,8 @@ def change_photograph(
 ) -> Published:
     """Give the faces of `target` that `face` selects the identities that `casting` has for them, and publish it at `output`.
 
-    `grant` is what `request_change` gave for these files. Everything else of the photograph, its metadata included, is kept.
+    `grant` is what `request_change` gave for these files. Everything else of the photograph, its metadata
+    included, is kept; previews are not, and where the casting hides people nothing that names them or places.
     Raises a `FacechangeError` that says what is wrong with which input; nothing partial is left at `output`.
     """
     picture = read_picture(target)
@@ -69,8 +71,18 @@ def change_photograph(
         identity = np.stack([casting.identity_for(changer.identify(picture, face=each)) for each in faces])
     changed = changer.change(picture, identity, faces, strength, keep)
     result = replace(picture, pixels=changed.image)
-    path = publish(result, output, grant=grant, card=changer.card, target=target, sources=casting.sources, faces=changed.faces)
-    return Published(path, len(changed.faces))
+    result, taken_away = without_names(result) if casting.hides else (result, ())
+    path = publish(
+        result,
+        output,
+        grant=grant,
+        card=changer.card,
+        target=target,
+        sources=casting.sources,
+        faces=changed.faces,
+        nameless=casting.hides,
+    )
+    return Published(path, len(changed.faces), taken_away)
 
 
 def publish_mask_sheet(changer: Changer, source: Path, target: Path, output: Path, *, grant: Grant, face: str = "largest") -> Published:

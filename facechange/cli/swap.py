@@ -59,5 +59,7 @@ def say_published(published: Published, changer: Changer, grant: Grant, started:
     """Where a changed photograph is, and how long it took since `started` (of `time.perf_counter`)."""
     if verbose:
         typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
+    if published.taken_away:
+        typer.echo(f"Taken away: {', '.join(published.taken_away)}.", err=True)
     count = "1 face" if published.faces == 1 else f"{published.faces} faces"
     typer.echo(f"{published.path}: {count} changed in {time.perf_counter() - started:.1f} s")

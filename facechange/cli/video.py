@@ -95,6 +95,8 @@ def change_one_video(
         return
     for words in done.left_out:
         typer.echo(f"Left out, because {output.suffix} cannot hold it: {words}.", err=True)
+    if done.taken_away:
+        typer.echo(f"Taken away: {', '.join(done.taken_away)}.", err=True)
     if done.repeated:
         typer.echo(f"{done.repeated} damaged frames show the frame before them.", err=True)
     if done.resumed_at:
