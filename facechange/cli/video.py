@@ -91,7 +91,8 @@ def change_one_video(
         if target.suffix.lower() != output.suffix.lower() or options.trim:
             raise
         copy_whole(target, output)
-        typer.echo(f"{output}: no frame has such a face, so it is {target.name} as it was")
+        told = ", with whatever names and places it tells" if casting.hides else ""
+        typer.echo(f"{output}: no frame has such a face, so it is {target.name} as it was{told}")
         return
     for words in done.left_out:
         typer.echo(f"Left out, because {output.suffix} cannot hold it: {words}.", err=True)

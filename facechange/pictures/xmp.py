@@ -52,9 +52,13 @@ _PANORAMA = "{http://ns.google.com/photos/1.0/panorama/}"
 _PANORAMA_VALUE = re.compile(r"equirectangular|cylindrical|[Tt]rue|[Ff]alse|-?\d{1,6}(\.\d{1,6})?")
 # What properties are about, by parts of their names in the order of asking.
 _WORDS = (
+    ("an earlier statement of consent", ("facechange:statement",)),
     ("face regions", ("metadataworkinggroup.com/schemas/regions", "ns.microsoft.com/photo/1.", "ImageRegion")),
     ("places", ("Location", "City", "Country", "State", "GPS", "geo")),
-    ("names", ("creator", "Person", "Creator", "rights", "Owner", "Author", "Credit", "Artist", "Copyright", "contributor", "Artwork")),
+    (
+        "names",
+        ("}creator", "Person", "CreatorContact", "rights", "Owner", "Author", "Credit", "Artist", "Copyright", "contributor", "Artwork"),
+    ),
     ("captions", ("title", "description", "subject", "Headline", "Instructions", "hierarchicalSubject", "Keywords", "UserComment")),
     ("dates", ("Date", "date", "when")),
     ("the camera", ("SerialNumber", "Lens", "Make", "Model")),

@@ -52,7 +52,9 @@ def write_told(path: Path, videos: ModuleType, portrait: np.ndarray) -> list[byt
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
-def test_nothing_that_names_anybody_is_left(changer: Changer, videos: ModuleType, portrait: np.ndarray, tmp_path: Path, suffix: str) -> None:
+def test_nothing_that_names_anybody_is_left(
+    changer: Changer, videos: ModuleType, portrait: np.ndarray, tmp_path: Path, suffix: str
+) -> None:
     told = tmp_path / f"told{suffix}"
     sound = write_told(told, videos, portrait)
     assert b"AnnChapter" in told.read_bytes() and b"48.858" in told.read_bytes()
