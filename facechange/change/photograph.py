@@ -15,6 +15,7 @@ from facechange.core import Face, OutputError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
 from facechange.faces.put_back import Keep
+from facechange.faces.turn import part_beyond
 from facechange.pictures import as_picture, read_picture, without_names
 from facechange.trust import Grant, check_writable, publish, require_grant
 
@@ -28,6 +29,7 @@ class Published:
     path: Path
     faces: int
     taken_away: tuple[str, ...] = ()  # kinds of metadata, in words, where people are hidden
+    turned: int = 0  # faces that were left, because a change would smear them; where people are hidden none is
 
 
 def request_change(
@@ -61,11 +63,14 @@ def change_photograph(
 
     `grant` is what `request_change` gave for these files. Everything else of the photograph, its metadata
     included, is kept; previews are not, and where the casting hides people nothing that names them or places.
+    A face that is turned too far (`faces.turn`) is left, unless the casting hides people.
     Raises a `FacechangeError` that says what is wrong with which input; nothing partial is left at `output`.
     """
     picture = read_picture(target)
     with naming(target):
-        faces = changer.select(picture, face)
+        faces, turned = changer.select(picture, face), list[Face]()
+        if not casting.hides:
+            faces, turned = part_beyond(faces)
     identity = casting.everyone
     if identity is None:
         identity = np.stack([casting.identity_for(changer.identify(picture, face=each)) for each in faces])
@@ -82,7 +87,7 @@ def change_photograph(
         faces=changed.faces,
         nameless=casting.hides,
     )
-    return Published(path, len(changed.faces), taken_away)
+    return Published(path, len(changed.faces), taken_away, len(turned))
 
 
 def publish_mask_sheet(changer: Changer, source: Path, target: Path, output: Path, *, grant: Grant, face: str = "largest") -> Published:

@@ -15,6 +15,7 @@ from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix
 from facechange.faces.put_back import Keep, put_back
 from facechange.faces.tint import TintMemory
+from facechange.faces.turn import share_followed
 
 FADE_IN_FRAMES = 3  # a claim that comes and goes with a frame hardly shows
 
@@ -58,11 +59,11 @@ class LiveChanger:
         changed = self._changer.change_crops(np.stack([warp_crop(rgb, matrix, size) for matrix in matrices]), self._identity)
         for place, (sighting, matrix) in enumerate(zip(chosen, matrices, strict=True)):
             before = changed.before[place]
-            opacity = min(self._seen[sighting.number].frames / FADE_IN_FRAMES, 1.0)
+            opacity = min(self._seen[sighting.number].frames / FADE_IN_FRAMES, 1.0) * share_followed(points[place])
             after = self._tints.keep(sighting.number, before, changed.after[place])
             after = before + np.float32(opacity) * (after - before)
             put_back(rgb, before, after, matrix, self._keep, changed.kept_mask(place), out=rgb)
-        return [face_at(each) for each in points]
+        return [face_at(each) for each in points if share_followed(each) > 0]
 
     def _steady(self, sighting: Sighting, time_s: float) -> np.ndarray:
         seen = self._seen.setdefault(sighting.number, _Seen())
