@@ -13,6 +13,7 @@ from facechange.change.crops import ChangedCrops, kept_mask_names
 from facechange.core import FaceError, ModelError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix
+from facechange.faces.tint import find_tint
 from facechange.pictures import as_picture
 from facechange.runtime import load_graph
 
@@ -210,3 +211,14 @@ def test_what_the_model_draws_in_colour_is_grey_in_a_grey_picture_that_is_stored
     changed = changer.change(beside, identity).image
     assert np.ptp(changed[:, 384 + 60 : -60], axis=2).max() == 0
     assert abs(np.ptp(changed[:, :384], axis=2).mean() - np.ptp(colour, axis=2).mean()) < 3
+
+
+def test_a_sepia_picture_stays_on_its_own_curve() -> None:
+    changer = facechange.load("change", threads=1)
+    sepia = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
+    colour = np.asarray(Image.open(EXAMPLES / "target.jpg").convert("RGB").resize((256, 256)))
+    target = np.clip(colour @ sepia.T, 0, 255).round().astype(np.uint8)
+    changed = changer.change(target, changer.identify(EXAMPLES / "source.jpg")).image
+    assert np.abs(changed.astype(int) - target).mean() > 1
+    unit = changed.astype(np.float32) / 255
+    assert np.abs(unit - find_tint(target.astype(np.float32) / 255).apply(unit)).mean() < 1 / 255

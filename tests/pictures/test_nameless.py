@@ -54,7 +54,7 @@ def test_a_picture_that_is_only_changed_keeps_its_words_and_loses_every_preview(
     picture, secrets = told
     data = encode_picture(picture, suffix)
     assert not [secret for secret in (*PREVIEW_WORDS, *secrets[-2:]) if secret in data]
-    assert b"Ann Artist" in data and b"AnnRegion" in data and b"AnnPlace" in data
+    assert b"Annabel Artist" in data and b"AnnabelRegion" in data and b"AnnabelPlace" in data
 
 
 def test_what_says_nothing_is_left_alone_and_nothing_is_told(upright: np.ndarray) -> None:

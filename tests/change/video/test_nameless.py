@@ -20,30 +20,30 @@ from facechange.trust import Grant, require_grant
 
 FAST = VideoOptions(preset="ultrafast")
 TAGS = {
-    "title": "Ann's walk",
-    "artist": "Ann Artist",
-    "comment": "AnnComment",
+    "title": "Annabel's walk",
+    "artist": "Annabel Artist",
+    "comment": "AnnabelComment",
     "location": "+48.8583+002.2945/",
     "com.apple.quicktime.location.ISO6709": "+48.8584+002.2945/",
-    "com.apple.quicktime.make": "AnnMake",
+    "com.apple.quicktime.make": "AnnabelMake",
 }
-SECRETS = [b"Ann", b"48.858", b"2025-05-03"]
+SECRETS = [b"Annabel", b"48.858", b"2025-05-03"]
 
 
 def write_told(path: Path, videos: ModuleType, portrait: np.ndarray) -> list[bytes]:
     """A video with a cover, where the container has one, titles and places; returns the packets of its sound."""
     plain = videos.write_video(path.with_name(f"plain{path.suffix}"), videos.moving(portrait, 3), sound=videos.make_clicks(1.0))
     cover = io.BytesIO()
-    Image.fromarray(portrait).save(cover, "JPEG", comment=b"AnnCover")
+    Image.fromarray(portrait).save(cover, "JPEG", comment=b"AnnabelCover")
     with av.open(str(plain)) as source, av.open(str(path), "w", options={"movflags": "use_metadata_tags"}) as container:
         container.metadata.update(TAGS | {"creation_time": "2025-05-03T10:00:00Z"})
         copies = {stream.index: container.add_stream_from_template(stream) for stream in source.streams}
-        copies[1].metadata.update({"language": "fra", "title": "AnnTrack"})
+        copies[1].metadata.update({"language": "fra", "title": "AnnabelTrack"})
         if path.suffix == ".mkv":
             container.add_attachment("cover.jpg", "image/jpeg", cover.getvalue())
-            container.add_attachment("ann.txt", "text/plain", b"AnnAttachment")
+            container.add_attachment("ann.txt", "text/plain", b"AnnabelAttachment")
         start = {"id": 1, "start": 0, "end": 200, "time_base": Fraction(1, 1000)}
-        container.set_chapters([{**start, "metadata": {"title": "AnnChapter"}}])
+        container.set_chapters([{**start, "metadata": {"title": "AnnabelChapter"}}])
         for packet in source.demux():
             if packet.size:
                 packet.stream = copies[packet.stream_index]
@@ -57,7 +57,7 @@ def test_nothing_that_names_anybody_is_left(
 ) -> None:
     told = tmp_path / f"told{suffix}"
     sound = write_told(told, videos, portrait)
-    assert b"AnnChapter" in told.read_bytes() and b"48.858" in told.read_bytes()
+    assert b"AnnabelChapter" in told.read_bytes() and b"48.858" in told.read_bytes()
     grant = require_grant("They are made unrecognisable.", [], [told], "", True)
     done = change_video(changer, PersonaCast(), told, tmp_path / f"out{suffix}", grant=grant, options=FAST)
     data = done.path.read_bytes()
@@ -79,8 +79,8 @@ def test_a_video_that_is_only_changed_keeps_its_words_and_loses_its_cover(
     done = change_video(changer, casting, told, tmp_path / "out.mkv", grant=grant_for(told), options=FAST)
     assert done.taken_away == ("cover pictures",)
     data = done.path.read_bytes()
-    assert b"AnnCover" not in data
-    assert b"AnnChapter" in data and b"AnnAttachment" in data and b"Ann Artist" in data
+    assert b"AnnabelCover" not in data
+    assert b"AnnabelChapter" in data and b"AnnabelAttachment" in data and b"Annabel Artist" in data
 
 
 def test_a_language_is_no_place_to_hide_a_name() -> None:
