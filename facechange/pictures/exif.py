@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -137,14 +138,15 @@ def _read_block(exif: bytes) -> tuple[str, _Directory]:
 
 
 def _read_directory(block: bytes, order: str, start: int, pointers: tuple[int, ...]) -> _Directory:
-    """The directory at `start`; `pointers` name those that can be in it. A value that lies outside the block is left out."""
+    """The directory at `start`; `pointers` name those that can be in it. A value or directory that lies outside the block is left out."""
     directory: _Directory = {}
     for index in range(struct.unpack_from(order + "H", block, start)[0]):
         entry = start + 2 + 12 * index
         tag, kind, count = struct.unpack_from(order + "HHI", block, entry)
         place = struct.unpack_from(order + "I", block, entry + 8)[0]
         if tag in pointers:
-            directory[tag] = _read_directory(block, order, place, (INTEROPERABILITY_POINTER,) if tag == EXIF_POINTER else ())
+            with contextlib.suppress(struct.error):  # a broken one is left out alone
+                directory[tag] = _read_directory(block, order, place, (INTEROPERABILITY_POINTER,) if tag == EXIF_POINTER else ())
             continue
         length = _BYTES_EACH.get(kind, 0) * count
         begin = place if length > 4 else entry + 8

@@ -35,6 +35,12 @@ def test_broken_exif_is_dropped():
     assert clean_exif(b"", turned=False) is None
 
 
+def test_a_broken_directory_takes_no_other_with_it():
+    entries = struct.pack("<HHHIHHHHII", 2, 0x0112, 3, 1, 6, 0, 0x8825, 4, 1, 9999)
+    cleaned = clean_exif(b"II" + struct.pack("<HI", 42, 8) + entries + bytes(4), turned=False)
+    assert cleaned is not None and struct.unpack_from("<HHHIH", cleaned, 8) == (1, 0x0112, 3, 1, 1)
+
+
 def test_thumbnail_outside_the_block_is_no_harm():
     cleaned = clean_exif(block("<")[:-9], turned=False)
     assert cleaned is not None and len(cleaned) == 26
