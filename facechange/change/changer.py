@@ -14,6 +14,7 @@ from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix, identity
 from facechange.faces.locate import FaceLocator
 from facechange.faces.put_back import Keep, put_back
 from facechange.faces.select import Chosen, Selection, as_selection, choose_faces, left_to_right
+from facechange.faces.tint import keep_tint
 from facechange.pictures import Picture, as_picture
 from facechange.pictures.reading import PictureLike
 from facechange.runtime import Graph, load_graph, to_tensor
@@ -23,7 +24,6 @@ from facechange.trust.marks import say_once
 STRENGTH_RANGE = (0.0, 1.3)
 MINIMUM_FACE_PX = 16  # below this there is nothing to align by
 LEAST_COSINE = 0.5  # for `like:`, where the identity network's card does not say how alike different people look to it
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 class Changer:
@@ -152,7 +152,7 @@ class Changer:
             crops = np.stack([warp_crop(pixels, matrix, self.size_px) for matrix in matrices])
             changed = self.change_crops(crops, np.stack([identities[index] for index in together]), with_masks)
             for number, (index, matrix) in enumerate(zip(together, matrices, strict=True)):
-                after = _to_grey(changed.after[number]) if picture.grey else changed.after[number]
+                after = keep_tint(changed.before[number], changed.after[number])
                 put_back(pixels, changed.before[number], after, matrix, keep, changed.kept_mask(number), out=pixels)
                 masks[index] = changed.masks[number]
         return Changed(pixels, chosen, masks if with_masks else [])
@@ -246,7 +246,3 @@ def group_faces(faces: list[Face], size_px: int, shape: tuple[int, ...]) -> list
 def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
     """Whether two rectangles (left, top, right, bottom) share a pixel."""
     return max(one[0], other[0]) < min(one[2], other[2]) and max(one[1], other[1]) < min(one[3], other[3])
-
-
-def _to_grey(image: np.ndarray) -> np.ndarray:
-    return np.repeat((image @ _LUMA)[..., None], 3, axis=2)

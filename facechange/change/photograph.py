@@ -15,8 +15,9 @@ from facechange.core import Face, FaceError, OutputError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
 from facechange.faces.put_back import Keep
-from facechange.faces.select import Selection
-from facechange.pictures import as_picture, read_picture
+from facechange.faces.select import Chosen, Selection
+from facechange.faces.turn import is_beyond, part_beyond
+from facechange.pictures import as_picture, read_picture, without_names
 from facechange.trust import Grant, check_writable, publish
 
 _SHEET_CROP_PX = 384
@@ -29,6 +30,8 @@ class Published:
     path: Path
     faces: int
     unmet: dict[str, FaceError] = field(default_factory=dict)  # for a selector that named nobody, where others did, why
+    taken_away: tuple[str, ...] = ()  # kinds of metadata, in words, where people are hidden
+    turned: int = 0  # faces that were left, because a change would smear them; where people are hidden none is
 
 
 def request_change(
@@ -59,16 +62,38 @@ def change_photograph(
 ) -> Published:
     """Give the faces of `target` that `face` selects the identities that `casting` has for them, and publish it at `output`.
 
-    `grant` is what `request_change` gave for these files. Everything else of the photograph, its metadata included, is kept.
+    `grant` is what `request_change` gave for these files. Everything else of the photograph, its metadata
+    included, is kept; previews are not, and where the casting hides people nothing that names them or places.
+    A face that is turned too far (`faces.turn`) is left, unless the casting hides people.
     Raises a `FacechangeError` that says what is wrong with which input; nothing partial is left at `output`.
     """
     picture = read_picture(target)
     with naming(target):
         chosen = changer.choose(picture, face)
+        turned = 0
+        if not casting.hides:
+            chosen, turned = _leave_turned(chosen)
     changed = changer.change(picture, cast_faces(changer, casting, picture, chosen), chosen.faces, strength, keep)
     result = replace(picture, pixels=changed.image)
-    path = publish(result, output, grant=grant, card=changer.card, target=target, sources=casting.sources, faces=changed.faces)
-    return Published(path, len(changed.faces), chosen.unmet)
+    result, taken_away = without_names(result) if casting.hides else (result, ())
+    path = publish(
+        result,
+        output,
+        grant=grant,
+        card=changer.card,
+        target=target,
+        sources=casting.sources,
+        faces=changed.faces,
+        nameless=casting.hides,
+    )
+    return Published(path, len(changed.faces), chosen.unmet, taken_away, turned)
+
+
+def _leave_turned(chosen: Chosen) -> tuple[Chosen, int]:
+    """`chosen` without the faces that are turned too far, and how many these are; raises `FaceError` where they are all."""
+    _, beyond = part_beyond(chosen.faces)
+    kept = [(face, rule) for face, rule in zip(chosen.faces, chosen.rules, strict=True) if not is_beyond(face)]
+    return replace(chosen, faces=[face for face, _ in kept], rules=[rule for _, rule in kept]), len(beyond)
 
 
 def publish_mask_sheet(

@@ -48,7 +48,10 @@ def anonymize(
     engine: EngineOption = "auto",
     verbose: VerboseOption = False,
 ) -> None:
-    """Make the people in pictures unrecognisable: pose, expression, light and background stay, each person becomes a persona."""
+    """Make the people in pictures unrecognisable: pose, expression, light and background stay, each person becomes a persona.
+
+    What names people or places in the file's metadata is taken away, dates too; sound and subtitles stay.
+    """
     from facechange.change import PersonaCast, change_photograph, load_changer, request_change
     from facechange.change.folder.finding import is_moving
     from facechange.cli.swap import say_published
@@ -61,6 +64,7 @@ def anonymize(
         from facechange.change.folder import DEFAULT_PATTERN, ChangeOptions
         from facechange.cli.folders import FolderRequest, change_folder
 
+        typer.echo("Names, places, dates, captions and previews in what the files say of themselves are taken away.", err=True)
         request = FolderRequest(target, output, (), basis, purpose, True, DEFAULT_PATTERN)
         change_folder(request, cast.describe(), lambda changer: cast, ChangeOptions(chosen), model, threads, engine, verbose)
         return

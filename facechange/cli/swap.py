@@ -65,5 +65,10 @@ def say_published(published: Published, changer: Changer, grant: Grant, started:
         typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
     for error in published.unmet.values():
         typer.echo(str(error), err=True)
+    if published.taken_away:
+        typer.echo(f"Taken away: {', '.join(published.taken_away)}.", err=True)
+    if published.turned:
+        left = "1 face was" if published.turned == 1 else f"{published.turned} faces were"
+        typer.echo(f"{left} left: turned further from the viewer than a change can follow.", err=True)
     count = "1 face" if published.faces == 1 else f"{published.faces} faces"
     typer.echo(f"{published.path}: {count} changed in {time.perf_counter() - started:.1f} s")

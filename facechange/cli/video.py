@@ -95,12 +95,15 @@ def change_one_video(
         if target.suffix.lower() != output.suffix.lower() or options.trim:
             raise
         copy_whole(target, output)
-        typer.echo(f"{output}: no frame has such a face, so it is {target.name} as it was")
+        told = ", with whatever names and places it tells" if casting.hides else ""
+        typer.echo(f"{output}: no frame has such a face, so it is {target.name} as it was{told}")
         return
     for selector in done.unmet:
         typer.echo(f"No frame has a face for {selector}.", err=True)
     for words in done.left_out:
         typer.echo(f"Left out, because {output.suffix} cannot hold it: {words}.", err=True)
+    if done.taken_away:
+        typer.echo(f"Taken away: {', '.join(done.taken_away)}.", err=True)
     if done.repeated:
         typer.echo(f"{done.repeated} damaged frames show the frame before them.", err=True)
     if done.resumed_at:

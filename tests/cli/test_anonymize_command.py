@@ -4,6 +4,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 import facechange
 from facechange.core import load_card
 from facechange.runtime import graph_path
@@ -20,6 +23,23 @@ def test_a_photograph_is_anonymised_without_a_word_of_consent_and_says_so(run: R
     code, out, _ = run("verify", "out.jpg")
     assert code == 0
     assert "made by a trained model" in out
+
+
+def test_a_photograph_that_tells_who_and_where_no_longer_does(
+    run: Run, tmp_path: Path, telling_jpeg: Callable[[np.ndarray], tuple[bytes, list[bytes]]]
+) -> None:
+    data, secrets = telling_jpeg(np.rot90(np.asarray(Image.open(EXAMPLES / "target.jpg").convert("RGB").resize((256, 256)))))
+    (tmp_path / "told.jpg").write_bytes(data)
+    code, _, err = run("anonymize", "told.jpg", "-o", "out.jpg", "--model", "change")
+    assert code == 0, err
+    assert "Taken away: places, names, captions, dates, the camera, face regions, previews" in err
+    result = (tmp_path / "out.jpg").read_bytes()
+    assert not [secret for secret in secrets if secret in result]
+    code, _, err = run("anonymize", "out.jpg", "-o", "again.jpg", "--model", "change")
+    assert code == 0 and "Taken away: an earlier statement of consent, other notes." in err
+    assert (tmp_path / "again.jpg").read_bytes().count(b"urn:c2pa:") < 2 * result.count(
+        b"urn:c2pa:"
+    )  # the earlier manifest did not come along
 
 
 def test_a_folder_is_anonymised_and_one_person_stays_one(run: Run, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix
 from facechange.faces.put_back import Keep, put_back
 from facechange.faces.select import Selection
+from facechange.faces.tint import TintMemory
+from facechange.faces.turn import share_followed
 
 FADE_IN_FRAMES = 3  # a claim that comes and goes with a frame hardly shows
 
@@ -40,6 +42,7 @@ class LiveChanger:
         self._tracker = FaceTracker(changer, None if by_sight else lambda image, found: changer.identify(image, face=found))
         self._casting = TrackCasting(casting, self._tracker)
         self._seen: dict[int, _Seen] = {}
+        self._tints = TintMemory()
         if casting.everyone is not None:
             changer.bake(casting.everyone)
         first = casting.everyone if casting.everyone is not None else np.zeros(512, np.float32)
@@ -51,6 +54,7 @@ class LiveChanger:
         cut, sightings = self._tracker.step(rgb)
         if cut:
             self._seen.clear()
+            self._tints = TintMemory()
         self._seen = {number: seen for number, seen in self._seen.items() if number in self._tracker.known()}
         meant = self._choice.choose(sightings, self._tracker, (rgb.shape[1], rgb.shape[0]))
         chosen = [sighting for sighting in sightings if sighting.number in meant]
@@ -65,10 +69,11 @@ class LiveChanger:
         changed = self._changer.change_crops(np.stack([warp_crop(rgb, matrix, size) for matrix in matrices]), identities)
         for place, (sighting, matrix) in enumerate(zip(chosen, matrices, strict=True)):
             before = changed.before[place]
-            opacity = min(self._seen[sighting.number].frames / FADE_IN_FRAMES, 1.0)
-            after = before + np.float32(opacity) * (changed.after[place] - before)
+            opacity = min(self._seen[sighting.number].frames / FADE_IN_FRAMES, 1.0) * share_followed(points[place])
+            after = self._tints.keep(sighting.number, before, changed.after[place])
+            after = before + np.float32(opacity) * (after - before)
             put_back(rgb, before, after, matrix, self._keep, changed.kept_mask(place), out=rgb)
-        return [face_at(each) for each in points]
+        return [face_at(each) for each in points if share_followed(each) > 0]
 
     def _steady(self, sighting: Sighting, time_s: float) -> np.ndarray:
         seen = self._seen.setdefault(sighting.number, _Seen())

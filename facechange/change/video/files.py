@@ -21,7 +21,7 @@ from facechange.change.video.encoding import PICTURE_SUFFIXES, EncoderSettings, 
 from facechange.change.video.facts import VideoFacts, inspect_video
 from facechange.change.video.frames import Window, parse_trim, read_frames
 from facechange.change.video.journal import Entry, Journal, Progress
-from facechange.change.video.muxing import Join, check_container, write_result
+from facechange.change.video.muxing import Join, check_container, left_behind, write_result
 from facechange.change.video.pictures_in import is_pattern, numbered, pictures_of
 from facechange.change.video.pictures_out import publish_pictures, write_animation
 from facechange.change.video.placing import Placer
@@ -68,6 +68,7 @@ class PublishedVideo:
     resumed_at: int  # frames that an earlier run had done
     left_out: list[str]  # tracks that the container cannot hold, neither sound nor subtitles
     unmet: list[str]  # selectors that named nobody in any frame
+    taken_away: tuple[str, ...] = ()  # what does not go on, in words: previews of the original, and names where people are hidden
 
 
 def request_video_change(
@@ -109,7 +110,7 @@ def change_video(
     check_strength(options.strength)
     facts = inspect_video(video)
     settings = choose_encoder(facts, output, options.encoder, options.quality, options.preset)
-    join = Join(video, facts, settings, parse_trim(options.trim, facts))
+    join = Join(video, facts, settings, parse_trim(options.trim, facts), casting.hides)
     folder = output.parent / f".{output.name}.facechange"
     with plain_errors(output), Journal(folder, _request(changer, casting, video, options, settings), _decide()) as journal:
         return _change(changer, casting, join, options, journal, output, grant, report)
@@ -139,6 +140,7 @@ def _change(
         if not progress.changed:
             journal.discard()
             raise FacelessVideoError(f"{join.source.name}: no frame has such a face.", "Choose another video or another --face.")
+        taken_away = left_behind(join)
         _publish(changer, casting.sources, join, journal, finished, output, grant)
     except FacechangeError:
         if journal.last is None:
@@ -149,7 +151,7 @@ def _change(
         raise StoppedError(f"Stopped. {done} frames are kept.", "The same command goes on from there.") from None
     journal.discard()
     unmet = choice.unmet if resumed_at < progress.frames else []  # a run that only published did not look
-    return PublishedVideo(output, progress.frames, progress.changed, progress.repeated, resumed_at, left_out, unmet)
+    return PublishedVideo(output, progress.frames, progress.changed, progress.repeated, resumed_at, left_out, unmet, taken_away)
 
 
 def _request(changer: Changer, casting: Casting, video: Path, options: VideoOptions, settings: EncoderSettings) -> dict[str, Any]:
@@ -245,5 +247,12 @@ def _publish(changer: Changer, sources: Sequence[Path], join: Join, journal: Jou
             write_result(join, journal, finished)
     targets = pictures_of(join.source)
     publish_media(
-        finished, output, grant=grant, card=changer.card, targets=targets, sources=sources, identifier=journal.facts["identifier"]
+        finished,
+        output,
+        grant=grant,
+        card=changer.card,
+        targets=targets,
+        sources=sources,
+        identifier=journal.facts["identifier"],
+        nameless=join.nameless,
     )

@@ -18,6 +18,7 @@ from facechange.core import Face
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix
 from facechange.faces.put_back import Keep, put_back, soft_edge
+from facechange.faces.tint import TintMemory
 
 CROPS_A_BATCH = 4
 LIGHT_MEMORY = 0.85  # of the last frame in the light that is expected of the next
@@ -44,11 +45,13 @@ class Renderer:
         self._facts = facts
         self._mark = mark
         self._light: dict[int, np.ndarray] = {}  # by number: how much brighter [3] the change made the face of late
+        self._tints = TintMemory()
         self._edge = soft_edge(changer.size_px)[..., None]
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from the `state` of a frame."""
         self._light = {int(number): np.array(light) for number, light in state["light"].items()}
+        self._tints = TintMemory({int(number): share for number, share in state["tints"].items()})
 
     def render(self, frames: Iterator[PlacedFrame]) -> Generator[RenderedFrame, None, None]:
         """`frames`, changed in place. A batch never reaches past a frame with a state, so that a resumed run makes the same ones."""
@@ -70,19 +73,23 @@ class Renderer:
         for placed in batch:
             if placed.cut:
                 self._light.clear()
+                self._tints = TintMemory()
             rgb, rectangles = placed.frame.rgb, []
             original = rgb.copy() if placed.placements else rgb
             for each in placed.placements:
                 assert changed is not None
-                before, after = changed.before[place], changed.after[place]
+                before = changed.before[place]
+                after = self._tints.keep(each.number, before, changed.after[place])
                 after = before + each.opacity * (self._steady_light(each.number, before, after) - before)
                 put_back(rgb, before, after, work[place][1], self._keep, changed.kept_mask(place), out=rgb)
                 rectangles.append(crop_rectangle(work[place][1], size, rgb.shape))
                 place += 1
             if placed.placements:
                 self._store(placed, original, rectangles)
-            state = None if placed.state is None else {**placed.state, "light": {n: light.tolist() for n, light in self._light.items()}}
-            yield RenderedFrame(placed.frame, len(placed.placements), state)
+            yield RenderedFrame(placed.frame, len(placed.placements), None if placed.state is None else {**placed.state, **self._state()})
+
+    def _state(self) -> dict[str, Any]:
+        return {"light": {n: light.tolist() for n, light in self._light.items()}, "tints": dict(self._tints.shares)}
 
     def _store(self, placed: PlacedFrame, original: np.ndarray, rectangles: list[tuple[int, int, int, int]]) -> None:
         """Bring what changed in the RGB of a frame, marks included, into the frame as it is stored."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -117,6 +118,15 @@ def test_every_face_stays_changed_and_still_while_it_moves(changer: Changer, sou
     assert np.abs(steps[:, 0].mean() - 2) < 0.5  # it keeps up with 2 px a frame
     with pytest.raises(FaceError, match="boss"):
         LiveChanger(changer, cast_sources(changer, [source]), "boss")
+
+
+def test_a_grey_camera_stays_grey(changer: Changer, source: Path, frames: list[np.ndarray]) -> None:
+    live = LiveChanger(changer, changer.identify(source))
+    for number, frame in enumerate(frames[:5]):
+        grey = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        changed = grey.copy()
+        assert live.step(changed, number / 25) and not np.array_equal(changed, grey)
+        assert np.ptp(changed, axis=2).max() == 0
 
 
 def test_frames_leave_marked_and_their_jpegs_state_what_they_are(
