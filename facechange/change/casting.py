@@ -23,6 +23,8 @@ class Casting(Protocol):
     """Gives faces their new identities."""
 
     sources: Sequence[Path]  # the files that the identities come from
+    hides: bool  # whether it is done so that nobody is recognised: what cannot be changed then has to be covered
+    recognised: np.ndarray | None  # what the second recogniser makes of the one person that everybody becomes, [128]
 
     @property
     def everyone(self) -> np.ndarray | None:
@@ -31,6 +33,10 @@ class Casting(Protocol):
 
     def identity_for(self, original: np.ndarray) -> np.ndarray:
         """The identity [512] that the person whose identity is `original` [512] gets."""
+        ...
+
+    def another_for(self, original: np.ndarray, tried: Sequence[np.ndarray]) -> np.ndarray:
+        """An identity [512] for `original` [512] where those `tried` did not make the face unlike it."""
         ...
 
     def describe(self) -> dict[str, Any]:
@@ -49,9 +55,12 @@ class Casting(Protocol):
 class OneForAll:
     """Every face becomes the one person in `sources`."""
 
-    def __init__(self, identity: np.ndarray, sources: Sequence[Path]) -> None:
+    hides = False
+
+    def __init__(self, identity: np.ndarray, sources: Sequence[Path], recognised: np.ndarray | None = None) -> None:
         self._identity = identity
         self.sources = sources
+        self.recognised = recognised
 
     @property
     def everyone(self) -> np.ndarray:
@@ -60,6 +69,10 @@ class OneForAll:
 
     def identity_for(self, original: np.ndarray) -> np.ndarray:
         """The person's identity [512]."""
+        return self._identity
+
+    def another_for(self, original: np.ndarray, tried: Sequence[np.ndarray]) -> np.ndarray:
+        """The person's identity [512]: there is no other."""
         return self._identity
 
     def describe(self) -> dict[str, Any]:
@@ -79,6 +92,8 @@ class PersonaCast:
 
     sources: Sequence[Path] = ()
     everyone = None
+    hides = True
+    recognised = None
 
     def __init__(self, seed: int = 0, graph: Graph | None = None) -> None:
         """`seed` decides who becomes whom; the sampler that ships is used where no `graph` is given."""
@@ -98,6 +113,10 @@ class PersonaCast:
             if cosines[index] >= self._same_person and float(persona @ original) <= LARGEST_COSINE_TO_SHARE:
                 return self._remember(original, persona)
         return self._remember(original, draw_persona(self._graph, (self._seed, len(self._originals)), original, self._personas))
+
+    def another_for(self, original: np.ndarray, tried: Sequence[np.ndarray]) -> np.ndarray:
+        """Another persona [512] for `original` [512], as unlike it as they come, and not like those `tried`."""
+        return draw_persona(self._graph, (self._seed, len(tried)), original, [original, *tried])
 
     def _remember(self, original: np.ndarray, persona: np.ndarray) -> np.ndarray:
         """`persona`, which `original` keeps whoever is met later."""
@@ -137,7 +156,7 @@ class TrackCasting:
     @property
     def hides(self) -> bool:
         """Whether it is done so that nobody is recognised."""
-        return self._casting.everyone is None
+        return self._casting.hides
 
     def note(self, number: int) -> None:
         """Remember who the face `number` is while it is in sight."""
@@ -168,7 +187,8 @@ class TrackCasting:
 def cast_sources(changer: Changer, sources: Sequence[Path]) -> OneForAll:
     """Every face becomes the person in `sources`: pictures, or a persona that was kept. Raises what reading them raises."""
     if not are_personas(sources):
-        return OneForAll(changer.identify(*sources), sources)
+        seen = changer.read(*sources)
+        return OneForAll(seen[0], sources, seen[-1] if len(seen) > 1 else None)
     if len(sources) > 1:
         raise PictureError("Several personas are not one person.", "Give one.")
     return OneForAll(read_persona(sources[0]).identity, sources)

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from facechange.change.anonymising import Fallback, anonymize_faces
 from facechange.change.casting import Casting, are_personas
 from facechange.change.changer import Changer, naming
 from facechange.change.mask_sheet import draw_mask_sheet, place_of_result
-from facechange.core import Face, OutputError
+from facechange.core import Changed, Face, Outcome, OutputError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
 from facechange.faces.put_back import Keep
-from facechange.pictures import as_picture, read_picture
+from facechange.faces.select import select_faces
+from facechange.pictures import Picture, as_picture, read_picture
 from facechange.trust import Grant, check_writable, publish, require_grant
 
 _SHEET_CROP_PX = 384
@@ -23,10 +25,11 @@ _SHEET_CROP_PX = 384
 
 @dataclass(frozen=True)
 class Published:
-    """What was written, and how many faces were changed for it."""
+    """What was written, how many faces were changed or covered for it, and what became of each."""
 
     path: Path
     faces: int
+    outcomes: tuple[Outcome, ...] = ()
 
 
 def request_change(
@@ -55,22 +58,34 @@ def change_photograph(
     face: str = "all",
     strength: float = 1.0,
     keep: Keep = "mask",
+    fallback: Fallback = "blur",
 ) -> Published:
     """Give the faces of `target` that `face` selects the identities that `casting` has for them, and publish it at `output`.
 
     `grant` is what `request_change` gave for these files. Everything else of the photograph, its metadata included, is kept.
+    Where the casting hides who people are, `fallback` says how a face is covered that no persona makes unlike who it was.
     Raises a `FacechangeError` that says what is wrong with which input; nothing partial is left at `output`.
     """
     picture = read_picture(target)
     with naming(target):
-        faces = changer.select(picture, face)
+        changed = _change(changer, casting, picture, face, strength, keep, fallback)
+    result = replace(picture, pixels=changed.image)
+    path = publish(result, output, grant=grant, card=changer.card, target=target, sources=casting.sources, faces=changed.faces)
+    return Published(path, len(changed.faces), changed.outcomes)
+
+
+def _change(changer: Changer, casting: Casting, picture: Picture, face: str, strength: float, keep: Keep, fallback: Fallback) -> Changed:
+    """The faces of `picture` that `face` selects, as `casting` has them."""
+    if casting.hides:
+        shape = picture.pixels.shape
+        # However small: a face that is missed is worse than something else that is covered.
+        faces = select_faces(changer.locate(picture), face, (shape[1], shape[0])) if face == "all" else changer.select(picture, face)
+        return anonymize_faces(changer, picture, faces, casting, fallback, keep)
+    faces = changer.select(picture, face)
     identity = casting.everyone
     if identity is None:
         identity = np.stack([casting.identity_for(changer.identify(picture, face=each)) for each in faces])
-    changed = changer.change(picture, identity, faces, strength, keep)
-    result = replace(picture, pixels=changed.image)
-    path = publish(result, output, grant=grant, card=changer.card, target=target, sources=casting.sources, faces=changed.faces)
-    return Published(path, len(changed.faces))
+    return changer.change(picture, identity, faces, strength, keep, source=casting.recognised)
 
 
 def publish_mask_sheet(changer: Changer, source: Path, target: Path, output: Path, *, grant: Grant, face: str = "largest") -> Published:

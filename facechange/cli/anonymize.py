@@ -12,7 +12,10 @@ from facechange.cli.console import waiting
 from facechange.cli.options import (
     EngineOption,
     FaceOption,
+    FallbackChoice,
+    FallbackOption,
     PurposeOption,
+    ReportOption,
     ThreadsOption,
     VerboseOption,
 )
@@ -30,6 +33,8 @@ def anonymize(
     ] = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
+    fallback: FallbackOption = FallbackChoice.blur,
+    report: ReportOption = None,
     model: Annotated[
         str | None, typer.Option("--model", help="As for swap, or for video where the target is one.", show_default=False)
     ] = None,
@@ -37,7 +42,11 @@ def anonymize(
     engine: EngineOption = "auto",
     verbose: VerboseOption = False,
 ) -> None:
-    """Make the people in pictures unrecognisable: pose, expression, light and background stay, each person becomes a persona."""
+    """Make the people in pictures unrecognisable: pose, expression, light and background stay, each person becomes a persona.
+
+    Every result is compared with its original. A face that stays like it gets another persona, then a stronger change, and is covered
+    in the end; then the exit code is 11.
+    """
     from facechange.change import PersonaCast, change_photograph, load_changer, request_change
     from facechange.change.folder.finding import is_moving
     from facechange.cli.swap import say_published
@@ -68,5 +77,5 @@ def anonymize(
     grant = request_change([], target, output, basis, purpose, persona=True)
     with waiting("Changing the photograph"):
         changer = load_changer(model, threads, engine)
-        published = change_photograph(changer, cast, target, output, grant=grant, face=face)
-    say_published(published, changer, grant, started, verbose)
+        published = change_photograph(changer, cast, target, output, grant=grant, face=face, fallback=fallback.value)
+    say_published(published, changer, grant, started, verbose, hides=True, report=report)

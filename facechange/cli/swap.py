@@ -18,6 +18,7 @@ from facechange.cli.options import (
     ModelOption,
     OutputOption,
     PurposeOption,
+    ReportOption,
     SourcesArgument,
     StrengthOption,
     ThreadsOption,
@@ -38,6 +39,7 @@ def swap(
     face: FaceOption = "all",
     strength: StrengthOption = 1.0,
     keep: KeepOption = KeepChoice.mask,
+    report: ReportOption = None,
     model: ModelOption = "change-large",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
@@ -52,12 +54,26 @@ def swap(
         changer = load_changer(model, threads, engine)
         casting = cast_sources(changer, sources)
         published = change_photograph(changer, casting, target, output, grant=grant, face=face, strength=strength, keep=keep.value)
-    say_published(published, changer, grant, started, verbose)
+    say_published(published, changer, grant, started, verbose, report=report)
 
 
-def say_published(published: Published, changer: Changer, grant: Grant, started: float, verbose: bool) -> None:
-    """Where a changed photograph is, and how long it took since `started` (of `time.perf_counter`)."""
+def say_published(
+    published: Published, changer: Changer, grant: Grant, started: float, verbose: bool, hides: bool = False, report: Path | None = None
+) -> None:
+    """Where a changed photograph is, what became of its faces, and how long it took since `started` (of `time.perf_counter`).
+
+    Exits with `EXIT_NOT_ALL_CHANGED` where one had to be covered or left.
+    """
+    from facechange.change import telling
+    from facechange.core import EXIT_NOT_ALL_CHANGED
+
     if verbose:
         typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
-    count = "1 face" if published.faces == 1 else f"{published.faces} faces"
-    typer.echo(f"{published.path}: {count} changed in {time.perf_counter() - started:.1f} s")
+    typer.echo(f"{published.path}: {telling.summarise(published.outcomes, hides)} in {time.perf_counter() - started:.1f} s")
+    if hides or not all(outcome.recognisable for outcome in published.outcomes):
+        for number, outcome in enumerate(published.outcomes, start=1):
+            typer.echo(f"  face {number} {telling.describe(outcome, hides)}")
+    if report is not None:
+        telling.write_report(report, {"output": str(published.path), **telling.tabulate_all(published.outcomes, hides)})
+    if hides and not telling.is_all_changed(published.outcomes):
+        raise typer.Exit(EXIT_NOT_ALL_CHANGED)
