@@ -93,7 +93,7 @@ class PersonaCast:
     sources: Sequence[Path] = ()
     everyone = None
     hides = True
-    recognised = None
+    recognised: np.ndarray | None = None
 
     def __init__(self, seed: int = 0, graph: Graph | None = None) -> None:
         """`seed` decides who becomes whom; the sampler that ships is used where no `graph` is given."""

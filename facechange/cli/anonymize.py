@@ -59,7 +59,9 @@ def anonymize(
         from facechange.cli.folders import FolderRequest, change_folder
 
         request = FolderRequest(target, output, (), basis, purpose, True, DEFAULT_PATTERN)
-        change_folder(request, cast.describe(), lambda changer: cast, ChangeOptions(face), model, threads, engine, verbose)
+        change_folder(
+            request, cast.describe(), lambda changer: cast, ChangeOptions(face, fallback=fallback.value), model, threads, engine, verbose
+        )
         return
     started = time.perf_counter()
     if moving:

@@ -6,13 +6,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from facechange.change.anonymising import Fallback
 from facechange.change.casting import Casting, describe_sources
 from facechange.change.changer import Changer
 from facechange.change.folder.finding import Target
+from facechange.change.folder.journal import Done
 from facechange.change.folder.names import VIDEO_SUFFIXES
 from facechange.change.folder.running import Work
 from facechange.change.photograph import change_photograph
-from facechange.core import DependencyError, ModelCard, OutputError
+from facechange.change.telling import tabulate_all
+from facechange.core import DependencyError, ModelCard, Outcome, OutputError
 from facechange.faces.put_back import Keep
 from facechange.pictures import WRITABLE_SUFFIXES
 from facechange.trust import Grant
@@ -28,6 +31,7 @@ class ChangeOptions:
     encoder: str | None = None
     quality: int = 80
     preset: str = "veryfast"
+    fallback: Fallback = "blur"
 
 
 def describe_changes(who: dict[str, Any], card: ModelCard, options: ChangeOptions, consent: str | None, purpose: str) -> dict[str, Any]:
@@ -45,20 +49,40 @@ def change_work(changer: Changer, casting: Casting, grant: Grant, options: Chang
     if casting.everyone is not None:
         changer.bake(casting.everyone)
 
-    def change(target: Target, output: Path) -> int:
+    def change(target: Target, output: Path) -> Done:
         if target.moving:
             return _change_video(changer, casting, target.path, output, grant, options)
         if output.suffix.lower() not in WRITABLE_SUFFIXES:
             raise OutputError(f"The name {output.name} ends in no kind of picture.", "Let --output-pattern end in .{extension}.")
         published = change_photograph(
-            changer, casting, target.path, output, grant=grant, face=options.face, strength=options.strength, keep=options.keep
+            changer,
+            casting,
+            target.path,
+            output,
+            grant=grant,
+            face=options.face,
+            strength=options.strength,
+            keep=options.keep,
+            fallback=options.fallback,
         )
-        return published.faces
+        return _to_done(published.faces, published.outcomes, casting.hides)
 
     return change
 
 
-def _change_video(changer: Changer, casting: Casting, target: Path, output: Path, grant: Grant, options: ChangeOptions) -> int:
+def _to_done(faces: int, outcomes: tuple[Outcome, ...], hides: bool) -> Done:
+    table = tabulate_all(outcomes, hides)
+    counts = table["counts"]
+    return Done(
+        faces=faces,
+        covered=counts["covered"],
+        left=counts["left"],
+        unrecognisable=counts.get("unrecognisable", 0),
+        outcomes=tuple(table["faces"]),
+    )
+
+
+def _change_video(changer: Changer, casting: Casting, target: Path, output: Path, grant: Grant, options: ChangeOptions) -> Done:
     """Frames with a changed face."""
     if output.suffix.lower() not in VIDEO_SUFFIXES:
         raise OutputError(f"The name {output.name} ends in no kind of video.", "Let --output-pattern end in .{extension}.")
@@ -67,4 +91,4 @@ def _change_video(changer: Changer, casting: Casting, target: Path, output: Path
     except ImportError:
         raise DependencyError("Videos need PyAV, which is not installed.", 'Install it with: pip install "facechange[video]"') from None
     video = VideoOptions(options.face, options.keep, options.encoder, options.quality, options.preset, strength=options.strength)
-    return change_video(changer, casting, target, output, grant=grant, options=video).changed
+    return Done(faces=change_video(changer, casting, target, output, grant=grant, options=video).changed)
