@@ -174,6 +174,10 @@ class TrackCasting:
         identity = self._casting.identity_for(original)
         return identity if self._strength == 1.0 else blend_identities(original, identity, self._strength)
 
+    def original_of(self, number: int) -> np.ndarray | None:
+        """Who the face `number` is: [512]; None where nobody asked."""
+        return np.array(self._originals[number], np.float32) if number in self._originals else None
+
     def state(self) -> dict[str, Any]:
         """What the next identities depend on, as JSON can hold it; biometric."""
         return {"met": self._casting.state(), "originals": {str(number): vector for number, vector in self._originals.items()}}

@@ -84,6 +84,14 @@ def tabulate_all(outcomes: Sequence[Outcome], hides: bool) -> dict[str, Any]:
     return {"counts": counts, "faces": [tabulate(outcome, hides) for outcome in outcomes]}
 
 
+def tabulate_video(rows: Sequence[dict[str, Any]], outcomes: Sequence[Outcome], hides: bool) -> dict[str, Any]:
+    """The same of a video, with the frames in which each face was seen; `rows` are of `Watch.table`."""
+    table = tabulate_all(outcomes, hides)
+    for face, row in zip(table["faces"], rows, strict=True):
+        face |= {name: row[name] for name in ("first_frame", "last_frame")}
+    return table
+
+
 def write_report(path: Path, table: dict[str, Any]) -> None:
     """Write a report as JSON; raises `OutputError`."""
     with plain_errors(path):

@@ -72,9 +72,9 @@ def anonymize(
         from facechange.cli.video import change_one_video
 
         grant = request_video_change([], target, output, basis, purpose, persona=True)
-        change_one_video(
-            load_changer(model, threads, engine, many_runs=True), cast, target, output, grant, VideoOptions(face), started, verbose
-        )
+        options = VideoOptions(face, fallback=fallback.value)
+        changer = load_changer(model, threads, engine, many_runs=True)
+        change_one_video(changer, cast, target, output, grant, options, started, verbose, report)
         return
     grant = request_change([], target, output, basis, purpose, persona=True)
     with waiting("Changing the photograph"):

@@ -36,18 +36,21 @@ def face_region(face: Face) -> np.ndarray:
     return cv2.convexHull(widened.astype(np.float32))[:, 0].astype(np.float64)
 
 
-def cover_face(pixels: np.ndarray, face: Face, cover: Cover, strength: float = 0.2) -> None:
-    """Cover `face` in `pixels` [H, W, 3] (uint8 or uint16), in place; `strength` is a share of the face, as in `LEVELS`."""
+def cover_face(pixels: np.ndarray, face: Face, cover: Cover, strength: float = 0.2) -> tuple[int, int, int, int]:
+    """Cover `face` in `pixels` [H, W, 3] (uint8 or uint16), in place; `strength` is a share of the face, as in `LEVELS`.
+
+    Returns the rectangle (left, top, right, bottom) that holds all that changed.
+    """
     region = face_region(face)
     if cover == "box":
         region = (region - region.mean(0)) * (_BOX_MARGIN / _MARGIN) + region.mean(0)
         left, top, right, bottom = _rectangle(region, 0, pixels.shape)
         pixels[top:bottom, left:right] = 0
-        return
+        return left, top, right, bottom
     size = float(np.ptp(region, 0).max())
     left, top, right, bottom = _rectangle(region, size * max(strength, _SOFT), pixels.shape)
     if left >= right or top >= bottom:
-        return
+        return left, top, right, bottom
     window = pixels[top:bottom, left:right]
     hidden = _blur(window, size, strength) if cover == "blur" else _coarsen(window, size * strength)
     mask = np.zeros(window.shape[:2], np.float32)
@@ -55,6 +58,7 @@ def cover_face(pixels: np.ndarray, face: Face, cover: Cover, strength: float = 0
     soft = cv2.GaussianBlur(mask, (0, 0), max(size * _SOFT, 0.5))
     weight = np.maximum(mask, np.minimum(2 * soft, 1.0))[..., None]
     np.copyto(window, np.rint(window + weight * (hidden - window)).astype(pixels.dtype))
+    return left, top, right, bottom
 
 
 def _blur(window: np.ndarray, size: float, strength: float) -> np.ndarray:

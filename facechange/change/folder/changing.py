@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,4 +91,5 @@ def _change_video(changer: Changer, casting: Casting, target: Path, output: Path
     except ImportError:
         raise DependencyError("Videos need PyAV, which is not installed.", 'Install it with: pip install "facechange[video]"') from None
     video = VideoOptions(options.face, options.keep, options.encoder, options.quality, options.preset, strength=options.strength)
-    return Done(faces=change_video(changer, casting, target, output, grant=grant, options=video).changed)
+    done = change_video(changer, casting, target, output, grant=grant, options=replace(video, fallback=options.fallback))
+    return _to_done(done.changed, done.outcomes, casting.hides)
