@@ -158,6 +158,6 @@ class Watch:
 
 def to_outcome(row: Mapping[str, Any]) -> Outcome:
     """A row of `Watch.table` as an outcome; its face has a box and no points."""
-    face = Face(tuple(row["box"]), face_at(np.zeros((5, 2))).points, 1.0, row["why"] == DOUBTFUL)  # type: ignore[arg-type]
+    face = Face(tuple(row["box"]), face_at(np.zeros((5, 2))).points, 1.0, row["why"] == DOUBTFUL)
     like = row["done"] == "left"
     return Outcome(face, row["done"], row["why"], tuple(row["cosines"]), row["to_source"], like, row["recognisable"])
