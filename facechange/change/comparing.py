@@ -11,9 +11,9 @@ from facechange.faces.align import warp_crop
 from facechange.faces.geometry import identity_crop_matrix
 from facechange.runtime import Graph, to_tensor
 
-# The recogniser's cosine from which two faces count as alike. Among pictures of 500 people who do not exist, 2 % of pairs of different
-# ones come to it; the same picture compressed, noisy or at half its size has 0.68 at least, and at 28 px 0.33.
-RECOGNISER_ALIKE = 0.3
+# The recogniser's cosine from which two faces count as alike. Among pictures of 500 people who do not exist, 5 % of pairs of different
+# ones come to 0.24; the same picture compressed, noisy or at half its size has 0.68 at least, and at 28 px 0.33.
+RECOGNISER_ALIKE = 0.25
 IDENTITY_ALIKE = 0.5  # the same for the identity network, where its card does not say how alike different people look to it
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facechange.core import Deed, Outcome
-from facechange.trust.files import plain_errors, write_whole
+from facechange.trust.files import check_place, plain_errors, write_whole
 
 WORDS: dict[Deed, str] = {
     "changed": "changed",
@@ -90,6 +90,12 @@ def tabulate_video(rows: Sequence[dict[str, Any]], outcomes: Sequence[Outcome], 
     for face, row in zip(table["faces"], rows, strict=True):
         face |= {name: row[name] for name in ("first_frame", "last_frame")}
     return table
+
+
+def check_report(path: Path | None) -> None:
+    """Raise `OutputError` before the work where a report could not be written after it."""
+    if path is not None:
+        check_place(path)
 
 
 def write_report(path: Path, table: dict[str, Any]) -> None:

@@ -49,8 +49,12 @@ def anonymize(
     """
     from facechange.change import PersonaCast, change_photograph, load_changer, request_change
     from facechange.change.folder.finding import is_moving
+    from facechange.change.telling import check_report
     from facechange.cli.swap import say_published
 
+    if report is not None and target.is_dir():
+        raise typer.BadParameter("A folder gets its report by itself: facechange-batch.json beside the results.", param_hint="--report")
+    check_report(report)
     cast, basis = PersonaCast(seed), consent or BASIS
     moving = target.is_file() and is_moving(target)
     model = model or ("change" if moving else "change-large")

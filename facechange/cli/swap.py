@@ -47,7 +47,9 @@ def swap(
 ) -> None:
     """Change the faces of one photograph."""
     from facechange.change import cast_sources, change_photograph, load_changer, request_change
+    from facechange.change.telling import check_report
 
+    check_report(report)
     started = time.perf_counter()
     grant = request_change(sources, target, output, consent, purpose)
     with waiting("Changing the photograph"):

@@ -62,8 +62,10 @@ def video(
 
     need_video()
     from facechange.change import cast_sources, load_changer
+    from facechange.change.telling import check_report
     from facechange.change.video import VideoOptions, publish_preview, request_video_change
 
+    check_report(face_report)
     started = time.perf_counter()
     grant = request_video_change(sources, target, output, consent, purpose)
     changer = load_changer(model, threads, engine, many_runs=True)
