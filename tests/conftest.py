@@ -6,7 +6,9 @@ the crop and its mask says where it did not.
 
 from __future__ import annotations
 
+import io
 import os
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image, ImageCms
 
 from facechange.change import Changer
 from facechange.core import Face, ModelCard, hash_file
@@ -34,11 +37,17 @@ class ToyLocator:
         faces = [Face((x, y, w, h), (shares * (w, h) + (x, y)).astype(np.float32), 0.9) for x, y, w, h, area in boxes[1:] if area > 9]
         return sorted(faces, key=lambda face: -face.size_px)
 
+    def follow(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
+        """The nearest of the faces of `image` for each that is expected; one of no score where there is none."""
+        faces = [*self.locate(image), Face((-1e6, -1e6, 1.0, 1.0), np.zeros((5, 2), np.float32), 0.0)]
+        return [min(faces, key=lambda face: np.hypot(*np.subtract(face.box[:2], near.box[:2]))) for near in expected]
+
 
 def draw_faces(centres: dict[tuple[int, int], tuple[int, int, int]], size: tuple[int, int] = (400, 300), height: int = 80) -> np.ndarray:
-    """A picture [H, W, 3] uint8 of `size` (width, height) with an oval of a colour at each of `centres`."""
+    """A picture [H, W, 3] uint8 of `size` (width, height) with an oval of a colour at each of `centres`, before tiles of equal luma."""
     columns, rows = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
-    image = np.stack([80 + columns * 60 // size[0], 100 + rows * 60 // size[1], np.full_like(rows, 120)], -1).astype(np.uint8)
+    tiles = (columns // 16 + rows // 16) % 2 * 2 - 1  # so that no crop is of one tint, as a sepia photograph's are
+    image = np.stack([80 + columns * 60 // size[0], 100 + rows * 60 // size[1] - 8 * tiles, 120 + 40 * tiles], -1).astype(np.uint8)
     for centre, colour in centres.items():
         cv2.ellipse(image, centre, (height * 3 // 8, height // 2), 0, 0, 360, colour, -1)
     return image
@@ -126,3 +135,54 @@ def change_graph(change_path: Path) -> Graph:
 @pytest.fixture(scope="session")
 def faces_picture() -> Callable[..., np.ndarray]:
     return draw_faces
+
+
+@pytest.fixture(scope="session")
+def telling_jpeg() -> Callable[[np.ndarray], tuple[bytes, list[bytes]]]:
+    """A JPEG of pixels that says all a file can say of people and places, and the words and bytes that are to go."""
+    return _write_telling_jpeg
+
+
+def _write_telling_jpeg(pixels: np.ndarray) -> tuple[bytes, list[bytes]]:
+    preview = _jpeg(cv2.resize(pixels, (96, 96)))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E], exif[0x013B], exif[0x8298] = 6, "Annabel Caption", "Annabel Artist", "Annabel Holder"
+    exif[0x010F], exif[0x0132], exif[0x9C9D] = "Annabel's camera", "2025:05:03 10:00:00", "AnnabelAuthor".encode("utf-16-le")
+    details = {
+        0x927C: b"MAKERNOTE" + preview,
+        0xA430: "Annabel Owner",
+        0xA431: "SN-ANNABEL-1",
+        0x9286: b"ASCII\0\0\0Annabel comment",
+        0x829A: 0.01,
+    }
+    exif[0x8769] = details | {0x9003: "2025:05:03 10:00:01", 0x9214: (77, 88, 99, 111)}
+    exif[0x8825] = {1: "N", 2: (48.0, 51.0, 30.0), 3: "E", 4: (2.0, 17.0, 40.0), 28: b"ASCII\0\0\0AnnabelPlace"}
+    xmp = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="AnnabelTool"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="AnnabelAbout" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" '
+        'xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/" xmlns:xmp="http://ns.adobe.com/xap/1.0/" '
+        'xmlns:MP="http://ns.microsoft.com/photo/1.2/" xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" '
+        'xmlns:GPano="http://ns.google.com/photos/1.0/panorama/" xmlns:xmpGImg="http://ns.adobe.com/xap/1.0/g/img/" '
+        'xmlns:own="urn:own:" tiff:Orientation="6" photoshop:City="AnnabelCity" GPano:ProjectionType="equirectangular" '
+        'GPano:StitchingSoftware="AnnabelStitcher" own:unknown="AnnabelUnknown">'
+        "<dc:creator><rdf:Seq><rdf:li>AnnabelCreator</rdf:li></rdf:Seq></dc:creator>"
+        '<mwg-rs:Regions rdf:parseType="Resource"><mwg-rs:Name>AnnabelRegion</mwg-rs:Name></mwg-rs:Regions>'
+        '<MP:RegionInfo rdf:parseType="Resource"><MP:Name>AnnabelWindows</MP:Name></MP:RegionInfo>'
+        f"<xmp:Thumbnails><rdf:Alt><rdf:li><xmpGImg:image>{'QUJD' * 900}</xmpGImg:image></rdf:li></rdf:Alt></xmp:Thumbnails>"
+        f"<own:pantry>{'REVG' * 900}</own:pantry></rdf:Description></rdf:RDF></x:xmpmeta>"
+    )
+    data = _jpeg(
+        pixels, exif=exif, xmp=xmp.encode(), icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), dpi=(300, 300)
+    )
+    resource = b"8BIM\x04\x04\0\0" + struct.pack(">I", 14) + b"\x1c\x02\x78\0\x09AnnabelIP"
+    blocks = b"\xff\xed" + struct.pack(">H", 16 + len(resource)) + b"Photoshop 3.0\0" + resource
+    blocks += b"\xff\xfe" + struct.pack(">H", 2 + 13) + b"AnnabelRemark"
+    trailer = b"MotionPhoto_DataAnnabelTrailer" + preview
+    words = b"Annabel QUJDQUJD REVGREVG SN-ANNABEL MAKERNOTE 2025:05:03 MotionPhoto"
+    return data[:2] + blocks + data[2:] + trailer, [*words.split(), b"A\0n\0n\0", preview[:40], preview[-200:]]
+
+
+def _jpeg(pixels: np.ndarray, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=90, **options)
+    return buffer.getvalue()

@@ -12,9 +12,9 @@ import numpy as np
 
 from facechange.benchmark.operations import Operations, count_operations
 from facechange.benchmark.timing import Timing, measure
-from facechange.change.crops import kept_mask_names
 from facechange.core import ModelError
 from facechange.runtime import graph_path, load_graph
+from facechange.runtime.crops import kept_mask_names
 
 
 @dataclass(frozen=True)

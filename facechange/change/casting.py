@@ -1,4 +1,4 @@
-"""Who the faces of a target become: all of them one person, or each person somebody who does not exist; frame after frame the same."""
+"""Who the faces of a target become: one person, several people, or each somebody who does not exist; frame after frame the same."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from facechange.change.changer import Changer, blend_identities
 from facechange.change.personas import SUFFIX, draw_persona, read_persona
 from facechange.change.tracking import FaceTracker
 from facechange.core import PictureError, hash_file
+from facechange.faces.select import Chosen, Selection, as_selection
+from facechange.pictures.reading import PictureLike
 from facechange.runtime import Graph, load_graph
+from facechange.trust import Grant, require_grant
 
 # Two people who look alike to the identity network share a persona, unless that persona is too like the second one.
 LARGEST_COSINE_TO_SHARE = 0.1
@@ -23,16 +26,23 @@ class Casting(Protocol):
     """Gives faces their new identities."""
 
     sources: Sequence[Path]  # the files that the identities come from
-    hides: bool  # whether it is done so that nobody is recognised: what cannot be changed then has to be covered
     recognised: np.ndarray | None  # what the second recogniser makes of the one person that everybody becomes, [128]
 
     @property
-    def everyone(self) -> np.ndarray | None:
-        """The identity [512] that every face gets; None where it depends on whose face it is."""
+    def hides(self) -> bool:
+        """Whether it is done so that nobody is recognised: who a face becomes depends on whose face it is, and some have to be covered."""
         ...
 
-    def identity_for(self, original: np.ndarray) -> np.ndarray:
-        """The identity [512] that the person whose identity is `original` [512] gets."""
+    @property
+    def everyone(self) -> np.ndarray | None:
+        """The identity [512] that every face gets; None where they get different ones."""
+        ...
+
+    def identity_for(self, original: np.ndarray | None, rule: int = 0) -> np.ndarray:
+        """The identity [512] that a face gets which `rule` of the selection names.
+
+        `original` [512] is whose face it is, and may be None where nobody is hidden.
+        """
         ...
 
     def another_for(self, original: np.ndarray, tried: Sequence[np.ndarray]) -> np.ndarray:
@@ -53,12 +63,15 @@ class Casting(Protocol):
 
 
 class OneForAll:
-    """Every face becomes the one person in `sources`."""
+    """Every face becomes the one person in `sources`; `source_face` is the selector by which they were found there."""
 
     hides = False
 
-    def __init__(self, identity: np.ndarray, sources: Sequence[Path], recognised: np.ndarray | None = None) -> None:
+    def __init__(
+        self, identity: np.ndarray, sources: Sequence[Path], source_face: str | None = None, recognised: np.ndarray | None = None
+    ) -> None:
         self._identity = identity
+        self._source_face = source_face
         self.sources = sources
         self.recognised = recognised
 
@@ -67,7 +80,7 @@ class OneForAll:
         """The person's identity [512]."""
         return self._identity
 
-    def identity_for(self, original: np.ndarray) -> np.ndarray:
+    def identity_for(self, original: np.ndarray | None, rule: int = 0) -> np.ndarray:
         """The person's identity [512]."""
         return self._identity
 
@@ -76,8 +89,39 @@ class OneForAll:
         return self._identity
 
     def describe(self) -> dict[str, Any]:
-        """The files, by hash."""
-        return describe_sources(self.sources)
+        """The files, by hash, and the selector."""
+        return describe_sources(self.sources, self._source_face)
+
+    def state(self) -> list[list[float]]:
+        """Nothing."""
+        return []
+
+    def restore(self, state: list[list[float]]) -> None:
+        """Nothing to go on from."""
+
+
+class OneForEachRule:
+    """The faces that a rule of the selection names become that rule's person, of `people` in the same order."""
+
+    hides = False
+    everyone = None
+    recognised: np.ndarray | None = None  # they are several
+
+    def __init__(self, people: Sequence[OneForAll]) -> None:
+        self._people = people
+        self.sources: Sequence[Path] = [source for person in people for source in person.sources]
+
+    def identity_for(self, original: np.ndarray | None, rule: int = 0) -> np.ndarray:
+        """The identity [512] of that rule's person."""
+        return self._people[rule].everyone
+
+    def another_for(self, original: np.ndarray, tried: Sequence[np.ndarray]) -> np.ndarray:
+        """The last one tried: each face has one person to become."""
+        return tried[-1]
+
+    def describe(self) -> dict[str, Any]:
+        """What each person depends on."""
+        return {"people": [person.describe() for person in self._people]}
 
     def state(self) -> list[list[float]]:
         """Nothing."""
@@ -90,9 +134,9 @@ class OneForAll:
 class PersonaCast:
     """Every person becomes somebody who does not exist: the same person the same one, as far as the identity network can tell."""
 
+    hides = True
     sources: Sequence[Path] = ()
     everyone = None
-    hides = True
     recognised: np.ndarray | None = None
 
     def __init__(self, seed: int = 0, graph: Graph | None = None) -> None:
@@ -103,8 +147,9 @@ class PersonaCast:
         self._originals: list[np.ndarray] = []
         self._personas: list[np.ndarray] = []
 
-    def identity_for(self, original: np.ndarray) -> np.ndarray:
+    def identity_for(self, original: np.ndarray | None, rule: int = 0) -> np.ndarray:
         """The persona [512] that stands for the person whose identity is `original` [512]."""
+        assert original is not None
         cosines = [float(original @ known) for known in self._originals]
         for index in np.argsort(cosines)[::-1]:  # the most alike first
             persona = self._personas[index]
@@ -140,39 +185,37 @@ class PersonaCast:
 
 
 class TrackCasting:
-    """Who each face that is followed becomes, decided when it is first meant and held as long as it is followed.
+    """Who each face that is followed becomes, decided when it is first meant and held as long as the same rule names it.
 
     `strength` goes from a face's own identity (0) to the new one (1) and beyond; the tracker has to identify faces where it is
-    not 1, and where `casting` depends on whose face it is.
+    not 1, and where `casting` hides who they are.
     """
 
     def __init__(self, casting: Casting, tracker: FaceTracker, strength: float = 1.0) -> None:
         self._casting = casting
         self._tracker = tracker
         self._strength = strength
-        self._by_original = casting.everyone is None or strength != 1.0
+        self._by_original = casting.hides or strength != 1.0
         self._originals: dict[int, list[float]] = {}  # by number, where it matters whose face it is
+        self._rules: dict[int, int] = {}  # by number, the last that named it
 
     @property
     def hides(self) -> bool:
         """Whether it is done so that nobody is recognised."""
         return self._casting.hides
 
-    def note(self, number: int) -> None:
-        """Remember who the face `number` is while it is in sight."""
+    def note(self, number: int, rule: int = 0) -> None:
+        """Remember which rule names the face `number`, and who it is, while it is in sight."""
+        self._rules[number] = rule
         if self._by_original and number not in self._originals:
             self._originals[number] = self._tracker.identity_of(number).tolist()
             self.identity_of(number)  # decided now, in the order in which people are met, which a stop does not change
 
     def identity_of(self, number: int) -> np.ndarray:
         """The identity [512] that the face `number` gets."""
-        everyone = self._casting.everyone
-        if not self._by_original:
-            assert everyone is not None
-            return everyone
-        original = np.array(self._originals[number], np.float32)
-        identity = self._casting.identity_for(original)
-        return identity if self._strength == 1.0 else blend_identities(original, identity, self._strength)
+        original = np.array(self._originals[number], np.float32) if self._by_original else None
+        identity = self._casting.identity_for(original, self._rules[number])
+        return identity if original is None or self._strength == 1.0 else blend_identities(original, identity, self._strength)
 
     def original_of(self, number: int) -> np.ndarray | None:
         """Who the face `number` is: [512]; None where nobody asked."""
@@ -180,35 +223,75 @@ class TrackCasting:
 
     def state(self) -> dict[str, Any]:
         """What the next identities depend on, as JSON can hold it; biometric."""
-        return {"met": self._casting.state(), "originals": {str(number): vector for number, vector in self._originals.items()}}
+        originals = {str(number): vector for number, vector in self._originals.items()}
+        return {"met": self._casting.state(), "originals": originals, "rules": {str(number): rule for number, rule in self._rules.items()}}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
         self._casting.restore(state["met"])
         self._originals = {int(number): vector for number, vector in state["originals"].items()}
+        self._rules = {int(number): rule for number, rule in state["rules"].items()}
 
 
-def cast_sources(changer: Changer, sources: Sequence[Path]) -> OneForAll:
-    """Every face becomes the person in `sources`: pictures, or a persona that was kept. Raises what reading them raises."""
+def cast_faces(changer: Changer, casting: Casting, picture: PictureLike, chosen: Chosen) -> np.ndarray:
+    """The identity [N, 512] that each of the `chosen` faces of `picture` gets."""
+    originals = [changer.identify(picture, face=face) if casting.hides else None for face in chosen.faces]
+    return np.stack([casting.identity_for(original, rule) for original, rule in zip(originals, chosen.rules, strict=True)])
+
+
+def cast_sources(changer: Changer, sources: Sequence[Path], source_face: str | None = None) -> OneForAll:
+    """Every face becomes the person in `sources`: pictures, or a persona that was kept. Raises what reading them raises.
+
+    `source_face` is the selector of the person's face; None means the largest, as `Changer.find_source` says.
+    """
     if not are_personas(sources):
-        seen = changer.read(*sources)
-        return OneForAll(seen[0], sources, seen[-1] if len(seen) > 1 else None)
+        seen = changer.read(*sources, face=source_face)
+        return OneForAll(seen[0], sources, source_face, seen[-1] if len(seen) > 1 else None)
     if len(sources) > 1:
         raise PictureError("Several personas are not one person.", "Give one.")
     return OneForAll(read_persona(sources[0]).identity, sources)
 
 
-def describe_sources(sources: Sequence[Path]) -> dict[str, Any]:
-    """What results depend on where every face becomes the person in `sources`; raises `PictureError` where one cannot be read."""
+def describe_sources(sources: Sequence[Path], source_face: str | None = None) -> dict[str, Any]:
+    """What results depend on where faces become the person in `sources`; raises `PictureError` where one cannot be read."""
+    described: dict[str, Any] = {"sources": _hash_pictures(sources)}
+    return described if source_face is None or are_personas(sources) else described | describe_selection(source_face, "source_face")
+
+
+def describe_selection(face: Selection | str, name: str = "face") -> dict[str, Any]:
+    """What results depend on in a selection, by its `name`; pictures count by what is in them. Raises `PictureError` as above."""
+    selection = as_selection(face)
+    rules = [[str(selector) if selector.like is None else "like" for selector in rule] for rule in selection.rules]
+    return {name: {"rules": rules, "like": _hash_pictures(selection.likes), "all_but": selection.all_but}}
+
+
+def _hash_pictures(paths: Sequence[Path]) -> list[str]:
     try:
-        return {"sources": [hash_file(path) for path in sources]}
+        return [hash_file(path) for path in paths]
     except OSError as error:
         raise PictureError(f"{error.filename} cannot be read: {error.strerror}.", "Check the name and the folder.") from None
 
 
+def grant_change(
+    consent: str | None, sources: Sequence[Path], targets: Sequence[Path], purpose: str = "", persona: bool | None = None
+) -> Grant:
+    """`trust.require_grant` for `sources` of one person or several, some of which may be kept personas, who need not agree.
+
+    `persona` says that the identities are synthetic people's; by default that is so where all sources are personas.
+    """
+    pictures = [source for source in sources if not is_persona(source)]
+    synthetic = bool(sources) and not pictures if persona is None else persona
+    return require_grant(consent, sources if synthetic else pictures, targets, purpose, synthetic)
+
+
+def is_persona(source: Path) -> bool:
+    """Whether a source is a kept persona rather than a picture."""
+    return source.suffix.lower() == SUFFIX
+
+
 def are_personas(sources: Sequence[Path]) -> bool:
-    """Whether `sources` are kept personas rather than pictures; raises `PictureError` where they are some of each."""
-    kinds = {source.suffix.lower() == SUFFIX for source in sources}
+    """Whether `sources` of one person are kept personas; raises `PictureError` where they are some of each."""
+    kinds = {is_persona(source) for source in sources}
     if len(kinds) > 1:
         raise PictureError("A persona and pictures of a person are not one person.", "Give the one or the other as the source.")
     return kinds == {True}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,20 +10,21 @@ from pathlib import Path
 import numpy as np
 
 from facechange.change.comparing import FaceComparer, normalise
-from facechange.change.crops import ChangedCrops, CropChanger
 from facechange.core import Changed, Face, FaceError, ModelCard, Outcome
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix
 from facechange.faces.locate import FaceLocator
 from facechange.faces.put_back import Keep, put_back
-from facechange.faces.select import select_faces
+from facechange.faces.select import Chosen, Selection, as_selection, choose_faces, left_to_right
+from facechange.faces.tint import keep_tint
 from facechange.pictures import Picture, as_picture
 from facechange.pictures.reading import PictureLike
 from facechange.runtime import Graph, load_graph
+from facechange.runtime.crops import ChangedCrops, CropChanger
+from facechange.trust.marks import say_once
 
 STRENGTH_RANGE = (0.0, 1.3)
 MINIMUM_FACE_PX = 16  # below this there is nothing to align by
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 class Changer:
@@ -71,51 +72,73 @@ class Changer:
         """The cosine of two identities from which they count as one person's."""
         return self.comparer.identity_alike
 
-    def select(self, picture: PictureLike, selector: str = "all") -> list[Face]:
-        """The faces that `selector` names (see `select_faces`), or the one most `like:PATH`.
+    def select(self, picture: PictureLike, selector: Selection | str = "all") -> list[Face]:
+        """The faces that `selector` names (`SELECTOR_HELP` says how), left to right; raises what `choose` raises."""
+        return self.choose(picture, selector).faces
 
-        Faces too small to change do not count. Raises `FaceError` where no face is left or none is meant.
+    def choose(self, picture: PictureLike, selection: Selection | str = "all", least_px: float = MINIMUM_FACE_PX) -> Chosen:
+        """The faces that `selection` means, and which of its rules names each.
+
+        Faces of less than `least_px` do not count. Raises `FaceError` where no face is left or none is meant, and what reading the
+        pictures of `like:` raises.
         """
-        picture = as_picture(picture)
+        picture, selection = as_picture(picture), as_selection(selection)
         height, width = picture.pixels.shape[:2]
         found = self.locate(picture)
-        faces = [face for face in found if face.size_px >= MINIMUM_FACE_PX]
+        faces = left_to_right([face for face in found if face.size_px >= least_px])
         if found and not faces:
             _check_size(found[0])
-        if not selector.startswith("like:"):
-            return select_faces(faces, selector, (width, height))
-        return [self._most_like(picture, select_faces(faces, "all", (width, height)), Path(selector.removeprefix("like:")))]
+        cosines = {}
+        if selection.likes and faces:
+            identities = self.comparer.read(picture.rgb8(), faces)[0]
+            cosines = {path: identities @ self.identify(path) for path in selection.likes}
+        return choose_faces(faces, selection, (width, height), cosines, self.least_cosine)
 
-    def identify(self, *sources: PictureLike, face: Face | str = "largest") -> np.ndarray:
+    def find_source(self, source: PictureLike, face: Selection | str | None = None) -> tuple[Picture, Face]:
+        """A picture of a person, and the face in it that `face` names.
+
+        Where None it is the largest face, which is said on stderr if there are others. Raises what `choose` raises.
+        """
+        with naming(source):
+            picture = as_picture(source)
+            faces = self.select(picture, face or "all")
+        if face is None and len(faces) > 1:
+            name = Path(source).name if isinstance(source, str | Path) else "A source picture"
+            say_once(f"{name} shows {len(faces)} people; the largest face is taken. Choose with --source-face, or cut the picture.")
+        return picture, max(faces, key=lambda each: each.box[2] * each.box[3])
+
+    def identify(self, *sources: PictureLike, face: Face | Selection | str | None = None) -> np.ndarray:
         """The identity of one person in one or more pictures: float32 [512] of length 1, the mean over the pictures.
 
-        `face` chooses the face in each. Raises `FaceError` where a picture has no such face, or only a tiny one.
+        `face` chooses the face in each as `find_source` does. Raises `FaceError` where a picture has no such face, or only a tiny one.
         """
         return self.read(*sources, face=face)[0]
 
-    def read(self, *sources: PictureLike, face: Face | str = "largest") -> list[np.ndarray]:
+    def read(self, *sources: PictureLike, face: Face | Selection | str | None = None) -> list[np.ndarray]:
         """`identify`, and after it what the second recogniser makes of the same person: [512] and [128], each of length 1."""
         if not sources:
             raise FaceError("There is no source picture.", "Give at least one picture of the person.")
         seen = []
         for source in sources:
-            with naming(source):
-                picture = as_picture(source)
-                chosen = face if isinstance(face, Face) else self.select(picture, face)[0]
-                seen.append(self.comparer.read(picture.rgb8(), [_check_size(chosen)]))
+            if isinstance(face, Face):
+                with naming(source):
+                    picture, chosen = as_picture(source), _check_size(face)
+            else:
+                picture, chosen = self.find_source(source, face)
+            seen.append(self.comparer.read(picture.rgb8(), [chosen]))
         return [normalise(np.mean(vectors, axis=0)[0]) for vectors in zip(*seen, strict=True)]
 
     def change(
         self,
         target: PictureLike,
-        identity: np.ndarray,
+        identity: np.ndarray | Sequence[np.ndarray],
         faces: list[Face] | None = None,
         strength: float = 1.0,
         keep: Keep = "mask",
         with_masks: bool = False,
         source: np.ndarray | None = None,
     ) -> Changed:
-        """Give `faces` of `target` (all that are found, where None) the `identity` [512], or each its own of [N, 512].
+        """Give `faces` of `target` (all that are found, where None) the `identity` [512], or each its own: [N, 512], or N of them.
 
         `strength` 0..1.3 goes from the target's own identity (0) to the source's (1) and beyond; `keep` is
         `put_back`'s. With `with_masks` every control mask of every face comes along. The result is compared with the target, and with
@@ -137,11 +160,11 @@ class Changer:
             crops = np.stack([warp_crop(pixels, matrix, self.size_px) for matrix in matrices])
             changed = self.change_crops(crops, identities[together], with_masks)
             for number, (index, matrix) in enumerate(zip(together, matrices, strict=True)):
-                after = _to_grey(changed.after[number]) if picture.grey else changed.after[number]
+                after = keep_tint(changed.before[number], changed.after[number])
                 put_back(pixels, changed.before[number], after, matrix, keep, changed.kept_mask(number), out=pixels)
                 masks[index] = changed.masks[number]
-        after = self.comparer.read(replace(picture, pixels=pixels).rgb8(), chosen)
-        return Changed(pixels, chosen, masks if with_masks else [], tuple(self._tell(chosen, before, after, given, source)))
+        seen = self.comparer.read(replace(picture, pixels=pixels).rgb8(), chosen)
+        return Changed(pixels, chosen, masks if with_masks else [], tuple(self._tell(chosen, before, seen, given, source)))
 
     def change_crops(self, crops: np.ndarray, identity: np.ndarray, with_masks: bool = False) -> ChangedCrops:
         """Give aligned `crops` the `identity`: [512] for all of them or [N, 512], one each.
@@ -173,14 +196,6 @@ class Changer:
                 recognisable=bool(to_source[index] > to_original[index]),
             )
 
-    def _most_like(self, picture: Picture, faces: list[Face], reference: Path) -> Face:
-        wanted = self.identify(reference)
-        cosines = self.comparer.read(picture.rgb8(), faces)[0] @ wanted
-        best = int(np.argmax(cosines))
-        if cosines[best] < self.least_cosine:
-            raise FaceError(f"No face is like the one in {reference.name}.", "Choose it by number, or use another picture of the person.")
-        return faces[best]
-
 
 def load_changer(model: str | Path = "change-large", threads: int | None = None, engine: str = "auto", many_runs: bool = False) -> Changer:
     """Load the embedded graphs, with the face-change `model` of that name (`change` is quick, `change-largest` has most detail) or file.
@@ -201,7 +216,7 @@ def naming(picture: PictureLike) -> Iterator[None]:
     except FaceError as error:
         if not isinstance(picture, str | Path):
             raise
-        raise FaceError(f"{Path(picture).name}: {error.message}", error.remedy) from None
+        raise type(error)(f"{Path(picture).name}: {error.message}", error.remedy) from None
 
 
 def _check_size(face: Face) -> Face:
@@ -243,7 +258,3 @@ def group_faces(faces: list[Face], size_px: int, shape: tuple[int, ...]) -> list
 def overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
     """Whether two rectangles (left, top, right, bottom) share a pixel."""
     return max(one[0], other[0]) < min(one[2], other[2]) and max(one[1], other[1]) < min(one[3], other[3])
-
-
-def _to_grey(image: np.ndarray) -> np.ndarray:
-    return np.repeat((image @ _LUMA)[..., None], 3, axis=2)

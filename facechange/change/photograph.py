@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from facechange.change.anonymising import Fallback, anonymize_faces
-from facechange.change.casting import Casting, are_personas
-from facechange.change.changer import Changer, naming
+from facechange.change.casting import Casting, cast_faces, grant_change
+from facechange.change.changer import MINIMUM_FACE_PX, Changer, naming
 from facechange.change.mask_sheet import draw_mask_sheet, place_of_result
-from facechange.core import Changed, Face, Outcome, OutputError
+from facechange.core import Face, FaceError, Outcome, OutputError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
 from facechange.faces.put_back import Keep
-from facechange.faces.select import select_faces
-from facechange.pictures import Picture, as_picture, read_picture
-from facechange.trust import Grant, check_writable, publish, require_grant
+from facechange.faces.select import Chosen, Selection
+from facechange.faces.turn import is_beyond, part_beyond
+from facechange.pictures import as_picture, read_picture, without_names
+from facechange.trust import Grant, check_writable, publish
 
 _SHEET_CROP_PX = 384
 
@@ -29,23 +30,25 @@ class Published:
 
     path: Path
     faces: int
+    unmet: dict[str, FaceError] = field(default_factory=dict)  # for a selector that named nobody, where others did, why
+    taken_away: tuple[str, ...] = ()  # kinds of metadata, in words, where people are hidden
+    turned: int = 0  # faces that were left, because a change would smear them; where people are hidden none is
     outcomes: tuple[Outcome, ...] = ()
 
 
 def request_change(
     sources: Sequence[Path], target: Path, output: Path, consent: str | None, purpose: str = "", persona: bool | None = None
 ) -> Grant:
-    """Leave to begin, from `trust.require_grant`: asked for before a picture is decoded or a model is loaded.
+    """Leave to begin, from `grant_change`: asked for before a picture is decoded or a model is loaded.
 
-    `persona` says that the identity is a synthetic person's; by default that is so where `sources` are personas.
+    `persona` is `grant_change`'s.
 
-    Raises what `require_grant` raises, and `OutputError` where `output` cannot be written or is one of the pictures.
+    Raises what `trust.require_grant` raises, and `OutputError` where `output` cannot be written or is one of the pictures.
     """
     if any(path.exists() and output.exists() and path.samefile(output) for path in (*sources, target)):
         raise OutputError(f"{output} is one of the pictures to read.", "Write the result to another file, so that the original stays.")
     check_writable(output)
-    persona = are_personas(sources) if persona is None else persona
-    return require_grant(consent, sources, [target], purpose, persona)
+    return grant_change(consent, sources, [target], purpose, persona)
 
 
 def change_photograph(
@@ -55,53 +58,68 @@ def change_photograph(
     output: Path,
     *,
     grant: Grant,
-    face: str = "all",
+    face: Selection | str = "all",
     strength: float = 1.0,
     keep: Keep = "mask",
     fallback: Fallback = "blur",
 ) -> Published:
     """Give the faces of `target` that `face` selects the identities that `casting` has for them, and publish it at `output`.
 
-    `grant` is what `request_change` gave for these files. Everything else of the photograph, its metadata included, is kept.
-    Where the casting hides who people are, `fallback` says how a face is covered that no persona makes unlike who it was.
+    `grant` is what `request_change` gave for these files. Everything else of the photograph, its metadata
+    included, is kept; previews are not, and where the casting hides people nothing that names them or places.
+    A face that is turned too far (`faces.turn`) is left, unless the casting hides people: then `fallback` says
+    how a face is covered that no persona makes unlike who it was, and the smallest face counts.
     Raises a `FacechangeError` that says what is wrong with which input; nothing partial is left at `output`.
     """
     picture = read_picture(target)
     with naming(target):
-        changed = _change(changer, casting, picture, face, strength, keep, fallback)
-    result = replace(picture, pixels=changed.image)
-    path = publish(result, output, grant=grant, card=changer.card, target=target, sources=casting.sources, faces=changed.faces)
-    return Published(path, len(changed.faces), changed.outcomes)
-
-
-def _change(changer: Changer, casting: Casting, picture: Picture, face: str, strength: float, keep: Keep, fallback: Fallback) -> Changed:
-    """The faces of `picture` that `face` selects, as `casting` has them."""
+        # A face that is missed is worse than something else that is covered.
+        chosen = changer.choose(picture, face, 0.0 if casting.hides else MINIMUM_FACE_PX)
+        turned = 0
+        if not casting.hides:
+            chosen, turned = _leave_turned(chosen)
     if casting.hides:
-        shape = picture.pixels.shape
-        # However small: a face that is missed is worse than something else that is covered.
-        faces = select_faces(changer.locate(picture), face, (shape[1], shape[0])) if face == "all" else changer.select(picture, face)
-        return anonymize_faces(changer, picture, faces, casting, fallback, keep)
-    faces = changer.select(picture, face)
-    identity = casting.everyone
-    if identity is None:
-        identity = np.stack([casting.identity_for(changer.identify(picture, face=each)) for each in faces])
-    return changer.change(picture, identity, faces, strength, keep, source=casting.recognised)
+        changed = anonymize_faces(changer, picture, chosen.faces, casting, fallback, keep)
+    else:
+        identities = cast_faces(changer, casting, picture, chosen)
+        changed = changer.change(picture, identities, chosen.faces, strength, keep, source=casting.recognised)
+    result = replace(picture, pixels=changed.image)
+    result, taken_away = without_names(result) if casting.hides else (result, ())
+    path = publish(
+        result,
+        output,
+        grant=grant,
+        card=changer.card,
+        target=target,
+        sources=casting.sources,
+        faces=changed.faces,
+        nameless=casting.hides,
+    )
+    return Published(path, len(changed.faces), chosen.unmet, taken_away, turned, changed.outcomes)
 
 
-def publish_mask_sheet(changer: Changer, source: Path, target: Path, output: Path, *, grant: Grant, face: str = "largest") -> Published:
+def _leave_turned(chosen: Chosen) -> tuple[Chosen, int]:
+    """`chosen` without the faces that are turned too far, and how many these are; raises `FaceError` where they are all."""
+    _, beyond = part_beyond(chosen.faces)
+    kept = [(face, rule) for face, rule in zip(chosen.faces, chosen.rules, strict=True) if not is_beyond(face)]
+    return replace(chosen, faces=[face for face, _ in kept], rules=[rule for _, rule in kept]), len(beyond)
+
+
+def publish_mask_sheet(
+    changer: Changer, source: Path, target: Path, output: Path, *, grant: Grant, face: str = "largest", source_face: str | None = None
+) -> Published:
     """Publish a sheet of one change: source, target, result and every control mask, coarse to fine (the patent's Fig. 6).
 
-    The result on it carries the watermark, as a changed photograph does.
+    `source_face` is `Changer.find_source`'s. The result on it carries the watermark, as a changed photograph does.
     """
-    source_picture, target_picture = read_picture(source), read_picture(target)
-    with naming(source):
-        source_face = changer.select(source_picture, "largest")[0]
+    target_picture = read_picture(target)
+    source_picture, giving = changer.find_source(source, source_face)
     with naming(target):
         target_face = changer.select(target_picture, face)[0]
-    identity = changer.identify(source_picture, face=source_face)
+    identity = changer.identify(source_picture, face=giving)
     changed = changer.change(target_picture, identity, [target_face], keep="crop", with_masks=True)
     shown = [
-        (source_picture.rgb8(), source_face),
+        (source_picture.rgb8(), giving),
         (target_picture.rgb8(), target_face),
         (as_picture(changed.image).rgb8(), target_face),
     ]

@@ -92,7 +92,9 @@ def _measure(path: Path, identity: Path, faces: LabelledFaces, judge: Recogniser
     graph = load_graph(path)
     change, identify = evaluation.change_with(graph), evaluation.identify_with(load_graph(identity))
     with counting("Changing faces") as progress:
-        return evaluation.evaluate_change(change, identify, graph.card.size_px, faces, judge, pairs, 0, progress, landmarker=landmarker)
+        return evaluation.evaluate_change(
+            change, identify, graph.card.size_px, faces, [judge], pairs, 0, progress, landmarkers=[] if landmarker is None else [landmarker]
+        )
 
 
 def _draw_grid(graphs: Sequence[Path], identity: Path, faces: LabelledFaces) -> np.ndarray:

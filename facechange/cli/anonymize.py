@@ -19,6 +19,7 @@ from facechange.cli.options import (
     ThreadsOption,
     VerboseOption,
 )
+from facechange.cli.people import read_selection
 
 BASIS = "The people shown are made unrecognisable: each face becomes that of somebody who does not exist."
 
@@ -33,6 +34,16 @@ def anonymize(
     ] = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Only this person, as in like:ann.jpg; repeat it for more.", metavar="SELECTOR", show_default=False),
+    ] = None,
+    all_but: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--all-but", help="Everybody but this person, as in like:ann.jpg; repeat it for more.", metavar="SELECTOR", show_default=False
+        ),
+    ] = None,
     fallback: FallbackOption = FallbackChoice.blur,
     report: ReportOption = None,
     model: Annotated[
@@ -44,6 +55,7 @@ def anonymize(
 ) -> None:
     """Make the people in pictures unrecognisable: pose, expression, light and background stay, each person becomes a persona.
 
+    What names people or places in the file's metadata is taken away, dates too; sound and subtitles stay.
     Every result is compared with its original. A face that stays like it gets another persona, then a stronger change, and is covered
     in the end; then the exit code is 11.
     """
@@ -55,6 +67,7 @@ def anonymize(
     if report is not None and target.is_dir():
         raise typer.BadParameter("A folder gets its report by itself: facechange-batch.json beside the results.", param_hint="--report")
     check_report(report)
+    chosen = read_selection(face, only, all_but)
     cast, basis = PersonaCast(seed), consent or BASIS
     moving = target.is_file() and is_moving(target)
     model = model or ("change" if moving else "change-large")
@@ -62,10 +75,10 @@ def anonymize(
         from facechange.change.folder import DEFAULT_PATTERN, ChangeOptions
         from facechange.cli.folders import FolderRequest, change_folder
 
+        typer.echo("Names, places, dates, captions and previews in what the files say of themselves are taken away.", err=True)
         request = FolderRequest(target, output, (), basis, purpose, True, DEFAULT_PATTERN)
-        change_folder(
-            request, cast.describe(), lambda changer: cast, ChangeOptions(face, fallback=fallback.value), model, threads, engine, verbose
-        )
+        options = ChangeOptions(chosen, fallback=fallback.value)
+        change_folder(request, cast.describe(), lambda changer: cast, options, model, threads, engine, verbose)
         return
     started = time.perf_counter()
     if moving:
@@ -76,12 +89,12 @@ def anonymize(
         from facechange.cli.video import change_one_video
 
         grant = request_video_change([], target, output, basis, purpose, persona=True)
-        options = VideoOptions(face, fallback=fallback.value)
+        settings = VideoOptions(chosen, fallback=fallback.value)
         changer = load_changer(model, threads, engine, many_runs=True)
-        change_one_video(changer, cast, target, output, grant, options, started, verbose, report)
+        change_one_video(changer, cast, target, output, grant, settings, started, verbose, report)
         return
     grant = request_change([], target, output, basis, purpose, persona=True)
     with waiting("Changing the photograph"):
         changer = load_changer(model, threads, engine)
-        published = change_photograph(changer, cast, target, output, grant=grant, face=face, fallback=fallback.value)
+        published = change_photograph(changer, cast, target, output, grant=grant, face=chosen, fallback=fallback.value)
     say_published(published, changer, grant, started, verbose, hides=True, report=report)

@@ -19,20 +19,23 @@ from facechange.cli.options import (
     PresetOption,
     PurposeOption,
     QualityOption,
-    SourcesArgument,
     StrengthOption,
     ThreadsOption,
     VerboseOption,
 )
+from facechange.cli.people import MapOption, SourceFaceOption, SourcesArgument, read_people
 
 
 def batch(
-    sources: SourcesArgument,
+    *,
+    sources: SourcesArgument = None,
     folder: Annotated[Path, typer.Argument(help="The folder to change, with the folders in it.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder for the results; the same command goes on in it.")],
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
+    rules: MapOption = None,
+    source_face: SourceFaceOption = None,
     strength: StrengthOption = 1.0,
     keep: KeepOption = KeepChoice.mask,
     pattern: Annotated[
@@ -47,12 +50,9 @@ def batch(
     verbose: VerboseOption = False,
 ) -> None:
     """Change every photograph and video of a folder, and write a report and a page that shows them. What is finished is skipped."""
-    from facechange.change import cast_sources
-    from facechange.change.casting import are_personas, describe_sources
     from facechange.change.folder import ChangeOptions
 
-    options = ChangeOptions(face, keep.value, strength, encoder, quality, preset)
-    request = FolderRequest(folder, output, sources, consent, purpose, are_personas(sources), pattern)
-    change_folder(
-        request, describe_sources(sources), lambda changer: cast_sources(changer, sources), options, model, threads, engine, verbose
-    )
+    people = read_people(sources, rules, face, source_face)
+    options = ChangeOptions(people.selection, keep.value, strength, encoder, quality, preset)
+    request = FolderRequest(folder, output, people.files, consent, purpose, None, pattern)
+    change_folder(request, people.describe(), people.cast, options, model, threads, engine, verbose)

@@ -8,15 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facechange.cli.console import counting, tell_skipped
+from facechange.cli.console import counting, tell_skipped, waiting
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from facechange.evaluation import Case, Detector, Landmarker, Recogniser, Report
+    from facechange.evaluation import Case, Detector, Report
     from facechange.evaluation.aligned_faces import FacePictures
+    from facechange.evaluation.landmarker import PoseJudge
+    from facechange.evaluation.mask_selectivity_hull68 import Masks
+    from facechange.evaluation.recognition import Judge
     from facechange.runtime import Graph
 
+DLIB = "dlib"  # the judge that took no part in training
 EXACT_ENGINE = "cpu"  # everything in float32, at every size: quality is the model's, not the engine's
 
 
@@ -25,25 +29,28 @@ class ChangeOptions:
     """What a measurement of a face-change model is told."""
 
     faces: Path
-    recogniser: Path
+    recognisers: tuple[str, ...]
     model: str = "change"
     identity: str = "identity"
     split: str = "val"
     normalisation: str = "imagenet"
-    landmarks: Path | None = None
+    landmarks: tuple[str, ...] = ()
     backgrounds: Path | None = None
     references: bool = True
+    forced_masks: bool = True  # among the references
     pairs: int = 240
     seed: int = 0
     engine: str = EXACT_ENGINE
+    fid: bool = False
+    inception: Path | None = None  # file of Inception's weights, which are fetched without it
 
 
 @dataclass(frozen=True)
 class ChangeSubject:
     """The judges, the graphs and the faces of a measurement, loaded."""
 
-    recogniser: Recogniser
-    landmarker: Landmarker | None
+    recognisers: list[Judge]
+    landmarkers: list[PoseJudge]
     change: Graph
     identity: Graph
     pictures: FacePictures
@@ -51,23 +58,41 @@ class ChangeSubject:
 
 def open_subject(options: ChangeOptions) -> ChangeSubject:
     """Load all that `options` name, the judges first; raises what is wrong with them before anything is measured."""
-    from facechange import evaluation
+    from facechange.evaluation.inception_fid import need_fid
     from facechange.runtime import load_graph
 
-    judge = evaluation.Recogniser(options.recogniser, options.normalisation)
-    landmarker = None if options.landmarks is None else evaluation.Landmarker(options.landmarks)
+    if options.fid:
+        need_fid()
+    judges = [open_judge(name, options.normalisation) for name in options.recognisers]
+    landmarkers = [open_landmarker(name) for name in options.landmarks]
     change, identity = load_graph(options.model, engine=options.engine), load_graph(options.identity)
-    return ChangeSubject(judge, landmarker, change, identity, open_faces(options.faces, options.split, landmarker))
+    return ChangeSubject(judges, landmarkers, change, identity, open_faces(options.faces, options.split, landmarkers))
 
 
-def open_faces(folder: Path, split: str, landmarker: Landmarker | None) -> FacePictures:
+def open_judge(name_or_path: str, normalisation: str) -> Judge:
+    """dlib's recogniser by its name, or an ONNX file's; raises `DependencyError` and `ModelError`."""
+    from facechange import evaluation
+
+    if name_or_path == DLIB:
+        return evaluation.DlibRecogniser()
+    return evaluation.Recogniser(Path(name_or_path), normalisation)
+
+
+def open_landmarker(name_or_path: str) -> PoseJudge:
+    """dlib's landmarks by its name, or an ONNX file's; raises `DependencyError` and `ModelError`."""
+    from facechange import evaluation
+
+    return evaluation.DlibLandmarker() if name_or_path == DLIB else evaluation.Landmarker(Path(name_or_path))
+
+
+def open_faces(folder: Path, split: str, landmarkers: list[PoseJudge]) -> FacePictures:
     """Labelled faces where `folder` has a SPLIT.jsonl, else the faces found in its pictures."""
     from facechange import evaluation
     from facechange.core import PictureError
 
     if (folder / f"{split}.jsonl").is_file() or not folder.is_dir():
         return evaluation.LabelledFaces(folder, split)
-    if landmarker is None:
+    if not landmarkers:
         raise PictureError(
             f"{folder} has no {split}.jsonl, so landmarks have to be found.", "Give --landmarks, or the folder of labelled shards."
         )
@@ -75,13 +100,31 @@ def open_faces(folder: Path, split: str, landmarker: Landmarker | None) -> FaceP
     from facechange.runtime import load_graph
 
     with counting("Looking for faces") as progress:
-        found = evaluation.FoundFaces(folder, FaceLocator(load_graph("locator")).locate, landmarker, progress)
+        found = evaluation.FoundFaces(folder, FaceLocator(load_graph("locator")).locate, landmarkers[0], progress)
     tell_skipped(found.skipped)
     return found
 
 
 def measure_change(options: ChangeOptions, subject: ChangeSubject, keep: Callable[[Case], None]) -> Report:
-    """The whole table, reference rows included where `options` ask for them."""
+    """The whole table, reference rows and FID included where `options` ask for them."""
+    from facechange.evaluation.inception_fid import FidPictures
+
+    if not options.fid:
+        return _measure_change(options, subject, keep)
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = FidPictures(Path(folder))
+
+        def keep_both(case: Case) -> None:
+            pictures(case)
+            keep(case)
+
+        report = _measure_change(options, subject, keep_both)
+        with waiting("Measuring FID"):
+            report.details.update(pictures.measure(options.inception))
+    return report
+
+
+def _measure_change(options: ChangeOptions, subject: ChangeSubject, keep: Callable[[Case], None]) -> Report:
     from facechange import evaluation
 
     photographs: list[np.ndarray] = []
@@ -90,18 +133,22 @@ def measure_change(options: ChangeOptions, subject: ChangeSubject, keep: Callabl
 
         photographs = read_backgrounds(options.backgrounds, held_out=True)
     with tempfile.TemporaryDirectory() as folder, counting("Changing faces") as progress:
+        references = {}
+        if options.references:
+            references = evaluation.load_references(options.model, Path(folder), options.engine, options.forced_masks)
         report = evaluation.evaluate_change(
             evaluation.change_with(subject.change),
             evaluation.identify_with(subject.identity),
             subject.change.card.size_px,
             subject.pictures,
-            subject.recogniser,
+            subject.recognisers,
             options.pairs,
             options.seed,
             progress,
             keep,
-            landmarker=subject.landmarker,
-            references=evaluation.load_references(options.model, Path(folder), options.engine) if options.references else {},
+            landmarkers=subject.landmarkers,
+            masks=masks_of(subject.change),
+            references=references,
             photographs=photographs,
         )
     return _name_engine(report, subject.change)
@@ -125,11 +172,11 @@ def measure_anonymize(options: ChangeOptions, subject: ChangeSubject, detector: 
             PersonaCast(options.seed).identity_for,
             subject.change.card.size_px,
             subject.pictures,
-            subject.recogniser,
+            subject.recognisers,
             finders,
             options.seed,
             progress,
-            landmarker=subject.landmarker,
+            landmarkers=subject.landmarkers,
         )
     return _name_engine(report, subject.change)
 
@@ -138,11 +185,17 @@ def _name_engine(report: Report, change: Graph) -> Report:
     return replace(report, protocol=report.protocol | {"engine": change.engine})
 
 
+def masks_of(graph: Graph) -> Masks:
+    """The control masks of one change, coarse to fine, fed as a user's photograph is."""
+    from facechange.runtime import CropChanger
+
+    changer = CropChanger(graph)
+    return lambda target, identity: changer.change(target[None], identity, with_masks=True).masks[0]
+
+
 def draw_masks(graph: Graph, case: Case) -> np.ndarray:
     """The mask sheet of one pair (Fig. 6): uint8 [H, W, 3]."""
     from facechange.change.mask_sheet import draw_mask_sheet
-    from facechange.runtime import to_tensor
 
-    masks = [name for name in graph.output_names if name.startswith("mask_")]  # coarse to fine
-    outputs = graph.run({"target": to_tensor(case.target), "identity": case.identity[None].astype("float32")}, masks)
-    return draw_mask_sheet(case.source, case.target, case.changed, [outputs[name][0, 0] for name in masks])
+    masks = masks_of(graph)(case.target.crop, case.source.identity)
+    return draw_mask_sheet(case.source.crop, case.target.crop, case.changed, masks)

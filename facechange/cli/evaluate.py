@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,7 @@ from facechange.cli.console import counting, waiting
 from facechange.cli.options import EngineOption
 
 if TYPE_CHECKING:
-    from facechange.evaluation import Case, Report
+    from facechange.evaluation import Report
 
 app = typer.Typer(help="Measure the networks on labelled faces.", no_args_is_help=True)
 app.command("report")(evaluate_report.report)
@@ -22,8 +21,12 @@ app.command("photographs")(evaluate_photographs.photographs)
 
 Faces = Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards.")]
 FacesOrPictures = Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards, or of pictures (subfolders are groups).")]
-Judge = Annotated[Path, typer.Option(help="Judge: ONNX face recogniser that took no part in training.")]
-Landmarks = Annotated[Path | None, typer.Option(help="ONNX network of 68 landmarks: measures pose and expression.")]
+Judges = Annotated[
+    list[str], typer.Option(help="Judge of identity: dlib, or an ONNX face recogniser. May be repeated; the first is the headline.")
+]
+Landmarks = Annotated[
+    list[str] | None, typer.Option(help="ONNX network of 68 landmarks, or dlib: measures pose and expression. May be repeated.")
+]
 Identity = Annotated[str, typer.Option(help="Identity network (.onnx) instead of the one that ships.")]
 Split = Annotated[str, typer.Option(help="Which faces: those of SPLIT.jsonl.")]
 Model = Annotated[str, typer.Option(help="Exported graph (.onnx) instead of the one that ships.")]
@@ -36,10 +39,11 @@ Markdown = Annotated[Path | None, typer.Option("--markdown", help="Write the tab
 @app.command("change")
 def change_command(
     faces: FacesOrPictures,
-    recogniser: Judge,
+    recogniser: Judges,
     landmarks: Landmarks = None,
     backgrounds: Annotated[Path | None, typer.Option(help="Tar of photographs: what is put before faces is cut from them.")] = None,
     references: Annotated[bool, typer.Option(help="Measure what to compare with: target, source pasted, forced masks.")] = True,
+    forced_masks: Annotated[bool, typer.Option(help="Measure the model with its masks forced to 0 and 1 as well.")] = True,
     model: Model = "change",
     identity: Identity = "identity",
     split: Split = "val",
@@ -51,37 +55,37 @@ def change_command(
     inception: Annotated[Path | None, typer.Option(help="File of Inception's weights, so that none are fetched.")] = None,
     json: Json = None,
     markdown: Markdown = None,
-    grid: Annotated[Path | None, typer.Option(help="Write source, target and result of the first pairs here (PNG or JPEG).")] = None,
+    grid: Annotated[Path | None, typer.Option(help="Write source, target, classical paste and result of the first pairs here.")] = None,
     grid_pairs: Annotated[int, typer.Option(min=1, help="How many pairs the grid shows.")] = 12,
     cases: Annotated[Path | None, typer.Option(help="Write the best and worst pairs here (PNG or JPEG).")] = None,
     masks: Annotated[Path | None, typer.Option(help="Write the first pair's control masks here (PNG or JPEG).")] = None,
 ) -> None:
     """Identity moved, and everything else kept: the whole table of changed pairs, beside what to compare it with."""
     from facechange import evaluation
-    from facechange.evaluation.inception_fid import FidPictures, need_fid
 
-    if fid:
-        need_fid()
     evaluation.check_outputs(json, markdown, grid, cases, masks)
     options = ChangeOptions(
-        faces, recogniser, model, identity, split, normalisation, landmarks, backgrounds, references, pairs, seed, engine
+        faces=faces,
+        recognisers=tuple(recogniser),
+        model=model,
+        identity=identity,
+        split=split,
+        normalisation=normalisation,
+        landmarks=tuple(landmarks or ()),
+        backgrounds=backgrounds,
+        references=references,
+        forced_masks=forced_masks,
+        pairs=pairs,
+        seed=seed,
+        engine=engine,
+        fid=fid,
+        inception=inception,
     )
     subject = open_subject(options)
     shown = evaluation.ShownCases(grid_pairs, max(1, min(grid_pairs, pairs) // 2))
-    with tempfile.TemporaryDirectory() as folder:
-        collected = FidPictures(Path(folder)) if fid else None
-
-        def keep(case: Case) -> None:
-            shown(case)
-            if collected is not None:
-                collected(case)
-
-        report = measure_change(options, subject, keep)
-        if collected is not None:
-            with waiting("Measuring FID"):
-                report.details["fid_inception_pairs"] = collected.measure(inception)
+    report = measure_change(options, subject, shown)
     if grid is not None:
-        evaluation.write_sheet(shown.draw_first(), grid)
+        evaluation.write_sheet(shown.draw_beside_paste(), grid)
     if cases is not None:
         evaluation.write_sheet(shown.draw_extremes(), cases)
     if masks is not None:
@@ -92,7 +96,7 @@ def change_command(
 @app.command("anonymize")
 def anonymize_command(
     faces: FacesOrPictures,
-    recogniser: Judge,
+    recogniser: Judges,
     landmarks: Landmarks = None,
     detector: Annotated[Path | None, typer.Option(help="ONNX file of YuNet: sees whether faces are still found.")] = None,
     model: Model = "change",
@@ -108,7 +112,9 @@ def anonymize_command(
     from facechange import evaluation
 
     evaluation.check_outputs(json, markdown)
-    options = ChangeOptions(faces, recogniser, model, identity, split, normalisation, landmarks, seed=seed, engine=engine)
+    options = ChangeOptions(
+        faces, tuple(recogniser), model, identity, split, normalisation, tuple(landmarks or ()), seed=seed, engine=engine
+    )
     finder = None if detector is None else evaluation.Detector(detector)
     subject = open_subject(options)
     _show(measure_anonymize(options, subject, finder), f"{subject.change.card.name} {subject.change.card.version}", json, markdown)
@@ -165,13 +171,16 @@ def _show(report: Report, subject: str, json: Path | None, markdown: Path | None
     from rich.table import Table
 
     from facechange.evaluation.report import write_text
-    from facechange.evaluation.report_tables import group_rows, markdown_report, table_rows
+    from facechange.evaluation.report_tables import group_rows, markdown_report, mask_rows, table_rows, worst_row
 
     console = Console()
     caption = ", ".join(f"{name} {value}" for name, value in report.protocol.items())
     tables = [(table_rows(report, "value"), subject)]
     if report.groups:
-        tables.append((group_rows(report.groups), f"{subject}, by group"))
+        headings, rows = group_rows(report.groups)
+        tables.append(((headings, [*rows, worst_row(report.groups)]), f"{subject}, by group"))
+    if report.masks:
+        tables.append((mask_rows(report.masks), f"{subject}, how far its masks select"))
     for (headings, rows), title in tables:
         table = Table(title=title, caption=caption)
         for number, heading in enumerate(headings):

@@ -13,7 +13,7 @@ from facechange.cli.options import EngineOption, FallbackChoice, FallbackOption
 
 def photographs(
     faces: Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards, a face a picture.")],
-    recogniser: Annotated[Path, typer.Option(help="Judge: ONNX face recogniser; not one of those that facechange ships.")],
+    recogniser: Annotated[str, typer.Option(help="Judge: dlib, or an ONNX face recogniser that facechange does not ship.")] = "dlib",
     split: Annotated[str, typer.Option(help="Which faces: those of SPLIT.jsonl.")] = "val",
     normalisation: Annotated[str, typer.Option(help="What the recogniser expects: imagenet or symmetric.")] = "imagenet",
     model: Annotated[str, typer.Option(help="As for anonymize.")] = "change-large",
@@ -28,22 +28,22 @@ def photographs(
     from facechange import evaluation
     from facechange.change import PersonaCast, load_changer
     from facechange.change.anonymising import anonymize_faces
+    from facechange.cli.change_measurement import open_recogniser
     from facechange.core import Changed
     from facechange.evaluation.photographs_report import evaluate_photographs
-    from facechange.faces.align import warp_crop
-    from facechange.faces.geometry import identity_crop_matrix
     from facechange.faces.labelled import LabelledFace
     from facechange.pictures import as_picture
 
     evaluation.check_outputs(json)
-    judge = evaluation.Recogniser(recogniser, normalisation)
+    judge = open_recogniser(recogniser, normalisation)
     labelled, changer, cast = evaluation.LabelledFaces(faces, split), load_changer(model, engine=engine, many_runs=True), PersonaCast(seed)
 
     def anonymize(picture: np.ndarray) -> Changed:
         return anonymize_faces(changer, as_picture(picture), changer.locate(picture), cast, fallback.value)
 
     def see(picture: np.ndarray, face: LabelledFace) -> np.ndarray:
-        return judge.recognise(warp_crop(picture, identity_crop_matrix(face.landmarks5), 112)[None])[0]
+        landmarks68 = face.landmarks5 if face.landmarks68 is None else face.landmarks68
+        return judge.recognise(judge.crop(picture, face.landmarks5, landmarks68)[None])[0]
 
     with counting("Anonymising photographs") as progress:
         report = evaluate_photographs(anonymize, labelled, see, judge.name, seed, progress)

@@ -29,7 +29,7 @@ class FolderRequest:
     sources: Sequence[Path]
     consent: str | None
     purpose: str
-    persona: bool  # the identities are synthetic people's
+    persona: bool | None  # the identities are synthetic people's; by the sources, where None
     pattern: str
 
 
@@ -48,21 +48,22 @@ def change_folder(
     Exits with 1 where a file failed, with `EXIT_NOT_ALL_CHANGED` where a face was covered or left.
     """
     from facechange.change import load_changer
+    from facechange.change.casting import grant_change
     from facechange.change.folder import change_work, describe_changes, open_folder
     from facechange.change.folder.page import PAGE_NAME
     from facechange.core import EXIT_NOT_ALL_CHANGED, load_card
     from facechange.runtime import graph_path
-    from facechange.trust import require_grant
 
     started = time.perf_counter()
     card = load_card(graph_path(model).with_suffix(".json"))
     described = describe_changes(who, card, options, request.consent, request.purpose)
     run = open_folder(request.folder, request.output, described, sources=request.sources, pattern=request.pattern)
+    unmet: list[set[str]] = []  # of each file that was changed, the selectors that named nobody in it
     if run.jobs:
-        grant = require_grant(request.consent, request.sources, run.targets, request.purpose, request.persona)
+        grant = grant_change(request.consent, request.sources, run.targets, request.purpose, request.persona)
         with waiting("Loading the model"):
             changer = load_changer(model, threads, engine, many_runs=True)
-            work = change_work(changer, make_casting(changer), grant, options)
+            work = change_work(changer, make_casting(changer), grant, options, unmet.append)
         if verbose:
             typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
         with counting("Changing the folder") as report:
@@ -71,6 +72,8 @@ def change_folder(
         counts = run.report()
     for entry in run.failures:
         typer.echo(_printable(f"{entry.target}: {entry.message}"), err=True)
+    for selector in sorted(set.intersection(*unmet)) if unmet and not counts.skipped else []:
+        typer.echo(f"No file has a face for {selector}.", err=True)
     earlier = f" ({counts.skipped} of them before)" if counts.skipped else ""
     typer.echo(
         f"{request.output}: {counts.done} changed, {counts.faceless} without such a face, {counts.failed} failed{earlier} "

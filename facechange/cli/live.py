@@ -16,17 +16,18 @@ from facechange.cli.options import (
     KeepOption,
     ModelOption,
     PurposeOption,
-    SourcesArgument,
     ThreadsOption,
     VerboseOption,
 )
+from facechange.cli.people import MapOption, SourceFaceOption, SourcesArgument, read_people
 
 if TYPE_CHECKING:
     from facechange.change.live import Pace
 
 
 def live(
-    sources: SourcesArgument,
+    *,
+    sources: SourcesArgument = None,
     source: Annotated[str, typer.Option("-i", "--input", help="A camera's number, a stream (rtsp://...) or a video file.")] = "0",
     window: Annotated[bool, typer.Option("--window", help="Show it in a window; so it is where nothing else is chosen.")] = False,
     mjpeg: Annotated[
@@ -37,6 +38,8 @@ def live(
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
+    rules: MapOption = None,
+    source_face: SourceFaceOption = None,
     keep: KeepOption = KeepChoice.mask,
     model: ModelOption = "change",
     threads: ThreadsOption = None,
@@ -44,9 +47,10 @@ def live(
     verbose: VerboseOption = False,
 ) -> None:
     """Change faces live. Frames that come too fast are dropped, never queued; each one carries a visible label. Ctrl-C ends it."""
-    from facechange.change import cast_sources, load_changer
+    from facechange.change import load_changer
     from facechange.change.live import Capture, MjpegServer, Sink, VirtualCamera, Window, parse_address, parse_input, request_live, run_live
 
+    people = read_people(sources, rules, face, source_face)
     address = parse_address(mjpeg) if mjpeg else None
     chosen = parse_input(source)
     with ExitStack() as stack:
@@ -61,16 +65,16 @@ def live(
         server = MjpegServer(address) if address else None
         if server:
             sinks.append(open_sink(server))
-        grant = request_live(sources, chosen, consent, purpose)
+        grant = request_live(people.files, chosen, consent, purpose)
         capture = Capture(chosen)
         if server:
             typer.echo(f"Look at {server.url}{'; other machines may reach it' if server.is_public else ''}", err=True)
         changer = load_changer(model, threads, engine, many_runs=True)
         if verbose:
             typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
-        identity = cast_sources(changer, sources).everyone
+        casting = people.cast(changer)
         try:
-            shown = run_live(changer, identity, capture, sinks, grant=grant, face=face, keep=keep.value, report=_say_pace)
+            shown = run_live(changer, casting, capture, sinks, grant=grant, face=people.selection, keep=keep.value, report=_say_pace)
         except KeyboardInterrupt:  # the usual way to end it
             typer.echo("\nStopped.", err=True)
         else:

@@ -10,6 +10,7 @@ import typer
 
 from facechange.cli.console import waiting
 from facechange.cli.options import ConsentOption, EngineOption, FaceOption, ModelOption, OutputOption, PurposeOption, ThreadsOption
+from facechange.cli.people import SourceFaceOption
 
 
 def masks(
@@ -19,6 +20,7 @@ def masks(
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
     face: FaceOption = "largest",
+    source_face: SourceFaceOption = None,
     model: ModelOption = "change-large",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
@@ -29,5 +31,6 @@ def masks(
     started = time.perf_counter()
     grant = request_change([source], target, output, consent, purpose)
     with waiting("Drawing the masks"):
-        published = publish_mask_sheet(load_changer(model, threads, engine), source, target, output, grant=grant, face=face)
+        changer = load_changer(model, threads, engine)
+        published = publish_mask_sheet(changer, source, target, output, grant=grant, face=face, source_face=source_face)
     typer.echo(f"{published.path}: masks of 1 face drawn in {time.perf_counter() - started:.1f} s")

@@ -25,9 +25,6 @@ class FallbackChoice(StrEnum):
     none = "none"
 
 
-SourcesArgument = Annotated[
-    list[Path], typer.Argument(help="Pictures of the person who gives the identity, or one kept persona.", metavar="SOURCE...")
-]
 OutputOption = Annotated[Path, typer.Option("-o", "--output", help="Where to write the result; its extension decides the format.")]
 ConsentOption = Annotated[
     str | None,
@@ -42,7 +39,7 @@ PurposeOption = Annotated[
 ]
 FaceOption = Annotated[
     str,
-    typer.Option("--face", "--face-selector", help="all, largest, left, right, centre, a number from the left, or like:PICTURE."),
+    typer.Option("--face", "--face-selector", help="all, largest, left, right, centre, numbers from the left (2 or 1,3), or like:PICTURE."),
 ]
 StrengthOption = Annotated[
     float, typer.Option("--strength", min=0.0, max=1.3, help="How far to go: 0 the target's own identity, 1 the source's.")

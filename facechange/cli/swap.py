@@ -19,11 +19,11 @@ from facechange.cli.options import (
     OutputOption,
     PurposeOption,
     ReportOption,
-    SourcesArgument,
     StrengthOption,
     ThreadsOption,
     VerboseOption,
 )
+from facechange.cli.people import MapOption, SourceFaceOption, SourcesArgument, read_people
 
 if TYPE_CHECKING:
     from facechange.change import Changer, Published
@@ -31,12 +31,15 @@ if TYPE_CHECKING:
 
 
 def swap(
-    sources: SourcesArgument,
+    *,
+    sources: SourcesArgument = None,
     target: Annotated[Path, typer.Argument(help="The photograph to change.")],
     output: OutputOption,
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
+    rules: MapOption = None,
+    source_face: SourceFaceOption = None,
     strength: StrengthOption = 1.0,
     keep: KeepOption = KeepChoice.mask,
     report: ReportOption = None,
@@ -46,16 +49,17 @@ def swap(
     verbose: VerboseOption = False,
 ) -> None:
     """Change the faces of one photograph."""
-    from facechange.change import cast_sources, change_photograph, load_changer, request_change
+    from facechange.change import change_photograph, load_changer, request_change
     from facechange.change.telling import check_report
 
     check_report(report)
     started = time.perf_counter()
-    grant = request_change(sources, target, output, consent, purpose)
+    people = read_people(sources, rules, face, source_face)
+    grant = request_change(people.files, target, output, consent, purpose)
     with waiting("Changing the photograph"):
         changer = load_changer(model, threads, engine)
-        casting = cast_sources(changer, sources)
-        published = change_photograph(changer, casting, target, output, grant=grant, face=face, strength=strength, keep=keep.value)
+        casting, chosen = people.cast(changer), people.selection
+        published = change_photograph(changer, casting, target, output, grant=grant, face=chosen, strength=strength, keep=keep.value)
     say_published(published, changer, grant, started, verbose, report=report)
 
 
@@ -71,6 +75,13 @@ def say_published(
 
     if verbose:
         typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
+    for error in published.unmet.values():
+        typer.echo(str(error), err=True)
+    if published.taken_away:
+        typer.echo(f"Taken away: {', '.join(published.taken_away)}.", err=True)
+    if published.turned:
+        left = "1 face was" if published.turned == 1 else f"{published.turned} faces were"
+        typer.echo(f"{left} left: turned further from the viewer than a change can follow.", err=True)
     typer.echo(f"{published.path}: {telling.summarise(published.outcomes, hides)} in {time.perf_counter() - started:.1f} s")
     if hides or not all(outcome.recognisable for outcome in published.outcomes):
         for number, outcome in enumerate(published.outcomes, start=1):

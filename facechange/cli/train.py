@@ -51,6 +51,9 @@ def face(
     minutes: Minutes = float("inf"),
     loss_below: Annotated[float, typer.Option(help="Stop once the smoothed total loss is below this.")] = float("-inf"),
     batch: Batch = 16,
+    recovered_share: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share of pairs whose target wears somebody else's face, and gets its own back.")
+    ] = 0.4,
     learning_rate: Rate = 5e-3,
     discriminator_rate: Annotated[
         float, typer.Option(help="The discriminator's learning rate over that; more where it starts afresh.")
@@ -88,6 +91,7 @@ def face(
         minutes=minutes,
         loss_below=loss_below,
         batch=batch,
+        recovered_share=recovered_share,
         learning_rate=learning_rate,
         discriminator_rate=discriminator_rate,
         weights=LOSS_WEIGHTS | parse_numbers(weight or []),

@@ -22,11 +22,11 @@ from facechange.cli.options import (
     PurposeOption,
     QualityOption,
     ReportOption,
-    SourcesArgument,
     StrengthOption,
     ThreadsOption,
     VerboseOption,
 )
+from facechange.cli.people import MapOption, SourceFaceOption, SourcesArgument, read_people
 
 if TYPE_CHECKING:
     from facechange.change import Changer
@@ -36,12 +36,15 @@ if TYPE_CHECKING:
 
 
 def video(
-    sources: SourcesArgument,
+    *,
+    sources: SourcesArgument = None,
     target: Annotated[Path, typer.Argument(help="The video to change, or numbered pictures: frames/%04d.png.", metavar="VIDEO")],
     output: OutputOption,
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
+    rules: MapOption = None,
+    source_face: SourceFaceOption = None,
     strength: StrengthOption = 1.0,
     keep: KeepOption = KeepChoice.mask,
     trim: Annotated[str | None, typer.Option(help="Only a part: FROM-TO in seconds or [h:]m:s, as in 12.5-30.", show_default=False)] = None,
@@ -61,16 +64,17 @@ def video(
     from facechange.cli.extras import need_video
 
     need_video()
-    from facechange.change import cast_sources, load_changer
+    from facechange.change import load_changer
     from facechange.change.telling import check_report
     from facechange.change.video import VideoOptions, publish_preview, request_video_change
 
     check_report(face_report)
     started = time.perf_counter()
-    grant = request_video_change(sources, target, output, consent, purpose)
+    people = read_people(sources, rules, face, source_face)
+    grant = request_video_change(people.files, target, output, consent, purpose)
     changer = load_changer(model, threads, engine, many_runs=True)
-    casting = cast_sources(changer, sources)
-    options = VideoOptions(face, keep.value, encoder, quality, preset, trim, strength)
+    casting = people.cast(changer)
+    options = VideoOptions(people.selection, keep.value, encoder, quality, preset, trim, strength)
     if preview:
         with waiting("Changing a few frames"):
             sheet = publish_preview(changer, casting, target, output, preview, grant=grant, options=options)
@@ -106,10 +110,15 @@ def change_one_video(
         if target.suffix.lower() != output.suffix.lower() or options.trim:
             raise
         copy_whole(target, output)
-        typer.echo(f"{output}: no frame has such a face, so it is {target.name} as it was")
+        told = ", with whatever names and places it tells" if casting.hides else ""
+        typer.echo(f"{output}: no frame has such a face, so it is {target.name} as it was{told}")
         return
+    for selector in done.unmet:
+        typer.echo(f"No frame has a face for {selector}.", err=True)
     for words in done.left_out:
         typer.echo(f"Left out, because {output.suffix} cannot hold it: {words}.", err=True)
+    if done.taken_away:
+        typer.echo(f"Taken away: {', '.join(done.taken_away)}.", err=True)
     if done.repeated:
         typer.echo(f"{done.repeated} damaged frames show the frame before them.", err=True)
     if done.resumed_at:

@@ -4,6 +4,7 @@ from facechange.core.cards import ModelCard, hash_file, load_card
 from facechange.core.errors import (
     EXIT_NOT_ALL_CHANGED,
     ConsentError,
+    ContestedFaceError,
     DependencyError,
     FacechangeError,
     FaceError,
@@ -23,6 +24,7 @@ __all__ = [
     "EXIT_NOT_ALL_CHANGED",
     "Changed",
     "ConsentError",
+    "ContestedFaceError",
     "Deed",
     "DependencyError",
     "Face",

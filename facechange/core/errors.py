@@ -36,6 +36,10 @@ class FaceError(FacechangeError):
     exit_code = 4
 
 
+class ContestedFaceError(FaceError):
+    """Two people were to have the same face."""
+
+
 class OutputError(FacechangeError):
     """The result could not be written; nothing partial is left behind."""
 

@@ -6,6 +6,8 @@ from facechange.evaluation.change_meter import Case
 from facechange.evaluation.change_report import evaluate_change
 from facechange.evaluation.comparison_grid import draw_comparison_grid, write_sheet
 from facechange.evaluation.detector import Detector
+from facechange.evaluation.dlib_landmarker import DlibLandmarker
+from facechange.evaluation.dlib_recogniser import DlibRecogniser
 from facechange.evaluation.found_faces import FoundFaces
 from facechange.evaluation.identity_report import evaluate_identity, identify_with
 from facechange.evaluation.landmarker import Landmarker
@@ -21,6 +23,8 @@ __all__ = [
     "AlignedFaces",
     "Case",
     "Detector",
+    "DlibLandmarker",
+    "DlibRecogniser",
     "FoundFaces",
     "LabelledFaces",
     "Landmarker",

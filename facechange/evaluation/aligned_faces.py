@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from facechange.core.errors import PictureError
+from facechange.evaluation.recognition import Judge
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, identity_crop_matrix, transform_points
 from facechange.faces.labelled import LabelledFace
@@ -30,18 +31,12 @@ class FacePictures(Protocol):
         ...
 
 
-def members_by_group(faces: Sequence[LabelledFace]) -> dict[str, np.ndarray]:
-    """For each group that `faces` [F] name, in order of their names, which of them belong to it: bool [F]."""
-    groups = [face.group for face in faces]
-    return {name: np.array([group == name for group in groups]) for name in sorted({group for group in groups if group is not None})}
-
-
 @dataclass(frozen=True)
 class AlignedFace:
     """One face as the networks see it; landmarks are in pixels of `crop`."""
 
     crop: np.ndarray  # uint8 [R, R, 3], what the face-change model changes
-    identity_crop: np.ndarray  # uint8 [112, 112, 3], what recognisers read, in the picture's full resolution
+    identity_crop: np.ndarray  # uint8 [112, 112, 3], what the identity network reads, in the picture's full resolution
     landmarks5: np.ndarray  # [5, 2]
     landmarks68: np.ndarray  # [68, 2]
     identity: np.ndarray  # [512], what the face-change model takes of a source
@@ -60,16 +55,25 @@ class AlignedFaces:
     def __getitem__(self, index: int) -> AlignedFace:
         return self._kept(int(index))
 
+    def crops_for(self, judges: Sequence[Judge], index: int) -> list[np.ndarray]:
+        """What each of `judges` reads of a face, in the picture's full resolution: uint8 [S, S, 3]."""
+        picture, face = self._pictures.read(index), self._pictures.faces[index]
+        return [judge.crop(picture, face.landmarks5, _need_landmarks68(face)) for judge in judges]
+
     def _align(self, index: int) -> AlignedFace:
         picture, face = self._pictures.read(index), self._pictures.faces[index]
-        if face.landmarks68 is None:
-            raise PictureError(f"{face.image} has no 68 landmarks.", "Measuring needs `landmarks68` for every picture.")
         matrix = ffhq_crop_matrix(face.landmarks5, self.size_px)
         identity_crop = warp_crop(picture, identity_crop_matrix(face.landmarks5), 112)
         return AlignedFace(
             warp_crop(picture, matrix, self.size_px),
             identity_crop,
             transform_points(face.landmarks5, matrix),
-            transform_points(face.landmarks68, matrix),
+            transform_points(_need_landmarks68(face), matrix),
             self._identify(identity_crop),
         )
+
+
+def _need_landmarks68(face: LabelledFace) -> np.ndarray:
+    if face.landmarks68 is None:
+        raise PictureError(f"{face.image} has no 68 landmarks.", "Measuring needs `landmarks68` for every picture.")
+    return face.landmarks68

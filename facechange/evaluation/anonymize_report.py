@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from facechange.core import Face
 from facechange.core.errors import PictureError
-from facechange.evaluation.aligned_faces import AlignedFaces, FacePictures, members_by_group
+from facechange.evaluation.aligned_faces import AlignedFaces, FacePictures
+from facechange.evaluation.change_report import unit_of
 from facechange.evaluation.cosines_to_originals import cosines_to_originals
+from facechange.evaluation.face_groups import members_by_group
 from facechange.evaluation.found_crop import found_crop
 from facechange.evaluation.identity_report import Identify
 from facechange.evaluation.intervals import Interval, bootstrap_mean, wilson_percent
-from facechange.evaluation.landmarker import Landmarker
+from facechange.evaluation.kept_parts import compare_inside
+from facechange.evaluation.landmarker import PoseJudge
 from facechange.evaluation.original_faces import OriginalFaces
 from facechange.evaluation.progress import Progress, no_progress, ticking
-from facechange.evaluation.recognition import Recogniser
+from facechange.evaluation.recognition import Judge
 from facechange.evaluation.reidentified_top1_all_faces import reidentified_top1_all_faces
-from facechange.evaluation.report import Report
+from facechange.evaluation.report import Group, Report, name_judges
 from facechange.evaluation.rivals import Change
-from facechange.evaluation.sharpness_ratio_hull68 import sharpness_ratio_hull68
-from facechange.evaluation.skin_brightness_difference68 import skin_brightness_difference68
-from facechange.evaluation.skin_colour_difference68 import skin_colour_difference68
 
 Finder = Callable[[np.ndarray], list[Face]]  # uint8 [H, W, 3] to the faces it finds
 
-# Units of what is measured of every face; all the rest is a share of faces.
-UNITS = {
-    "cosine_to_original_all_faces": "cosine",
-    "cosine_to_others_all_faces": "cosine",
-    "pose_error_pnp68": "degrees",
-    "expression_error_openings68": "deviations",
-    "skin_brightness_difference68": "levels of 255",
-    "skin_colour_difference68": "CIELAB",
-    "sharpness_ratio_hull68": "ratio",
-}
+SHARES = ("reidentified_top1_all_faces", "found_crop")  # starts of the names of shares of faces
+COSINES = ("cosine_to_original_all_faces", "cosine_to_others_all_faces")
 
 
 def evaluate_anonymize(
@@ -44,17 +36,17 @@ def evaluate_anonymize(
     cast: Callable[[np.ndarray], np.ndarray],
     size_px: int,
     faces: FacePictures,
-    recogniser: Recogniser,
+    recognisers: Sequence[Judge],
     finders: Mapping[str, Finder],
     seed: int = 0,
     progress: Progress = no_progress,
     *,
-    landmarker: Landmarker | None = None,
+    landmarkers: Sequence[PoseJudge] = (),
 ) -> Report:
     """Give every face, one after the other, the identity that `cast` gives for its own ([512] to [512]), and measure its crop.
 
-    Each face is one person's, and the recogniser sees the originals in their full resolution. `finders` are asked by name
-    whether a face is still found in the crop of side `size_px`. Pose and expression are left out without a `landmarker`.
+    Each face is one person's, and the recognisers see the originals in their full resolution. `finders` are asked by name
+    whether a face is still found in the crop of side `size_px`. Pose and expression are left out without `landmarkers`.
     The reference row is the faces unchanged. Raises `PictureError` for fewer than two faces.
     """
     count = len(faces.faces)
@@ -62,7 +54,7 @@ def evaluate_anonymize(
         raise PictureError("One face cannot be told from others.", "Give two or more.")
     tick = ticking(progress, 3 * count)
     aligned = AlignedFaces(faces, identify, size_px)
-    originals = OriginalFaces(aligned, recogniser, landmarker, tick)
+    originals = OriginalFaces(aligned, recognisers, landmarkers, tick)
     personas = [cast(aligned[index].identity) for index in range(count)]
 
     def measure(make: Callable[[int], np.ndarray]) -> dict[str, np.ndarray]:
@@ -74,13 +66,13 @@ def evaluate_anonymize(
         "faces": count,
         "personas": len({persona.tobytes() for persona in personas}),
         "size_px": size_px,
-        "recogniser": recogniser.name,
-        "landmarker": landmarker.name if landmarker else "none",
+        "recognisers": name_judges(recognisers),
+        "landmarkers": name_judges(landmarkers),
         "seed": seed,
     }
     groups = {
-        name: _summarise({metric: values[members] for metric, values in measured.items()}, seed)
-        for name, members in members_by_group(faces.faces).items()
+        name: Group(int(members.sum()), _summarise({metric: values[members] for metric, values in measured.items()}, seed))
+        for name, members in members_by_group(faces.faces, aligned).items()
     }
     references = {"faces unchanged": _summarise(unchanged, seed)}
     return Report(protocol, _summarise(measured, seed), references=references, groups=groups)
@@ -95,33 +87,35 @@ def _measure(
 ) -> dict[str, np.ndarray]:
     """Every metric [F] of the crops that `make` makes of the faces."""
     rows: list[dict[str, float]] = []
-    vectors = []
+    vectors: dict[str, list[np.ndarray]] = {name: [] for name in originals.vectors}
     for index in range(len(faces)):
         face, changed = faces[index], make(index)
-        vectors.append(originals.recognise(changed, index))
-        arguments = changed, face.crop, face.landmarks68
+        for name, vector in originals.recognise(changed, index).items():
+            vectors[name].append(vector)
         rows.append(
             {
                 **originals.compare_poses(changed, index),
-                "skin_brightness_difference68": skin_brightness_difference68(*arguments),
-                "skin_colour_difference68": skin_colour_difference68(*arguments),
-                "sharpness_ratio_hull68": sharpness_ratio_hull68(*arguments),
+                **compare_inside(changed, face.crop, face.landmarks68),
+                **originals.compare_evenness(changed, index),
                 **{f"found_crop_{name}": found_crop(find(changed), face.landmarks68) for name, find in finders.items()},
             }
         )
         tick()
-    seen = np.stack(vectors)
-    own, others = cosines_to_originals(seen, originals.vectors)
-    return {
-        "reidentified_top1_all_faces": reidentified_top1_all_faces(seen, originals.vectors),
-        "cosine_to_original_all_faces": own,
-        "cosine_to_others_all_faces": others,
-        **{name: np.array([row[name] for row in rows], np.float64) for name in rows[0]},
-    }
+    measured: dict[str, np.ndarray] = {}
+    for judge, gallery in originals.vectors.items():
+        seen = np.stack(vectors[judge])
+        own, others = cosines_to_originals(seen, gallery)
+        measured[f"reidentified_top1_all_faces_{judge}"] = reidentified_top1_all_faces(seen, gallery)
+        measured |= {f"cosine_to_original_all_faces_{judge}": own, f"cosine_to_others_all_faces_{judge}": others}
+    return measured | {name: np.array([row[name] for row in rows], np.float64) for name in rows[0]}
 
 
 def _summarise(values: Mapping[str, np.ndarray], seed: int) -> dict[str, Interval]:
-    return {
-        name: bootstrap_mean(of_faces, UNITS[name], seed) if name in UNITS else wilson_percent(int(of_faces.sum()), len(of_faces))
-        for name, of_faces in values.items()
-    }
+    known = {name: of_faces[~np.isnan(of_faces)] for name, of_faces in values.items()}
+    return {name: _summarise_metric(name, of_faces, seed) for name, of_faces in known.items() if len(of_faces)}
+
+
+def _summarise_metric(name: str, of_faces: np.ndarray, seed: int) -> Interval:
+    if name.startswith(SHARES):
+        return wilson_percent(int(of_faces.sum()), len(of_faces))
+    return bootstrap_mean(of_faces, "cosine" if name.startswith(COSINES) else unit_of(name), seed)

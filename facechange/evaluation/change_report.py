@@ -7,35 +7,45 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from facechange.core.errors import PictureError
-from facechange.evaluation.aligned_faces import AlignedFaces, FacePictures, members_by_group
+from facechange.evaluation.aligned_faces import AlignedFaces, FacePictures
 from facechange.evaluation.change_meter import Case, ChangeMeter, Measured
+from facechange.evaluation.face_groups import members_by_group
 from facechange.evaluation.frechet_distance import frechet_distance_interval
 from facechange.evaluation.identity_report import Identify
 from facechange.evaluation.intervals import Interval, bootstrap_mean
-from facechange.evaluation.landmarker import Landmarker
+from facechange.evaluation.landmarker import PoseJudge
+from facechange.evaluation.mask_selectivity_hull68 import Masks, measure_masks
 from facechange.evaluation.pairs import draw_pairs
 from facechange.evaluation.progress import Progress, no_progress, ticking
-from facechange.evaluation.recognition import Recogniser
-from facechange.evaluation.report import Report
+from facechange.evaluation.recognition import Judge
+from facechange.evaluation.report import Group, Report, name_judges
 from facechange.evaluation.rivals import Change, Rival, as_rival
 
-# Every metric of a change in the order of the tables, with its unit. One more, the Fréchet distance, is of no single pair.
-UNITS = {
-    "recognised_as_source_pairs": "%",
+# Every metric of a change in the order of the tables, with its unit. The first are measured by each recogniser, the
+# next by each landmarker, whose name follows. One more of each recogniser, the Fréchet distance, is of no single pair.
+JUDGED = {
     "retrieval_top1_all_faces": "%",
+    "recognised_as_source_pairs": "%",
     "cosine_to_source_pairs": "cosine",
     "cosine_to_target_pairs": "cosine",
-    "pose_error_pnp68": "degrees",
-    "expression_error_openings68": "deviations",
+}
+POSED = {"pose_error_pnp68": "degrees", "expression_error_openings68": "deviations", "mouth_opening_error68": "% of its width"}
+UNITS = {
     "psnr_self_crop": "dB",
     "ssim_self_crop": "SSIM",
     "psnr_outside_hull68": "dB",
     "ssim_outside_hull68": "SSIM",
     "skin_brightness_difference68": "levels of 255",
     "skin_colour_difference68": "CIELAB",
+    "wrinkle_correlation_skin68": "correlation",
     "sharpness_ratio_hull68": "ratio",
+    "natural_evenness68": "spreads",
+    "teeth_colour_difference68": "CIELAB",
+    "eye_white_colour_difference68": "CIELAB",
+    "chroma_grey_crop": "CIELAB",
     "psnr_occluder": "dB",
 }
+MASK_PAIRS = 40  # enough for means over masks
 
 
 def evaluate_change(
@@ -43,22 +53,23 @@ def evaluate_change(
     identify: Identify,
     size_px: int,
     faces: FacePictures,
-    recogniser: Recogniser,
+    recognisers: Sequence[Judge],
     pairs: int = 240,
     seed: int = 0,
     progress: Progress = no_progress,
     keep: Callable[[Case], None] | None = None,
     *,
-    landmarker: Landmarker | None = None,
+    landmarkers: Sequence[PoseJudge] = (),
+    masks: Masks | None = None,
     references: Mapping[str, Rival] | None = None,
     photographs: Sequence[np.ndarray] = (),
 ) -> Report:
     """Change `pairs` pairs of different faces, and every face into itself, and measure the crops of side `size_px`.
 
-    The recogniser sees sources and targets in their full resolution and the changed crop through the target's landmarks.
-    Pose and expression are left out without a `landmarker`. `references` are measured on the same pairs. Things put before the
-    face are cut from `photographs` (uint8 [H, W, 3]) where there are some. A pair belongs to its target's group. `keep` is handed each pair
-    of the model. Raises `PictureError` where there are not enough faces.
+    The recognisers see sources and targets in their full resolution and the changed crop through the target's landmarks. Pose and
+    expression are left out without `landmarkers`, and how far the masks select without `masks`. `references` are measured on the same
+    pairs. Things put before the face are cut from `photographs` (uint8 [H, W, 3]) where there are some. A pair belongs to its target's
+    groups. `keep` is handed each pair of the model. Raises `PictureError` where there are not enough faces.
     """
     count = len(faces.faces)
     if not 1 <= pairs <= count * (count - 1):
@@ -66,33 +77,49 @@ def evaluate_change(
     rivals = {"": as_rival(change), **(references or {})}
     tick = ticking(progress, count + len(rivals) * (count + pairs))
     rows = draw_pairs(count, pairs, seed)
-    meter = ChangeMeter(AlignedFaces(faces, identify, size_px), rows, recogniser, landmarker, photographs, seed, tick)
+    aligned = AlignedFaces(faces, identify, size_px)
+    meter = ChangeMeter(aligned, rows, recognisers, landmarkers, photographs, seed, tick)
     measured = {name: meter.measure(rival, keep if name == "" else None) for name, rival in rivals.items()}
-    summaries = {name: _summarise(values, seed) for name, values in measured.items()}
-    if pairs > 1:
-        distance = f"frechet_distance_{recogniser.name}"
-        for name, values in measured.items():
-            summaries[name][distance] = frechet_distance_interval(values.vectors, meter.originals.vectors, seed)
+    summaries = {
+        name: _summarise(values, seed) | (_measure_crowd(values, meter.originals.vectors, seed) if pairs > 1 else {})
+        for name, values in measured.items()
+    }
     protocol = {
         "faces": count,
         "pairs": pairs,
         "size_px": size_px,
-        "recogniser": recogniser.name,
-        "landmarker": landmarker.name if landmarker else "none",
+        "recognisers": name_judges(recognisers),
+        "landmarkers": name_judges(landmarkers),
         "occluders": "cut from photographs" if len(photographs) else "drawn",
         "seed": seed,
     }
-    groups = {name: _summarise(_of_group(measured[""], members, rows), seed) for name, members in members_by_group(faces.faces).items()}
-    return Report(protocol, summaries.pop(""), references=summaries, groups=groups)
+    members = {name: of for name, of in members_by_group(faces.faces, aligned).items() if of[rows[:, 1]].any()}
+    groups = {name: Group(int(of[rows[:, 1]].sum()), _summarise(_of_group(measured[""], of, rows), seed)) for name, of in members.items()}
+    selected = {} if masks is None else measure_masks(masks, aligned, rows[:MASK_PAIRS], seed)
+    return Report(protocol, summaries.pop(""), references=summaries, groups=groups, masks=selected)
 
 
 def _summarise(measured: Measured, seed: int) -> dict[str, Interval]:
     values = measured.by_pair | measured.by_face
-    return {name: bootstrap_mean(values[name], unit, seed) for name, unit in UNITS.items() if name in values and len(values[name])}
+    order = sorted(values, key=lambda name: list(UNITS).index(name) if name in UNITS else -1)  # what judges say comes first, as measured
+    known = {name: values[name][~np.isnan(values[name])] for name in order}
+    return {name: bootstrap_mean(of_pairs, unit_of(name), seed) for name, of_pairs in known.items() if len(of_pairs)}
+
+
+def unit_of(metric: str) -> str:
+    """The unit of a metric, whose name a judge's may follow."""
+    return UNITS.get(metric) or next(unit for start, unit in (JUDGED | POSED).items() if metric.startswith(start))
+
+
+def _measure_crowd(measured: Measured, galleries: Mapping[str, np.ndarray], seed: int) -> dict[str, Interval]:
+    """The Fréchet distance in each judge's features, of which all the set's are in `galleries` [F, D]."""
+    distances = {judge: frechet_distance_interval(measured.vectors[judge], gallery, seed) for judge, gallery in galleries.items()}
+    return {f"frechet_distance_{judge}": distance for judge, distance in distances.items()}
 
 
 def _of_group(measured: Measured, members: np.ndarray, rows: np.ndarray) -> Measured:
     """What was measured of the faces that are `members` (bool [F]), and of the pairs whose target is one."""
     pairs = members[rows[:, 1]]
     by_pair = {name: values[pairs] for name, values in measured.by_pair.items()}
-    return Measured(by_pair, {name: values[members] for name, values in measured.by_face.items()}, measured.vectors[pairs])
+    vectors = {name: rows[pairs] for name, rows in measured.vectors.items()}
+    return Measured(by_pair, {name: values[members] for name, values in measured.by_face.items()}, vectors)

@@ -16,28 +16,31 @@ CELL_PX = 256
 
 
 def draw_comparison_grid(
-    triples: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], across: int = 2, captions: Sequence[str] = ()
+    cases: Sequence[Sequence[np.ndarray]],
+    across: int = 2,
+    captions: Sequence[str] = (),
+    words: Sequence[str] = ("source", "target", "result"),
 ) -> np.ndarray:
-    """Crops of (source, target, result), uint8 [R, R, 3], as one uint8 [H, W, 3] sheet, `across` triples a row.
+    """Crops of what `words` say, uint8 [R, R, 3], as one uint8 [H, W, 3] sheet, `across` cases a row.
 
-    `captions`, where given, are written below, one a triple.
+    `captions`, where given, are written below, one a case.
     """
-    assert triples and len(captions) in (0, len(triples))
-    across = min(across, len(triples))
-    rows = -(-len(triples) // across)
-    triple_px = 3 * CELL_PX + GAP_PX
+    assert cases and len(captions) in (0, len(cases))
+    across = min(across, len(cases))
+    rows = -(-len(cases) // across)
+    case_px = len(words) * CELL_PX + GAP_PX
     row_px = CELL_PX + (HEADING_PX if captions else GAP_PX)
-    sheet = np.full((HEADING_PX + rows * row_px - (0 if captions else GAP_PX), across * triple_px - GAP_PX, 3), 255, np.uint8)
-    for number, crops in enumerate(triples):
+    sheet = np.full((HEADING_PX + rows * row_px - (0 if captions else GAP_PX), across * case_px - GAP_PX, 3), 255, np.uint8)
+    for number, crops in enumerate(cases):
         row, column = divmod(number, across)
-        top, left = HEADING_PX + row * row_px, column * triple_px
+        top, left = HEADING_PX + row * row_px, column * case_px
         shown = [cv2.resize(crop, (CELL_PX, CELL_PX), interpolation=_interpolation(crop)) for crop in crops]
-        sheet[top : top + CELL_PX, left : left + 3 * CELL_PX] = np.hstack(shown)
+        sheet[top : top + CELL_PX, left : left + len(words) * CELL_PX] = np.hstack(shown)
         if captions:
             _write(sheet, captions[number], left, top + row_px)
     for column in range(across):
-        for cell, word in enumerate(("source", "target", "result")):
-            _write(sheet, word, column * triple_px + cell * CELL_PX, HEADING_PX)
+        for cell, word in enumerate(words):
+            _write(sheet, word, column * case_px + cell * CELL_PX, HEADING_PX)
     return sheet
 
 

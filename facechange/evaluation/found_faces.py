@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from facechange.core import Face, FacechangeError, PictureError
-from facechange.evaluation.landmarker import Landmarker
+from facechange.evaluation.landmarker import PoseJudge
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, invert, transform_points
 from facechange.faces.labelled import LabelledFace
@@ -24,7 +24,7 @@ class FoundFaces:
         self,
         folder: Path,
         locate: Callable[[np.ndarray], list[Face]],
-        landmarker: Landmarker,
+        landmarker: PoseJudge,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         """Look for a face in every picture of `folder`; those without one are in `skipped`, with the reason.
@@ -57,7 +57,7 @@ class FoundFaces:
         return read_picture(self.folder / self.faces[index].image).rgb8()
 
 
-def _find_face(name: str, image: np.ndarray, locate: Callable[[np.ndarray], list[Face]], landmarker: Landmarker) -> LabelledFace:
+def _find_face(name: str, image: np.ndarray, locate: Callable[[np.ndarray], list[Face]], landmarker: PoseJudge) -> LabelledFace:
     found = locate(image)
     if not found:
         raise PictureError("No face was found.")

@@ -7,24 +7,30 @@ from pathlib import Path
 from facechange.core.errors import DependencyError, ModelError
 from facechange.evaluation.change_meter import Case
 from facechange.evaluation.comparison_grid import write_sheet
+from facechange.evaluation.paste_source import paste_source
 
 
 class FidPictures:
-    """Collects changed crops, and the sources' as the real ones, in a folder, as torch-fidelity wants them."""
+    """Collects changed crops, pasted ones beside them, and the sources' as the real ones, as torch-fidelity wants them."""
 
     def __init__(self, folder: Path) -> None:
-        self._changed, self._real = folder / "changed", folder / "real"
-        for place in (self._changed, self._real):
+        """Keep the pictures in `folder`, which exists and is empty."""
+        self._changed, self._pasted, self._real = folder / "changed", folder / "pasted", folder / "real"
+        for place in (self._changed, self._pasted, self._real):
             place.mkdir()
 
     def __call__(self, case: Case) -> None:
         """Write one pair."""
         write_sheet(case.changed, self._changed / f"{case.number}.png")
-        write_sheet(case.source, self._real / f"{case.number}.png")
+        write_sheet(paste_source(case.source, case.target), self._pasted / f"{case.number}.png")
+        write_sheet(case.source.crop, self._real / f"{case.number}.png")
 
-    def measure(self, weights: Path | None) -> float:
-        """`fid_inception` of what was collected."""
-        return fid_inception(self._changed, self._real, weights)
+    def measure(self, weights: Path | None) -> dict[str, float]:
+        """`fid_inception` of what was collected, by the name of its entry in a report's details."""
+        return {
+            "fid_inception_pairs": fid_inception(self._changed, self._real, weights),
+            "fid_inception_pairs_source_pasted": fid_inception(self._pasted, self._real, weights),
+        }
 
 
 def need_fid() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -12,6 +13,19 @@ from facechange.faces.align import warp_crop
 
 # The square that such networks read, in the change crop: the longer side of a face detector's box, grown by a tenth.
 BOX_SIDE, BOX_CENTRE = 0.84, (0.5, 0.553)  # parts of the crop's side; measured with YuNet on 3,879 faces
+
+
+class PoseJudge(Protocol):
+    """Says where the landmarks of a face lie: `Landmarker`, `DlibLandmarker`."""
+
+    @property
+    def name(self) -> str:
+        """What ends the names of its metrics."""
+        ...
+
+    def find(self, crops: np.ndarray) -> np.ndarray:
+        """Landmarks [N, 68, 2] in pixels of uint8 change crops [N, R, R, 3]."""
+        ...
 
 
 class Landmarker:

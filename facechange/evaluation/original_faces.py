@@ -2,48 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from facechange.evaluation.aligned_faces import AlignedFaces
 from facechange.evaluation.expression_error_openings68 import expression_error_openings68
-from facechange.evaluation.landmarker import Landmarker
+from facechange.evaluation.landmarker import PoseJudge
+from facechange.evaluation.mouth_opening_error68 import mouth_opening_error68
+from facechange.evaluation.natural_evenness68 import measure_regions, natural_evenness68, natural_spread
 from facechange.evaluation.pose68 import Pose68, fit_pose
 from facechange.evaluation.pose_error_pnp68 import pose_error_pnp68
-from facechange.evaluation.recognition import Recogniser
-from facechange.faces.align import warp_crop
-from facechange.faces.geometry import identity_crop_matrix
+from facechange.evaluation.recognition import Judge
 
 
 class OriginalFaces:
-    """Every face of `faces`, shown once to the judges; `vectors` [F, D] are what the recogniser made of them."""
+    """Every face of `faces`, shown once to the judges; `vectors` [F, D] are what each recogniser, by name, made of them."""
 
-    def __init__(self, faces: AlignedFaces, recogniser: Recogniser, landmarker: Landmarker | None, tick: Callable[[], None]) -> None:
-        """`tick` is called for each face; poses are left out without a `landmarker`."""
-        self._faces, self._recogniser, self._landmarker = faces, recogniser, landmarker
-        vectors, self._poses = [], []
+    def __init__(
+        self, faces: AlignedFaces, recognisers: Sequence[Judge], landmarkers: Sequence[PoseJudge], tick: Callable[[], None]
+    ) -> None:
+        """`tick` is called for each face; poses are left out without `landmarkers`."""
+        self._faces, self._recognisers, self._landmarkers = faces, recognisers, landmarkers
+        vectors: dict[str, list[np.ndarray]] = {judge.name: [] for judge in recognisers}
+        self._poses: list[list[Pose68]] = []
+        regions = []
         for index in range(len(faces)):
-            vectors.append(recogniser.recognise(faces[index].identity_crop[None])[0])
-            if landmarker is not None:
-                self._poses.append(self._fit_pose(landmarker, faces[index].crop))
+            for judge, crop in zip(recognisers, faces.crops_for(recognisers, index), strict=True):
+                vectors[judge.name].append(judge.recognise(crop[None])[0])
+            self._poses.append([self._fit_pose(judge, faces[index].crop) for judge in landmarkers])
+            regions.append(measure_regions(faces[index].crop, faces[index].landmarks68))
             tick()
-        self.vectors = np.stack(vectors)
+        self.vectors = {name: np.stack(rows) for name, rows in vectors.items()}
+        self._natural = natural_spread(np.stack(regions))
 
-    def recognise(self, changed: np.ndarray, index: int) -> np.ndarray:
-        """Vector [D] of face `index` after its crop became `changed`, uint8 [R, R, 3]; its landmarks are the original's."""
-        matrix = identity_crop_matrix(self._faces[index].landmarks5)
-        return self._recogniser.recognise(warp_crop(changed, matrix, 112)[None])[0]
+    def recognise(self, changed: np.ndarray, index: int) -> dict[str, np.ndarray]:
+        """By judge the vector [D] of face `index` after its crop became `changed`, uint8 [R, R, 3]; landmarks are the original's."""
+        face = self._faces[index]
+        crops = {judge: judge.crop(changed, face.landmarks5, face.landmarks68) for judge in self._recognisers}
+        return {judge.name: judge.recognise(crop[None])[0] for judge, crop in crops.items()}
 
     def compare_poses(self, changed: np.ndarray, index: int) -> dict[str, float]:
-        """Pose and expression error of face `index` after its crop became `changed`; nothing without a landmarker."""
-        if self._landmarker is None:
-            return {}
-        pose, wanted = self._fit_pose(self._landmarker, changed), self._poses[index]
-        return {
-            "pose_error_pnp68": pose_error_pnp68(pose, wanted),
-            "expression_error_openings68": expression_error_openings68(pose, wanted),
-        }
+        """Pose, expression and mouth of face `index` after its crop became `changed`, by each landmarker."""
+        measured = {}
+        for judge, wanted in zip(self._landmarkers, self._poses[index], strict=True):
+            pose = self._fit_pose(judge, changed)
+            measured[f"pose_error_pnp68_{judge.name}"] = pose_error_pnp68(pose, wanted)
+            measured[f"expression_error_openings68_{judge.name}"] = expression_error_openings68(pose, wanted)
+            measured[f"mouth_opening_error68_{judge.name}"] = mouth_opening_error68(pose, wanted)
+        return measured
 
-    def _fit_pose(self, landmarker: Landmarker, crop: np.ndarray) -> Pose68:
-        return fit_pose(landmarker.find(crop[None])[0], self._faces.size_px)
+    def compare_evenness(self, changed: np.ndarray, index: int) -> dict[str, float]:
+        """How natural brows and eye sockets look after face `index` became `changed`, among the unchanged faces of the set."""
+        return {"natural_evenness68": natural_evenness68(changed, self._faces[index].landmarks68, self._natural)}
+
+    def _fit_pose(self, judge: PoseJudge, crop: np.ndarray) -> Pose68:
+        return fit_pose(judge.find(crop[None])[0], self._faces.size_px)

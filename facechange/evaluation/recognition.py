@@ -1,19 +1,38 @@
-"""Face recognisers of others, as judges: any ONNX graph from an aligned 112² crop to one vector."""
+"""Judges of identity: face recognisers of others, here any ONNX graph from an aligned 112² crop to one vector."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from facechange.core.errors import ModelError
+from facechange.faces.align import warp_crop
+from facechange.faces.geometry import identity_crop_matrix
 
 # Mean and standard deviation of RGB in 0..255 that a recogniser was trained with.
 NORMALISATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
     "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
     "symmetric": ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),  # ArcFace's own networks
 }
+
+
+class Judge(Protocol):
+    """Says whom a face shows: `Recogniser`, `DlibRecogniser`."""
+
+    @property
+    def name(self) -> str:
+        """What ends the names of its metrics."""
+        ...
+
+    def crop(self, picture: np.ndarray, landmarks5: np.ndarray, landmarks68: np.ndarray) -> np.ndarray:
+        """What it reads, uint8 [S, S, 3], of the face with these landmarks in a uint8 [H, W, 3] picture."""
+        ...
+
+    def recognise(self, crops: np.ndarray) -> np.ndarray:
+        """L2-normalised vectors [N, D] of such crops [N, S, S, 3]."""
+        ...
 
 
 class Recogniser:
@@ -27,6 +46,10 @@ class Recogniser:
         self._session = open_judge(path, "a face recogniser")
         self._input = self._session.get_inputs()[0].name
         self.name = path.stem
+
+    def crop(self, picture: np.ndarray, landmarks5: np.ndarray, landmarks68: np.ndarray) -> np.ndarray:
+        """The face in ArcFace's alignment by its `landmarks5` [5, 2]: uint8 [112, 112, 3]."""
+        return warp_crop(picture, identity_crop_matrix(landmarks5), 112)
 
     def recognise(self, crops: np.ndarray) -> np.ndarray:
         """L2-normalised vectors [N, D] of uint8 [N, 112, 112, 3] crops (`identity_crop_matrix`)."""

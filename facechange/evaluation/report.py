@@ -4,15 +4,38 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from facechange.core import load_card
 from facechange.core.errors import OutputError
 from facechange.evaluation.intervals import Interval
 
 DECIMALS = 5  # in files
+
+
+class Named(Protocol):
+    """A judge, of which a report says the name."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+
+def name_judges(judges: Sequence[Named]) -> str:
+    """The judges in words, the headline first."""
+    return " and ".join(judge.name for judge in judges) or "none"
+
+
+@dataclass(frozen=True)
+class Group:
+    """The metrics of the pictures of one group, and how many pairs (or faces) they are of."""
+
+    count: int
+    metrics: dict[str, Interval]
 
 
 @dataclass(frozen=True)
@@ -23,19 +46,37 @@ class Report:
     metrics: dict[str, Interval]
     details: dict[str, Any] = field(default_factory=dict)  # what explains the metrics, without intervals
     references: dict[str, dict[str, Interval]] = field(default_factory=dict)  # the same metrics of what to compare with
-    groups: dict[str, dict[str, Interval]] = field(default_factory=dict)  # the same metrics of the pictures of each group
+    groups: dict[str, Group] = field(default_factory=dict)  # the same metrics of the pictures of each group
+    masks: dict[str, dict[str, Interval]] = field(default_factory=dict)  # by resolution how far the control masks select
 
     def save(self, path: Path) -> None:
         """Write the report as JSON; raises `OutputError`."""
         write_text(path, json.dumps(_rounded(asdict(self)), indent=2, ensure_ascii=False) + "\n")
 
-    def store_in_card(self, path: Path) -> None:
-        """Put the metrics into the model card at `path` in place of those it had; raises `ModelError` and `OutputError`."""
-        card = replace(load_card(path), metrics=_rounded({name: asdict(value) for name, value in self.metrics.items()}))
-        try:
-            card.save(path)
-        except OSError as error:
-            raise OutputError(f"{path} could not be written ({error.strerror}).", "Choose a model whose card is writable.") from None
+    @classmethod
+    def load(cls, path: Path) -> Report:
+        """A report as `save` wrote it; raises `OSError`, and `ValueError`, `KeyError` or `TypeError` for a file of another kind."""
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        groups = {name: Group(group["count"], _intervals(group["metrics"])) for name, group in saved["groups"].items()}
+        references, masks = ({name: _intervals(of) for name, of in saved[key].items()} for key in ("references", "masks"))
+        return cls(saved["protocol"], _intervals(saved["metrics"]), saved["details"], references, groups, masks)
+
+
+def _intervals(saved: dict[str, dict[str, Any]]) -> dict[str, Interval]:
+    return {name: Interval(**value) for name, value in saved.items()}
+
+
+def store_in_card(path: Path, reports: Mapping[str, Report], flat: bool = False) -> None:
+    """Put the metrics of `reports`, by the name of the set each was measured on, into the model card at `path` in place of those it had.
+
+    With `flat` those of the first lie beside the sets too, where other parts read them. Raises `ModelError` and `OutputError`.
+    """
+    values = {name: {metric: asdict(value) for metric, value in report.metrics.items()} for name, report in reports.items()}
+    card = replace(load_card(path), metrics=_rounded((next(iter(values.values())) if flat else {}) | values))
+    try:
+        card.save(path)
+    except OSError as error:
+        raise OutputError(f"{path} could not be written ({error.strerror}).", "Choose a model whose card is writable.") from None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from facechange.evaluation.intervals import Interval
-from facechange.evaluation.report import Report
+from facechange.evaluation.report import Group, Report
 from facechange.evaluation.report_tables import group_rows, markdown_report, markdown_table, show
 
 # Table 1 of US 12,387,300 B2 (para. 102): identity retrieval in %, pose error in degrees, FID.
@@ -14,7 +14,20 @@ PATENT_TABLE = {"the patent's rival, method A": ("90.83", "2.64", "16.64"), "the
 
 INTRODUCTION = """# Results
 Made by one command (see the end); do not edit. Better is up (↑), down (↓) or towards 1. No network learned from these faces.
+Every row says on which set of pictures it was measured: what a model does with pictures like those that it learned from says little
+of what it does with others.
 """
+PASTE = "source pasted"
+# Starts of the names of the metrics that a table shows.
+GLANCE = (
+    "retrieval_top1_all_faces",
+    "pose_error_pnp68",
+    "skin_brightness_difference68",
+    "natural_evenness68",
+    "psnr_outside_hull68",
+    "reidentified_top1_all_faces",
+)
+FIGURE_7 = ("skin_brightness_difference68", "skin_colour_difference68", "wrinkle_correlation_skin68", "sharpness_ratio_hull68")
 
 READING = """## What the rows say
 Each metric is a file of `facechange/evaluation` that says how it is measured; [map.md](map.md) has the list. The reference
@@ -33,11 +46,19 @@ mouth's corners are, in standard deviations among faces. Two faces drawn at rand
 than the tens of thousands that FID asks for, it compares rows of this table with each other and with nothing else.
 """
 
-TAUGHT = """The judge of identity, `{judge}`, was also one of the teachers: the model was trained to please it. Such a judge is too
-kind, by an amount that only one without a part in training can tell, and can be fooled by what no person would see.
-"""
+JUDGES = """The names of metrics of identity and pose end in that of the judge. `dlib` is the headline: its recogniser and its landmarks
+took no part in training, and have other networks, data and alignments than the networks that did. A recogniser that was also a teacher
+(`mobilefacenet` was) is too kind, for the models were trained to please it. dlib's cosines are high for all faces, about 0.86 between
+strangers: compare them with those of the row *target unchanged*. Its landmarks are 68 points by another method, not a dense mesh.
 
-INDEPENDENT = """The judge of identity, `{judge}`, took no part in training.
+Tables by group tell the pairs apart by their targets: by labels, where the set has them, and by what the picture shows. Skin is told by
+its typology angle on the cheeks, light included that falls on it, a turn by the labelled landmarks. The worst is looked for among
+groups of ten and more. *natural_evenness68* compares brows and eye sockets with the cheeks, in spreads among the unchanged faces of the
+set; unchanged faces have about 1. Gaze is not measured: pupils found by their darkness do not agree between the two eyes of unchanged
+faces.
+
+The tables of masks say how open the control masks are outside the hull of the 68 landmarks and inside it (1 keeps the target), the
+difference, and the deviation over all pixels of a mask, 0 for one that is the same everywhere.
 """
 
 ANONYMIZED = """When anonymised, each face became the persona that `facechange anonymize` gives that person, all in one run, and was judged
@@ -46,87 +67,160 @@ many as there are faces. Faces that the identity network takes for one person's 
 as they were.
 """
 
+MADE = """The model drew the sources and targets of these pictures too, from held-out faces: nobody in them exists.
+"""
+
+FIGURE_NOTE = """What the patent's Fig. 7 shows of its rival, in numbers: light (brightness and colour of the skin), wrinkles
+(correlation of the skin's fine lines with the target's) and sharpness. The pictures are in each model's section.
+"""
+
 PATENT_NOTE = """These are not the same pictures, recogniser or measure of pose: the patent names none of them. The pose of a head is
 measured here from 68 landmarks by PnP against one mean face in 3-D, which takes a change of the face's shape for a turn to some extent.
+The paste lies landmark on landmark, at the first model's resolution.
 """
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One network's report, and the name and version of the network."""
+    """What was measured of one network on each set, and the network's name and version."""
 
     name: str
-    report: Report
+    reports: Mapping[str, Report]
+
+
+@dataclass(frozen=True)
+class SetResults:
+    """What was measured of one face-change model on one set."""
+
+    change: Report
+    anonymize: Report
 
 
 @dataclass(frozen=True)
 class ModelResults:
     """What was measured of one face-change model."""
 
-    change: Subject
-    anonymize: Report
+    name: str
+    sets: Mapping[str, SetResults]
     pictures: Mapping[str, str]  # for each heading the path of a picture, relative to the page
 
 
-def write_page(
-    models: Sequence[ModelResults], identity: Subject, locator: Subject, command: str, *, judge_taught: bool, ablations: str | None
-) -> str:
-    """The page in Markdown, of one or more face-change models and the two other networks.
+def hardest_first(models: Sequence[ModelResults]) -> list[str]:
+    """The sets' names, that first of which the first model moves the fewest identities by the first judge."""
+    sets = models[0].sets
 
-    `command` measures again; `ablations` is the path of that table, where there is one.
+    def moved(name: str) -> float:
+        return next(value.mean for metric, value in sets[name].change.metrics.items() if metric.startswith("retrieval_top1_all_faces"))
+
+    return sorted(sets, key=moved)
+
+
+def write_page(models: Sequence[ModelResults], identity: Subject, locator: Subject, command: str, *, ablations: bool) -> str:
+    """The page in Markdown, of one or more face-change models and the two other networks, the hardest set first.
+
+    `command` measures again; `ablations` says whether their table lies in results/.
     """
-    judge = models[0].change.report.protocol["recogniser"]
+    sets = hardest_first(models)
     parts = [
         INTRODUCTION,
+        _describe_sets(models[0], sets),
         "## At a glance\n",
-        markdown_table(*group_rows({model.change.name: _headline(model) for model in models})),
+        _table(_by_set(models, sets), GLANCE),
         "## Beside the patent's Table 1\n",
-        _patent_table([model.change for model in models]),
+        _patent_table(models, sets),
         PATENT_NOTE,
+        "## Beside the patent's Fig. 7\n",
+        FIGURE_NOTE,
+        _table(_beside_paste(models, sets), FIGURE_7),
         READING,
-        (TAUGHT if judge_taught else INDEPENDENT).format(judge=judge),
+        JUDGES,
         ANONYMIZED,
-        *(part for model in models for part in _model_section(model)),
-        f"## Identity network: {identity.name}\n",
-        markdown_report(identity.report, "value"),
-        f"## Face locator: {locator.name}\n",
-        markdown_report(locator.report, "value"),
-        *([f"## Ablations\nWhat each idea of the patent is worth: [table and grid]({ablations}).\n"] if ablations else []),
-        f"## Measure again\n    {command}\n",
+        *(part for model in models for part in _model_section(model, sets)),
+        *_network_section("Identity network", identity, sets),
+        *_network_section("Face locator", locator, sets),
+        *(["## Ablations\nWhat each idea of the patent is worth: [table and grid](results/ablations.md).\n"] if ablations else []),
+        f"## Measure again\n    {command}\n\nWhat lies in the folder by the same networks and judges is not measured again.\n",
     ]
     return "\n".join(parts)
 
 
-def _headline(model: ModelResults) -> dict[str, Interval]:
+def _describe_sets(model: ModelResults, sets: Sequence[str]) -> str:
+    protocols = {name: model.sets[name].change.protocol for name in sets}
+    lines = [f"- *{name}*: {of['faces']} faces, {of['pairs']} pairs of them" for name, of in protocols.items()]
+    return "The sets, the hardest first:\n\n" + "\n".join(lines) + "\n"
+
+
+def _table(groups: Mapping[str, Group], starts: tuple[str, ...]) -> str:
+    return markdown_table(*group_rows(groups, starts))
+
+
+def _by_set(models: Sequence[ModelResults], sets: Sequence[str]) -> dict[str, Group]:
     """All of the change, and of anonymising what it is for."""
-    purpose = "reidentified_top1_all_faces"
-    return model.change.report.metrics | {purpose: model.anonymize.metrics[purpose]}
+    rows = {}
+    for name in sets:
+        for model in models:
+            change, anonymize = model.sets[name].change, model.sets[name].anonymize
+            hidden = {metric: value for metric, value in anonymize.metrics.items() if metric.startswith("reidentified")}
+            rows[f"{name}, {model.name}"] = Group(change.protocol["pairs"], change.metrics | hidden)
+    return rows
 
 
-def _model_section(model: ModelResults) -> list[str]:
-    return [
-        f"## Face change: {model.change.name}\n",
-        markdown_report(model.change.report, "value"),
-        "The model drew the sources and targets of these pictures too, from held-out faces: nobody in them exists.\n",
+def _beside_paste(models: Sequence[ModelResults], sets: Sequence[str]) -> dict[str, Group]:
+    rows = {}
+    for name in sets:
+        for model in models:
+            change = model.sets[name].change
+            rows[f"{name}, {PASTE} at {change.protocol['size_px']}²"] = Group(change.protocol["pairs"], change.references[PASTE])
+            rows[f"{name}, {model.name}"] = Group(change.protocol["pairs"], change.metrics)
+    return rows
+
+
+def _model_section(model: ModelResults, sets: Sequence[str]) -> list[str]:
+    parts = [
+        f"## Face change: {model.name}\n",
+        MADE,
         *(f"### {heading}\n![{heading}]({path})\n" for heading, path in model.pictures.items()),
-        "### Anonymising\n",
-        markdown_report(model.anonymize, "value"),
+    ]
+    for name in sets:
+        measured = model.sets[name]
+        parts += [f"### Measured on {name}\n", markdown_report(measured.change, "value")]
+        parts += [f"### Anonymising, measured on {name}\n", markdown_report(measured.anonymize, "value")]
+    return parts
+
+
+def _network_section(title: str, subject: Subject, sets: Sequence[str]) -> list[str]:
+    parts = [f"## {title}: {subject.name}\n"]
+    for name in sets:
+        parts += [f"### On {name}\n", markdown_report(subject.reports[name], "value")]
+    return parts
+
+
+def _patent_table(models: Sequence[ModelResults], sets: Sequence[str]) -> str:
+    """The patent's two rows, then on each set the classical paste and the models."""
+    first = models[0].sets[sets[0]].change
+    judges, poses = (
+        [name for name in first.metrics if name.startswith(start)] for start in ("retrieval_top1_all_faces", "pose_error_pnp68")
+    )
+    rows = [
+        [name, "", retrieval, *[""] * (len(judges) - 1), pose, *[""] * (len(poses) - 1), fid]
+        for name, (retrieval, pose, fid) in PATENT_TABLE.items()
+    ]
+    for name in sets:
+        for title, metrics, fid in _rivals(models, name):
+            rows.append([title, name, *(show(metrics[metric].mean) if metric in metrics else "" for metric in (*judges, *poses)), fid])
+    headings = [f"ID retrieval, %, by {name.removeprefix('retrieval_top1_all_faces_')} ↑" for name in judges]
+    headings += [f"pose error, degrees, by {name.removeprefix('pose_error_pnp68_')} ↓" for name in poses]
+    return markdown_table(["", "set", *headings, "FID ↓"], rows)
+
+
+def _rivals(models: Sequence[ModelResults], name: str) -> list[tuple[str, dict[str, Interval], str]]:
+    """Title, metrics and FID in words of the paste, at the first model's resolution, and of every model on one set."""
+    first = models[0].sets[name].change
+    rivals = [(PASTE, first.references[PASTE], _show_fid(first, "fid_inception_pairs_source_pasted"))]
+    return rivals + [
+        (each.name, each.sets[name].change.metrics, _show_fid(each.sets[name].change, "fid_inception_pairs")) for each in models
     ]
 
 
-def _patent_table(models: Sequence[Subject]) -> str:
-    rows = [[name, "", *values] for name, values in PATENT_TABLE.items()] + [[model.name, "", *_patent_row(model)] for model in models]
-    return markdown_table(["", "", "ID retrieval, % ↑", "pose error, degrees ↓", "FID ↓"], rows)
-
-
-def _patent_row(change: Subject) -> list[str]:
-    metrics = change.report.metrics
-    distances = [
-        f"not measured; Fréchet distance {show(value.mean)}" for name, value in metrics.items() if name.startswith("frechet_distance")
-    ]
-    fid = change.report.details.get("fid_inception_pairs")
-    return [
-        show(metrics["retrieval_top1_all_faces"].mean),
-        show(metrics["pose_error_pnp68"].mean) if "pose_error_pnp68" in metrics else "not measured",
-        show(fid) if fid is not None else next(iter(distances), "not measured"),
-    ]
+def _show_fid(report: Report, detail: str) -> str:
+    return show(report.details[detail]) if detail in report.details else "not measured"

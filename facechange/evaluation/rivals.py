@@ -10,20 +10,16 @@ import numpy as np
 from facechange.evaluation.aligned_faces import AlignedFace
 from facechange.evaluation.paste_source import paste_source
 from facechange.model.forced_masks import force_masks
-from facechange.runtime import Graph, graph_path, load_graph, to_tensor, to_unit_range
+from facechange.runtime import CropChanger, Graph, graph_path, load_graph
 
 Change = Callable[[np.ndarray, np.ndarray], np.ndarray]  # uint8 [R, R, 3] target and [512] identity to uint8 [R, R, 3]
 Rival = Callable[[AlignedFace, AlignedFace], np.ndarray]  # source and target to uint8 [R, R, 3]
 
 
 def change_with(graph: Graph) -> Change:
-    """The face-change model as a function of one crop and one identity."""
-
-    def change(target: np.ndarray, identity: np.ndarray) -> np.ndarray:
-        inputs = {"target": to_tensor(target), "identity": identity[None].astype(np.float32)}
-        return np.round(to_unit_range(graph.run(inputs, ["changed"])["changed"]) * 255).astype(np.uint8)
-
-    return change
+    """The face-change model as a function of one crop and one identity, fed as a user's photograph is."""
+    changer = CropChanger(graph)
+    return lambda target, identity: np.round(changer.change(target[None], identity).after[0] * 255).astype(np.uint8)
 
 
 def as_rival(change: Change) -> Rival:
@@ -31,12 +27,14 @@ def as_rival(change: Change) -> Rival:
     return lambda source, target: change(target.crop, source.identity)
 
 
-def load_references(model: str | Path, folder: Path, engine: str = "auto") -> dict[str, Rival]:
+def load_references(model: str | Path, folder: Path, engine: str = "auto", forced_masks: bool = True) -> dict[str, Rival]:
     """The rows to compare with: the target as it is, the source pasted, and the model without a choice of what to keep.
 
-    The graphs with forced masks are written to `folder`. Raises `ModelError`, and `DependencyError` where `onnx` is missing.
+    The graphs with forced masks are written to `folder`; each takes as long to measure as the model. Raises `ModelError`, and
+    `DependencyError` where `onnx` is missing.
     """
-    forced = {f"masks {value}": load_graph(force_masks(graph_path(model), value, folder), engine=engine) for value in (0, 1)}
+    values = (0, 1) if forced_masks else ()
+    forced = {f"masks {value}": load_graph(force_masks(graph_path(model), value, folder), engine=engine) for value in values}
     return {
         "target unchanged": lambda source, target: target.crop,
         "source pasted": paste_source,

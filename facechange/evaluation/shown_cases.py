@@ -8,6 +8,7 @@ import numpy as np
 
 from facechange.evaluation.change_meter import Case
 from facechange.evaluation.comparison_grid import draw_comparison_grid
+from facechange.evaluation.paste_source import paste_source
 
 
 class ShownCases:
@@ -39,9 +40,10 @@ class ShownCases:
         """The pairs with the lowest cosine to their source, lowest first."""
         return [case for *_, case in sorted(self._worst, reverse=True)]
 
-    def draw_first(self) -> np.ndarray:
-        """The first pairs as a sheet, uint8 [H, W, 3]."""
-        return draw_comparison_grid([(case.source, case.target, case.changed) for case in self.first])
+    def draw_beside_paste(self) -> np.ndarray:
+        """The first pairs as a sheet with the classical paste beside the result (Fig. 7 of the patent), uint8 [H, W, 3]."""
+        crops = [(case.source.crop, case.target.crop, paste_source(case.source, case.target), case.changed) for case in self.first]
+        return draw_comparison_grid(crops, words=("source", "target", "source pasted", "result"))
 
     def draw_extremes(self) -> np.ndarray:
         """A sheet whose left column is the best and whose right one the worst, with the judge's cosines below."""
@@ -49,4 +51,4 @@ class ShownCases:
         captions = [
             f"{word}: cosine to the source {case.cosine:.2f}" for case, word in zip(cases, ("best", "worst") * len(cases), strict=False)
         ]
-        return draw_comparison_grid([(case.source, case.target, case.changed) for case in cases], captions=captions)
+        return draw_comparison_grid([(case.source.crop, case.target.crop, case.changed) for case in cases], captions=captions)

@@ -1,7 +1,8 @@
 """Pictures with known landmarks, to learn from and to measure on: a folder of tar shards and a JSON line a picture.
 
 `SPLIT.jsonl` has a line a picture: `image` and `shard` (where it lies), `landmarks5`, and optionally `box` (x, y, w, h) and
-`landmarks68` (300-W order), all in pixels of the picture, and `group`, by which results are told apart.
+`landmarks68` (300-W order), all in pixels of the picture, and `group`, `sex` (female or male) and `age` (years), by which
+results are told apart.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class LabelledFace:
     landmarks68: np.ndarray | None  # [68, 2] in 300-W order
     box: np.ndarray | None  # [4]: x, y, width, height
     group: str | None = None
+    sex: str | None = None  # female or male
+    age: float | None = None  # years
 
 
 class LabelledFaces:
@@ -78,9 +81,10 @@ def _read_labels(path: Path) -> list[LabelledFace]:
 
 
 def _to_face(row: dict[str, Any]) -> LabelledFace:
-    points, group = np.array(row["landmarks5"]), row.get("group")
     landmarks68, box = _optional(row, "landmarks68"), _optional(row, "box")
-    return LabelledFace(row["image"], row["shard"], points, landmarks68, box, None if group is None else str(group))
+    group, sex = (None if row.get(name) is None else str(row[name]) for name in ("group", "sex"))
+    age = float(row["age"]) if isinstance(row.get("age"), int | float) else None  # some only say "adult"
+    return LabelledFace(row["image"], row["shard"], np.array(row["landmarks5"]), landmarks68, box, group, sex, age)
 
 
 def _optional(row: dict[str, Any], name: str) -> np.ndarray | None:

@@ -26,7 +26,7 @@ def decode_image(image: Image.Image, data: bytes | None = None) -> Picture:
     """
     orientation = _orientation(image)
     turned = orientation >= 5
-    exif = _exif(image, turned)
+    exif, left_behind = _exif(image, turned), _left_behind(image, data)
     jpeg = _jpeg_settings(image)
     lossless = _is_lossless(image, data)
     xmp = image.info.get("xmp")
@@ -48,6 +48,7 @@ def decode_image(image: Image.Image, data: bytes | None = None) -> Picture:
         dpi=_dpi(image, turned),
         jpeg=jpeg,
         lossless=lossless,
+        left_behind=left_behind,
     )
 
 
@@ -133,6 +134,29 @@ def _exif(image: Image.Image, turned: bool) -> bytes | None:
     """The picture's EXIF block, cleaned; None where there is none or it is broken."""
     block = exif_blocks.from_tiff(image.getexif()) if image.format == "TIFF" else image.info.get("exif")
     return exif_blocks.clean_exif(block, turned) if block else None
+
+
+def _left_behind(image: Image.Image, data: bytes | None) -> tuple[str, ...]:
+    """What the file holds that is never written again, in words."""
+    info = image.info
+    exif = info.get("exif")
+    texts = any(isinstance(value, str) and key not in ("xmp", "XML:com.adobe.xmp") for key, value in info.items())
+    found = {
+        "previews": exif is not None and exif_blocks.holds_previews(exif),
+        "captions": "photoshop" in info or "comment" in info or (image.format == "PNG" and texts),
+        "further pictures": getattr(image, "n_frames", 1) > 1 or image.format == "MPO",
+        "data behind the picture": data is not None and image.format in ("JPEG", "MPO") and bool(_behind_jpeg(data).strip(b"\0")),
+    }
+    return tuple(words for words, there in found.items() if there)
+
+
+def _behind_jpeg(data: bytes) -> bytes:
+    """What lies behind the end of a JPEG: further pictures, a phone's short film."""
+    start = 2
+    while data[start : start + 1] == b"\xff" and data[start + 1 : start + 2] != b"\xda":  # segments up to the scan's, which hold anything
+        start += 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+    end = data.find(b"\xff\xd9", start)
+    return data[end + 2 :] if end >= 0 else b""
 
 
 def _jpeg_settings(image: Image.Image) -> JpegSettings | None:

@@ -27,11 +27,12 @@ class Picture:
     alpha: np.ndarray | None = None  # [H, W] of the same type, not premultiplied
     grey: bool = False  # the file had one channel; the three here are equal, and one is written again
     icc: bytes | None = None
-    exif: bytes | None = None  # a TIFF block without the "Exif\0\0" in front; orientation 1, no thumbnail
+    exif: bytes | None = None  # a TIFF block without the "Exif\0\0" in front; orientation 1, no previews
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
     jpeg: JpegSettings | None = None
     lossless: bool = True  # the pixels come from a lossless file or straight from memory
+    left_behind: tuple[str, ...] = ()  # what else the file held, in words; it is never written again
 
     @property
     def width(self) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
+
+from facechange.pictures.exif import OTHER_NOTES
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 XMP = "{http://ns.adobe.com/xap/1.0/}"
@@ -41,6 +44,24 @@ STALE = (
     "{http://ns.google.com/photos/1.0/container/}",
     "{http://ns.google.com/photos/1.0/depthmap/}",
     "{http://ns.google.com/photos/1.0/image/}",
+)
+_THUMBNAILS = "{http://ns.adobe.com/xap/1.0/g/img/}"
+_LONGEST_WORD = 2000  # characters without a space; longer ones are pictures and the like, written in letters
+# How a panorama is to be shown, in numbers and a few words.
+_PANORAMA = "{http://ns.google.com/photos/1.0/panorama/}"
+_PANORAMA_VALUE = re.compile(r"equirectangular|cylindrical|[Tt]rue|[Ff]alse|-?\d{1,6}(\.\d{1,6})?")
+# What properties are about, by parts of their names in the order of asking.
+_WORDS = (
+    ("an earlier statement of consent", ("facechange:statement",)),
+    ("face regions", ("metadataworkinggroup.com/schemas/regions", "ns.microsoft.com/photo/1.", "ImageRegion")),
+    ("places", ("Location", "City", "Country", "State", "GPS", "geo")),
+    (
+        "names",
+        ("}creator", "Person", "CreatorContact", "rights", "Owner", "Author", "Credit", "Artist", "Copyright", "contributor", "Artwork"),
+    ),
+    ("captions", ("title", "description", "subject", "Headline", "Instructions", "hierarchicalSubject", "Keywords", "UserComment")),
+    ("dates", ("Date", "date", "when")),
+    ("the camera", ("SerialNumber", "Lens", "Make", "Model")),
 )
 LARGEST_BYTES = 1 << 20
 DEEPEST = 100  # elements within each other; ElementTree writes them by recursion
@@ -101,9 +122,49 @@ def clean_xmp(packet: bytes | None) -> bytes | None:
     if not len(_rdf(root)):
         return None
     remove_properties(root, STALE)
+    _remove_pictures(root)
     if get_property(root, TIFF + "Orientation") is not None:
         set_property(root, TIFF + "Orientation", "1")
     return serialise_xmp(root)
+
+
+def nameless_xmp(packet: bytes | None) -> tuple[bytes | None, list[str]]:
+    """The packet with nothing but how a panorama is to be shown (None where it is none), and what went, in words."""
+    root, kept, gone = parse_xmp(packet), parse_xmp(None), list[str]()
+    for name, value in _properties(root):
+        if name.startswith(_PANORAMA) and _PANORAMA_VALUE.fullmatch(value.strip()):
+            set_property(kept, name, value.strip())
+        elif name not in (TIFF + "Orientation", RDF + "about"):
+            gone.append(name)
+    about = {next((word for word, parts in _WORDS if any(part in name for part in parts)), OTHER_NOTES) for name in gone}
+    words = [word for word in (*(word for word, _ in _WORDS), OTHER_NOTES) if word in about]
+    return serialise_xmp(kept) if len(_rdf(kept)) else None, words
+
+
+def _properties(root: ElementTree.Element) -> list[tuple[str, str]]:
+    """Names and texts of the properties; the text of one with parts is empty."""
+    found: list[tuple[str, str]] = []
+    for description in _rdf(root):
+        found += description.attrib.items()
+        found += [(element.tag, "" if len(element) else element.text or "") for element in description]
+    return found
+
+
+def _remove_pictures(root: ElementTree.Element) -> None:
+    """Remove every property with a picture in it: thumbnails, or whatever else is written in letters without a space."""
+    for description in _rdf(root).findall(DESCRIPTION):
+        for name in [name for name, value in description.attrib.items() if _has_long_word(value)]:
+            del description.attrib[name]
+        for element in list(description):
+            inner = list(element.iter())
+            texts = [text for each in inner for text in (each.text or "", *each.attrib.values())]
+            if any(each.tag.startswith(_THUMBNAILS) for each in inner) or any(map(_has_long_word, texts)):
+                description.remove(element)
+
+
+def _has_long_word(text: str) -> bool:
+    """Whether letters go on for longer than words do; base64 comes in lines too."""
+    return len(text) > _LONGEST_WORD and len(text) > 40 * (text.count(" ") + 1)
 
 
 def _nesting(root: ElementTree.Element) -> int:

@@ -10,6 +10,8 @@ from torch.nn import functional
 
 from facechange.faces.geometry import ARCFACE_POINTS_112
 
+LARGEST_UNSHRUNK = 256  # pictures above this are halved before the 112² crop is sampled, so that it does not alias
+
 
 def to_float(pictures: Tensor) -> Tensor:
     """uint8 in 0..255 to float32 in [-1, 1]."""

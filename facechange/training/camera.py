@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from facechange.runtime.exposure import EXPONENTS, FACE
 from facechange.training.augment import constant, uniform
 from facechange.training.scenes import face_coordinates
 
@@ -118,6 +119,19 @@ def compress(pictures: Tensor, generator: torch.Generator, worst: float = 20, be
     chroma = _round_cosines(functional.avg_pool2d(ycbcr[:, 1:], 2), CHROMA_STEPS, factor)
     chroma = functional.interpolate(chroma, scale_factor=2, mode="bilinear")
     return mix_channels(torch.cat([luma, chroma], 1), FROM_YCBCR).clamp(-1, 1)
+
+
+def find_exponents(pictures: Tensor, median: float) -> Tensor:
+    """`runtime.exposure.find_exponents` of [N, 3, R, R] in [-1, 1]: exponents [N, 1, 1, 1]."""
+    top, bottom, left, right = (round(part * pictures.shape[-1]) for part in FACE)
+    luma = constant(TO_YCBCR[0], pictures.device) @ ((pictures[:, :, top:bottom, left:right].flatten(2) + 1) / 2)
+    found = luma.median(1).values.clamp(0.02, 0.98)
+    return (math.log(median) / found.log()).clamp(*EXPONENTS).view(-1, 1, 1, 1)
+
+
+def expose(pictures: Tensor, exponents: Tensor) -> Tensor:
+    """Pictures in [-1, 1] whose values in 0..1 are raised to `exponents` [N, 1, 1, 1]."""
+    return ((pictures + 1) / 2).clamp(0, 1).pow(exponents) * 2 - 1
 
 
 def mix_channels(pictures: Tensor, matrix: tuple[tuple[float, ...], ...]) -> Tensor:

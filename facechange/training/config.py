@@ -32,7 +32,7 @@ LOSS_WEIGHTS = {
     "texture": 10.0,
 }
 
-JUDGES = ("identity", "recogniser")  # the run's identity network, and MobileFaceNet
+JUDGES = ("identity", "recogniser")  # the run's identity network, and the other one
 
 
 def describe_weights(weights: Mapping[str, float]) -> str:
@@ -46,8 +46,8 @@ class FaceConfig:
 
     train: Path  # aligned shards of at least `size`
     run: Path  # folder of checkpoints, sheets and curves
-    identity: Path  # the identity network: a checkpoint, or an exported graph (.onnx)
-    recogniser: Path  # MobileFaceNet, safetensors: the second teacher of L_ICL
+    identity: Path  # the identity network, first teacher of L_ICL: a checkpoint, an exported graph (.onnx), or MobileFaceNet (.safetensors)
+    recogniser: Path  # the second teacher, one of the same kinds
     preset: str = "small"
     size: int = 128
     start_from: Path | None = None  # a checkpoint of this or a lower measure whose weights carry over
@@ -63,7 +63,8 @@ class FaceConfig:
     annealed_share: float = 0.3  # of `pictures`: over the last of them the learning rate falls to zero
     warm_up_pictures: int = 500  # the first of a run, over which it rises
     adam_betas: tuple[float, float] = (0.5, 0.99)
-    same_object_share: float = 0.25
+    same_object_share: float = 0.1
+    recovered_share: float = 0.4  # of pairs whose target is the source's picture with somebody else's face on it
     identity_ramp_pictures: int = 4_000
     average_pictures: int = 5_000  # half-life of the generator's moving average
     gradient_penalty: float = 0.2  # 0.0002 R² / batch (Karras et al. 2020, limited data) at 128²
@@ -71,6 +72,7 @@ class FaceConfig:
     backgrounds: Path | None = None  # tar of photographs without a face that occluders are cut from; else from faces
     spoiling: dict[str, float] = field(default_factory=lambda: dict(SPOILING_SHARES))
     judges: tuple[str, ...] = JUDGES  # the teachers of L_ICL
+    face_median: float = 0.647  # luma in 0..1 to which faces are exposed (runtime.exposure); 0: as they are
     learn_masks: bool = True  # else every M is 1/2: attribute features are simply added
     weights: dict[str, float] = field(default_factory=lambda: dict(LOSS_WEIGHTS))
     feature_layers_outside_face: int = 2  # m of formula 4
@@ -96,8 +98,8 @@ class FaceConfig:
             )
         if self.finest_from is not None and self.window is None:
             raise TrainingError("A finest measure goes on alone on windows only.", "Give --window, or leave --finest-from out.")
-        shares = [self.same_object_share, *self.spoiling.values()]
-        if self.batch < 2 or not all(0 <= share <= 1 for share in shares):
+        shares = [self.same_object_share, self.recovered_share, *self.spoiling.values()]
+        if self.batch < 2 or not all(0 <= share <= 1 for share in shares) or self.same_object_share + self.recovered_share > 1:
             raise TrainingError("A batch has at least 2 pictures and a share lies in 0..1.", "Correct the numbers.")
 
     def save(self, path: Path) -> None:

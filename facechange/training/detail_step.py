@@ -27,8 +27,8 @@ from facechange.model.growing import FinestLevel
 from facechange.training import losses
 from facechange.training.config import FaceConfig
 from facechange.training.face_batch import FaceBatch
-from facechange.training.face_step import FaceNetworks, FaceStep, KnownIdentities, face_reach
-from facechange.training.memory import place
+from facechange.training.face_step import FaceNetworks, FaceStep, face_reach
+from facechange.training.memory import autocast, place
 
 MARGIN_PX = 4  # around a window, where convolutions miss what lies beyond; even
 BEYOND = 1 / 8  # of their room: so far beyond the picture's border windows are drawn and moved back to it; a third of them touch it
@@ -42,21 +42,22 @@ class WindowBatch(FaceBatch):
     """Windows [K, ., W, W] of pairs, and the same with their margin, M = W + 2 MARGIN_PX, for the level that learns."""
 
     inner: Tensor  # where in the margin the window lies, (down, across), [K, 2]; at the picture's border there is none on that side
+    identity: Tensor  # f_id [K, 512]
     wide_target: Tensor  # [K, 3, M, M]
     feature: Tensor  # the smaller model's fusion feature, [K, C, M/2, M/2]
     attribute: Tensor  # its finest f_att, [K, C, M/2, M/2]
     drawn: Tensor  # what it drew, [K, 3, W/2, W/2]
-    judged: tuple[Tensor, Tensor, Tensor]  # the feature, f_att and target of the last pictures, whole
+    judged: tuple[Tensor, Tensor, Tensor, Tensor]  # the feature, f_att, target and f_id of the last pictures, whole
     reach: Tensor  # `face_reach` of these
 
 
 class DetailStep(FaceStep):
     """A step on windows of `config.window` pixels; `smaller` is the model of half the size."""
 
-    def __init__(self, config: FaceConfig, networks: FaceNetworks, known: KnownIdentities, smaller: FaceChanger) -> None:
+    def __init__(self, config: FaceConfig, networks: FaceNetworks, smaller: FaceChanger) -> None:
         level = FinestLevel(networks.changer)
         level.learn_alone()
-        super().__init__(config, networks, known)
+        super().__init__(config, networks)
         self._smaller = place(smaller, self.device).eval().requires_grad_(False)
         self._refine = self.compiled(level)
 
@@ -74,46 +75,56 @@ class DetailStep(FaceStep):
         drawn_at = torch.randint(-beyond, room // 2 + beyond + 1, (len(rows), 2), generator=generator, device=self.device)
         corners = (2 * drawn_at).clamp(0, room)
         inner = MARGIN_PX * (1 + (corners == room).long() - (corners == 0).long())
-        with torch.autocast(self.device.type, torch.bfloat16):
+        identity = super().read_identities(batch)
+        with autocast(self.device):
             attributes = self._smaller.attributes(functional.avg_pool2d(batch.target, 2))
-            feature, _ = self._smaller.generator.fuse(self.known.source[batch.identity_index], attributes)
+            feature, _ = self._smaller.generator.fuse(identity, attributes)
             drawn = self._smaller.generator.colour(feature)
             feature, attribute, drawn = (each.float() for each in (feature, attributes[-1], drawn))
         window, places = self.config.window, corners + inner
         last = slice(len(batch.target) - count_judged(self.config), None)  # the first are same-object pairs
         return WindowBatch(
             source=cut_windows(batch.source, rows, places, window),
-            source_index=batch.source_index[rows],
-            identity_index=batch.identity_index[rows],
+            source_points=batch.source_points[rows],
+            person=batch.person[rows],
+            person_points=batch.person_points[rows],
             target=cut_windows(batch.target, rows, places, window),
-            target_index=batch.target_index[rows],
             target_points=batch.target_points[rows],
             background=cut_windows(batch.background, rows, places, window),
             covered=cut_windows(batch.covered, rows, places, window),
             border=cut_windows(batch.border, rows, places, window),
             same_object=batch.same_object[rows],
+            wanted=cut_windows(batch.wanted, rows, places, window),
+            whole_target=batch.target,
+            viewed=batch.viewed[rows],
             inner=inner,
+            identity=identity[rows],
             wide_target=cut_windows(batch.target, rows, corners, side),
             feature=cut_windows(feature, rows, corners // 2, side // 2),
             attribute=cut_windows(attribute, rows, corners // 2, side // 2),
             drawn=cut_windows(drawn, rows, places // 2, window // 2),
-            judged=(feature[last], attribute[last], batch.target[last]),
+            judged=(feature[last], attribute[last], batch.target[last], identity[last]),
             reach=face_reach(batch.background[last], batch.covered[last]),
         )
 
+    def read_identities(self, batch: FaceBatch) -> Tensor:
+        """f_id [K, 512] of each window's pair."""
+        assert isinstance(batch, WindowBatch)
+        return batch.identity
+
     def _generator_terms(
-        self, batch: FaceBatch, spoil: Callable[[Tensor], Tensor], generator: torch.Generator
+        self, batch: FaceBatch, identity: Tensor, spoil: Callable[[Tensor], Tensor], generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         assert isinstance(batch, WindowBatch)
         self.networks.discriminator.requires_grad_(False)
-        wide, wide_masks = self._refine(batch.feature, batch.attribute, batch.wide_target, self.known.source[batch.identity_index])
+        wide, wide_masks = self._refine(batch.feature, batch.attribute, batch.wide_target, identity)
         rows, side = torch.arange(len(wide), device=self.device), batch.target.shape[-1]
         changed, *masks = (cut_windows(each, rows, batch.inner, side) for each in (wide, *wide_masks))
         judged: dict[str, Tensor] = {}
         if len(batch.judged[0]):
-            whole, _ = self._refine(*batch.judged, self.known.source[batch.identity_index[-len(batch.judged[0]) :]])
+            whole, _ = self._refine(*batch.judged)
             judged = self.identity_terms(batch, whole, batch.reach, generator)
-        detail, wanted = finest_detail(changed), finest_detail(batch.target)
+        detail, wanted = finest_detail(changed), finest_detail(batch.wanted)
         return changed, self.picture_terms(batch, changed, masks, spoil) | judged | {
             "reconstruction": losses.reconstruction_loss(detail, wanted, batch.same_object),
             "texture": losses.texture_loss(detail, wanted),

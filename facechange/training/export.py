@@ -135,6 +135,7 @@ def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = N
         training=f"{TRAINED_BY}{'; then '.join(describe_progress(progress))}.",
         limits=LIMITS,
         metrics=metrics or {},
+        face_median=float(progress.get("face_median", 0.0)),
         bfloat16=withstands_bfloat16(changer, size, identity, precise=fine_layers(changer)),
     )
     card.save(path.with_suffix(".json"))

@@ -18,17 +18,16 @@ from facechange.model.discriminator import Discriminator
 from facechange.model.growing import FinestLevel, grow_changer, grow_discriminator
 from facechange.model.injection import fix_masks
 from facechange.model.presets import find_preset
-from facechange.model.recogniser import load_recogniser
 from facechange.training.checkpoint import load_checkpoint, load_part, read_checkpoint, save_checkpoint
 from facechange.training.config import FaceConfig
-from facechange.training.detail_step import DetailStep, count_judged
+from facechange.training.detail_step import DetailStep
 from facechange.training.face_batch import make_batch
 from facechange.training.face_step import FaceNetworks, FaceStep, build_networks
 from facechange.training.interrupt import PatientInterrupt
 from facechange.training.landmarks import load_landmark_network
 from facechange.training.memory import prepare_device
 from facechange.training.run_log import RunLog
-from facechange.training.shards import AlignedFaces, load_faces
+from facechange.training.shards import load_faces
 from facechange.training.sheets import draw_sheet
 from facechange.training.starting import describe_stages, is_graph, load_face_changer, load_identity_network
 from facechange.training.textures import load_textures
@@ -64,7 +63,7 @@ def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = 
     torch.manual_seed(config.seed)
     faces = load_faces(config.train, max(config.size, SMALLEST_KEPT)).to(device)
     textures = None if config.backgrounds is None else load_textures(config.backgrounds, config.size).to(device)
-    run, progress = _open_run(config, faces)
+    run, progress = _open_run(config)
     checkpoint, first, before = config.run / CHECKPOINT, int(progress["pictures"]), float(progress["seconds"])
     if first >= config.pictures:
         return FaceRun(checkpoint, first, "pictures")
@@ -102,11 +101,11 @@ def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = 
                 return FaceRun(checkpoint, int(progress["pictures"]), reason)
 
 
-def _open_run(config: FaceConfig, faces: AlignedFaces) -> tuple[FaceStep, dict[str, Any]]:
+def _open_run(config: FaceConfig) -> tuple[FaceStep, dict[str, Any]]:
     """Networks, optimisers and progress of a new run, of one that goes on, or of one that starts from another's weights."""
     landmarks = None if config.landmarks is None else load_landmark_network(config.landmarks)
-    networks = build_networks(config, load_identity_network(config.identity), load_recogniser(config.recogniser), landmarks)
-    run = _make_step(config, networks, faces)
+    networks = build_networks(config, load_identity_network(config.identity), load_identity_network(config.recogniser), landmarks)
+    run = _make_step(config, networks)
     progress: dict[str, Any] = {"pictures": 0, "seconds": 0.0, "total": math.nan, "best_total": math.inf, "earlier": []}
     if (config.run / CHECKPOINT).exists():
         progress |= load_checkpoint(config.run / CHECKPOINT, networks.trained(), run.optimisers)
@@ -114,23 +113,22 @@ def _open_run(config: FaceConfig, faces: AlignedFaces) -> tuple[FaceStep, dict[s
         progress["earlier"] = _start_from(config.start_from, run)
         if config.finest_from is not None:
             progress["finest_before"] = _carry_finest(config.finest_from, run)
-    progress |= {name: getattr(config, name) for name in ("preset", "size", "window", "weights", "learning_rate")}
+    progress |= {name: getattr(config, name) for name in ("preset", "size", "window", "weights", "learning_rate", "face_median")}
     config.run.mkdir(parents=True, exist_ok=True)
     config.save(config.run / "config.json")
     return run, progress
 
 
-def _make_step(config: FaceConfig, networks: FaceNetworks, faces: AlignedFaces) -> FaceStep:
+def _make_step(config: FaceConfig, networks: FaceNetworks) -> FaceStep:
     if config.window is None:
-        return FaceStep(config, networks, networks.know_identities(faces, config.judges))
+        return FaceStep(config, networks)
     assert config.start_from is not None
     smaller = load_face_changer(config.start_from)
     if 2 * smaller.size_px != config.size:
         raise TrainingError(
             f"{config.start_from} is a model of {smaller.size_px} pixels.", f"With --window, start from one of {config.size // 2}."
         )
-    judges = config.judges if count_judged(config) else ()
-    return DetailStep(config, networks, networks.know_identities(faces, judges), smaller)
+    return DetailStep(config, networks, smaller)
 
 
 def _read_terms(unread: Sequence[dict[str, Tensor]], progress: dict[str, Any], batch: int, checkpoint: Path) -> dict[str, float]:

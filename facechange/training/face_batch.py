@@ -8,17 +8,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from facechange.training import augment
+from facechange.faces.mean_face68 import MIRRORED
+from facechange.training import augment, camera
 from facechange.training.config import FaceConfig
+from facechange.training.morphs import draw_people
+from facechange.training.recovered import put_other_faces_on
 from facechange.training.scenes import Scenes
 from facechange.training.shards import AlignedFaces
 from facechange.training.spoiling import spoil_scenes
 
 IDENTITY_SIZE = 112
-MORPHS_A_FACE = 3  # how many people who are none of the training faces a run knows beside each that is
 MORPHED_SHARE = 0.5  # of the pairs of different people: how often Y is to be one of them
+VIEWED_SHARES = (0.8, 0.4)  # of pairs that show one person, and of others: how often f_id is read from the spoilt source
 BORDER_PX = 3  # as far into a result as the zero padding of convolutions was seen
-LARGEST_UNSHRUNK = 256  # pictures above this are halved before the 112² crop is sampled, so that it does not alias
 
 
 @dataclass(frozen=True)
@@ -26,59 +28,104 @@ class FaceBatch:
     """Pairs in network form; pictures are float32 [N, 3, R, R] in [-1, 1]."""
 
     source: Tensor
-    source_index: Tensor  # [N] int64: which of the faces
-    identity_index: Tensor  # [N] int64: whose identity Y gets: the source's, or, from `len(faces)` on, a morph's
+    source_points: Tensor  # [N, 5, 2] in pixels of `source`
+    person: Tensor  # [N, 3, S, S] in [-1, 1]: whose identity Y gets, unspoilt: the source's person, or a morph; S is that of the faces
+    person_points: Tensor  # [N, 5, 2] in pixels of `person`
     target: Tensor
-    target_index: Tensor
     target_points: Tensor  # [N, 5, 2] in pixels of `target`
     background: Tensor  # M_bg [N, 1, R, R]: 1 outside the face hull and on whatever covers the face
     covered: Tensor  # [N, 1, R, R]: 1 where something covers the face
     border: Tensor  # [N, 1, R, R]: 1 along the picture's border
-    same_object: Tensor  # [N]: 1 where source and target show one person
+    same_object: Tensor  # [N]: 1 where source and target show one person: the same picture, or one with somebody else's face on it
+    wanted: Tensor  # what Y is held to: the target, or, of a recovered pair, the picture before somebody else's face came on it
+    whole_target: Tensor  # `target`, also where that is a window of it
+    viewed: Tensor  # [N] bool: f_id is read from `source`, spoilt as it is, and not from `person`
 
 
 def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Tensor | None = None) -> FaceBatch:
     """Batch number `step`: a function of the seed and the step alone, so a resumed run sees the same sequence.
 
-    Half of the pairs of different people ask for a morph's identity, so that few identities are not learnt by heart.
+    Half of the pairs of different people ask for a morph's identity, so that few identities are not learnt by heart. Of recovered
+    pairs (`recovered`) the identity is read from another view of the picture, so that it is no code of its pixels.
     Sources are spoilt as targets are, and apart from them: they are the discriminator's real pictures, and where it never
     saw a hat it would pay the generator for taking hats off. Occluders are cut from `textures`, or from the faces.
     """
     device, count = faces.pictures.device, config.batch
     generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)
-    target_index = torch.randint(len(faces), (count,), generator=generator, device=device)
-    other_index = torch.randint(len(faces), (count,), generator=generator, device=device)
-    same = torch.arange(count, device=device) < round(config.same_object_share * count)
+    target_index, other_index = faces.draw(2 * count, generator).split(count)
+    recovered = round(config.recovered_share * count)
+    same = torch.arange(count, device=device) < round(config.same_object_share * count) + recovered
     source_index = torch.where(same, target_index, other_index)
-    morph_index = torch.randint(len(faces), len(faces) * (1 + MORPHS_A_FACE), (count,), generator=generator, device=device)
     morphed = ~same & (augment.uniform(generator, (count,), 0, 1) < MORPHED_SHARE)
-    identity_index = torch.where(morphed, morph_index, source_index)
+    person, person_points = draw_people(faces, count, generator)
+    person = torch.where(morphed.view(-1, 1, 1, 1), person, shrink(augment.to_float(faces.pictures[source_index])))
+    own_points = (faces.points[source_index] + 0.5) * (person.shape[-1] / faces.size) - 0.5
+    viewed = ~morphed & (augment.uniform(generator, (count,), 0, 1) < torch.where(same, VIEWED_SHARES[0], VIEWED_SHARES[1]))
     index = torch.cat([target_index, source_index])
 
     stacked = torch.cat([faces.pictures[index], faces.background[index]], 1)
-    stacked, points, _ = augment.flip_some(stacked, faces.points[index], generator)
+    stacked, points, mirrored = augment.flip_some(stacked, faces.points[index], generator)
     points = (points + 0.5) * (config.size / faces.size) - 0.5
     background = resize(stacked[:, 3:].float(), config.size)
-    scenes = Scenes(resize(augment.to_float(stacked[:, :3]), config.size), points, background, torch.zeros_like(background))
-    scenes = spoil_scenes(scenes, config.spoiling, generator, faces.pictures if textures is None else textures)
-    target, source = scenes.pictures.contiguous(memory_format=torch.channels_last).split(count)
+    clean = resize(augment.to_float(stacked[:, :3]), config.size)
+    textures = faces.pictures if textures is None else textures
+    state = generator.get_state()
+    scenes = spoil_scenes(Scenes(clean, points, background, torch.zeros_like(background)), config.spoiling, generator, textures)
+    wanted, source = scenes.pictures.contiguous(memory_format=torch.channels_last).split(count)
+    target = wanted
+    if recovered:
+        places = (_landmarks_of(faces, index[:recovered], mirrored[:recovered]) + 0.5) * (config.size / faces.size) - 0.5
+        clean = clean.clone()
+        clean[:recovered] = put_other_faces_on(clean[:recovered], places, background[:recovered], faces, generator)
+        generator.set_state(state)  # spoilt once more in the very same way
+        again = spoil_scenes(Scenes(clean, points, background, torch.zeros_like(background)), config.spoiling, generator, textures)
+        target = again.pictures[:count].contiguous(memory_format=torch.channels_last)
+    if config.face_median:
+        exponents = camera.find_exponents(target, config.face_median)
+        target, wanted = camera.expose(target, exponents), camera.expose(wanted, exponents)
+        source = camera.expose(source, camera.find_exponents(source, config.face_median))
     background, covered = scenes.background[:count], scenes.covered[:count]
     border = torch.ones_like(background)
     border[..., BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = 0
-    points = scenes.points[:count]
     return FaceBatch(
-        source, source_index, identity_index, target, target_index, points, background, covered, border, same_object=same.float()
+        source=source,
+        source_points=scenes.points[count:],
+        person=person,
+        person_points=torch.where(morphed.view(-1, 1, 1), person_points, own_points),
+        target=target,
+        target_points=scenes.points[:count],
+        background=background,
+        covered=covered,
+        border=border,
+        same_object=same.float(),
+        wanted=wanted,
+        whole_target=target,
+        viewed=viewed,
     )
+
+
+def _landmarks_of(faces: AlignedFaces, index: Tensor, mirrored: Tensor) -> Tensor:
+    """The landmarks [N, L, 2] of faces, 68 or, where these are not known, five, of those `mirrored` [N] as they lie in the mirror image."""
+    every, order = (faces.points, [1, 0, 2, 4, 3]) if faces.landmarks is None else (faces.landmarks, MIRRORED)
+    landmarks = every[index]
+    flipped = landmarks[:, order]
+    flipped = torch.stack([faces.size - 1 - flipped[..., 0], flipped[..., 1]], 2)
+    return torch.where(mirrored.view(-1, 1, 1), flipped, landmarks)
 
 
 def crop_identity(pictures: Tensor, points: Tensor, matrices: Tensor | None = None) -> Tensor:
     """The 112² crop of the ArcFace template, differentiable in `pictures` [N, 3, S, S]; `matrices` replace the points' own."""
     matrices = augment.identity_matrices(points) if matrices is None else matrices
-    while pictures.shape[-1] > LARGEST_UNSHRUNK:
+    while pictures.shape[-1] > augment.LARGEST_UNSHRUNK:
         pictures = functional.avg_pool2d(pictures, 2)
         # pixel i of the half-sized picture is centred on 2 i + 0.5 of the full one
         matrices = torch.cat([matrices[:, :, :2] * 2, matrices[:, :, 2:] + matrices[:, :, :2].sum(2, keepdim=True) * 0.5], 2)
     return augment.warp(pictures, matrices, IDENTITY_SIZE)
+
+
+def shrink(pictures: Tensor) -> Tensor:
+    """Halved until no side is above `LARGEST_UNSHRUNK`."""
+    return resize(pictures, min(pictures.shape[-1], augment.LARGEST_UNSHRUNK))
 
 
 def resize(pictures: Tensor, size: int) -> Tensor:

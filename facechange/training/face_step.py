@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,27 +17,17 @@ from facechange.model.identity import IdentityNetwork
 from facechange.model.injection import fix_masks
 from facechange.model.landmarks import LandmarkNetwork
 from facechange.model.presets import find_preset
-from facechange.model.recogniser import MobileFaceNet
+from facechange.model.recogniser import RecogniserIdentity
 from facechange.training import augment, losses
 from facechange.training.checkpoint import update_average
 from facechange.training.config import FaceConfig
-from facechange.training.face_batch import MORPHS_A_FACE, FaceBatch, crop_identity
-from facechange.training.memory import place, resolve_device
-from facechange.training.morphs import draw_people
-from facechange.training.shards import AlignedFaces
+from facechange.training.face_batch import FaceBatch, crop_identity
+from facechange.training.memory import autocast, place, resolve_device
 
 AVERAGE_SHARE = 0.1  # the moving average never looks back further than this share of the pictures seen
 REACH_CELLS = 16  # a side: as fine as the reach of L_ICL follows the face
 
 Judge = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class KnownIdentities:
-    """What the judges say of every training face, then of every morph, read once: again and again takes a fifth of a step at 64²."""
-
-    source: Tensor  # [N, 512] f_id
-    judged: dict[str, Tensor]  # z of L_ICL by each judge, of grey crops, [N, 512] or [N, 128]
 
 
 @dataclass(frozen=True)
@@ -47,30 +37,14 @@ class FaceNetworks:
     changer: FaceChanger
     average: FaceChanger
     discriminator: Discriminator
-    identity: IdentityNetwork
-    recogniser: MobileFaceNet
+    identity: IdentityNetwork | RecogniserIdentity
+    recogniser: IdentityNetwork | RecogniserIdentity
     landmarks: LandmarkNetwork | None
 
     def judges(self, names: Sequence[str]) -> dict[str, Judge]:
         """z of L_ICL by each teacher: crops [N, 3, 112, 112] to unit vectors."""
-        every: dict[str, Judge] = {"identity": self.identity.view, "recogniser": self.recogniser}
+        every: dict[str, Judge] = {"identity": self.identity.view, "recogniser": self.recogniser.view}
         return {name: every[name] for name in names}
-
-    @torch.no_grad()
-    def know_identities(self, faces: AlignedFaces, names: Sequence[str]) -> KnownIdentities:
-        """The identities of all `faces` and of `MORPHS_A_FACE` times as many morphs, on their device, for the judges named."""
-        judges = self.judges(names)
-        source: list[Tensor] = []
-        judged: dict[str, list[Tensor]] = {name: [] for name in judges}
-        for pictures, points in _draw_all_people(faces):
-            crop = crop_identity(pictures, points)
-            with torch.autocast(crop.device.type, torch.bfloat16):
-                crop = crop.contiguous(memory_format=torch.channels_last)
-                source.append(self.identity(crop))
-                crop = augment.to_grey(crop)
-                for name, judge in judges.items():
-                    judged[name].append(judge(crop))
-        return KnownIdentities(torch.cat(source), {name: torch.cat(parts) for name, parts in judged.items()})
 
     def trained(self) -> dict[str, nn.Module]:
         """The networks that a checkpoint holds."""
@@ -78,7 +52,10 @@ class FaceNetworks:
 
 
 def build_networks(
-    config: FaceConfig, identity: IdentityNetwork, recogniser: MobileFaceNet, landmarks: LandmarkNetwork | None = None
+    config: FaceConfig,
+    identity: IdentityNetwork | RecogniserIdentity,
+    recogniser: IdentityNetwork | RecogniserIdentity,
+    landmarks: LandmarkNetwork | None = None,
 ) -> FaceNetworks:
     """Fresh networks of the preset on the run's device, channels-last."""
     device = resolve_device(config.device)
@@ -95,21 +72,11 @@ def build_networks(
     )
 
 
-def _draw_all_people(faces: AlignedFaces) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pictures and five points of every face, then of the morphs, which are the same in every run on these faces."""
-    index = torch.arange(len(faces), device=faces.pictures.device)
-    for part in index.split(64):
-        yield augment.to_float(faces.pictures[part]), faces.points[part]
-    generator = torch.Generator(faces.pictures.device).manual_seed(0)
-    for part in index.repeat(MORPHS_A_FACE).split(64):
-        yield draw_people(faces, len(part), generator)
-
-
 class FaceStep:
     """Networks and optimisers, advanced a batch at a time."""
 
-    def __init__(self, config: FaceConfig, networks: FaceNetworks, known: KnownIdentities) -> None:
-        self.config, self.networks, self.known = config, networks, known
+    def __init__(self, config: FaceConfig, networks: FaceNetworks) -> None:
+        self.config, self.networks = config, networks
         self.device = resolve_device(config.device)
 
         def adam(network: nn.Module) -> torch.optim.Adam:
@@ -134,13 +101,21 @@ class FaceStep:
         self.optimisers["discriminator_optimiser"].param_groups[0]["lr"] = rate * self.config.discriminator_rate
         generator = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + step + 500_000)
         spoil = augment_for_discriminator(batch.target, generator)
-        changed, terms = self._generator_terms(batch, spoil, generator)
+        changed, terms = self._generator_terms(batch, self.read_identities(batch), spoil, generator)
         total = losses.total_loss(terms, self.config.weights | self._identity_weights(step))
         self._descend("changer_optimiser", total)
         half_life = min(self.config.average_pictures, AVERAGE_SHARE * step * self.config.batch + 1)
         update_average(self.networks.average, self.networks.changer, 0.5 ** (self.config.batch / half_life))
         terms |= self._discriminator_terms(batch, changed.detach(), spoil, step)
         return {name: value.detach() for name, value in terms.items()} | {"total": total.detach()}
+
+    @torch.no_grad()
+    def read_identities(self, batch: FaceBatch) -> Tensor:
+        """f_id [N, 512] of each pair, read from the clean picture of the person or from the spoilt source."""
+        clean, spoilt = crop_identity(batch.person, batch.person_points), crop_identity(batch.source, batch.source_points)
+        crop = torch.where(batch.viewed.view(-1, 1, 1, 1), spoilt, clean)
+        with autocast(self.device):
+            return self.networks.identity(crop.contiguous(memory_format=torch.channels_last))
 
     def _identity_weights(self, step: int) -> dict[str, float]:
         """The weights of L_ICL's terms, raised slowly in a run that starts from nothing: its gradient paints before D can object."""
@@ -156,15 +131,15 @@ class FaceStep:
         return max(min(rising, falling, 1.0), 0.0)
 
     def _generator_terms(
-        self, batch: FaceBatch, spoil: Callable[[Tensor], Tensor], generator: torch.Generator
+        self, batch: FaceBatch, identity: Tensor, spoil: Callable[[Tensor], Tensor], generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         self.networks.discriminator.requires_grad_(False)
-        with torch.autocast(self.device.type, torch.bfloat16):
-            changed, masks = self._change(batch.target, self.known.source[batch.identity_index], with_masks=True)
+        with autocast(self.device):
+            changed, masks = self._change(batch.target, identity, with_masks=True)
             changed = changed.float()
-        terms = self.picture_terms(batch, changed, masks, spoil) | self._hold_landmarks(changed, batch.target, generator)
+        terms = self.picture_terms(batch, changed, masks, spoil) | self._hold_landmarks(changed, batch.wanted, generator)
         terms |= self.identity_terms(batch, changed, face_reach(batch.background, batch.covered), generator)
-        return changed, terms | {"tone": losses.tone_loss(changed, batch.target), "colour": losses.colour_loss(changed, batch.target)}
+        return changed, terms | {"tone": losses.tone_loss(changed, batch.wanted), "colour": losses.colour_loss(changed, batch.wanted)}
 
     def identity_terms(self, batch: FaceBatch, changed: Tensor, reach: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """Both terms of L_ICL of whole pictures `changed`, made of the last pairs of `batch`: means over the teachers.
@@ -172,33 +147,38 @@ class FaceStep:
         `reach` [N, 1, R, R] is the share of their gradient that a pixel gets.
         """
         changed = changed * reach + changed.detach() * (1 - reach)
-        sources, targets = batch.identity_index[-len(changed) :], batch.target_index[-len(changed) :]
-        with torch.autocast(self.device.type, torch.bfloat16):
-            view = view_identity(changed, batch.target_points[-len(changed) :], generator)
-            judged = [(judge(view), self.known.judged[name]) for name, judge in self._judges.items()]
+        last = slice(-len(changed), None)
+        target_points = batch.target_points[last]
+        with autocast(self.device):
+            view = view_identity(changed, target_points, generator)
+            with torch.no_grad():
+                person = _to_judge(batch.person[last], batch.person_points[last])
+                target = _to_judge(batch.whole_target[last], target_points)
+                known = [(judge(person), judge(target)) for judge in self._judges.values()]
+            judged = [(judge(view), *of_both) for judge, of_both in zip(self._judges.values(), known, strict=True)]
         return {
-            "identity": torch.stack([losses.identity_loss(z, known[sources]) for z, known in judged]).mean(),
-            "contrast": torch.stack([losses.contrast_loss(z, known[sources], known[targets]) for z, known in judged]).mean(),
+            "identity": torch.stack([losses.identity_loss(z, of_source) for z, of_source, _ in judged]).mean(),
+            "contrast": torch.stack([losses.contrast_loss(z, of_source, of_target) for z, of_source, of_target in judged]).mean(),
         }
 
     def picture_terms(
         self, batch: FaceBatch, changed: Tensor, masks: Sequence[Tensor], spoil: Callable[[Tensor], Tensor]
     ) -> dict[str, Tensor]:
         """The terms that a window of a picture has as well as the whole."""
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with autocast(self.device):
             with torch.no_grad():
-                target_features = self._discriminate(spoil(batch.target))[1]
+                wanted_features = self._discriminate(spoil(batch.wanted))[1]
             logits, changed_features = self._discriminate(spoil(changed))
         outside = self.config.feature_layers_outside_face
         return {
             "mask": losses.mask_loss(masks),
             "kept_background": losses.kept_background_loss(masks, batch.background),
             "gan": losses.generator_loss(logits),
-            "reconstruction": losses.reconstruction_loss(changed, batch.target, batch.same_object),
-            "feature_matching": losses.feature_matching_loss(target_features, changed_features, batch.background, outside),
-            "background": losses.kept_loss(changed, batch.target, batch.background),
-            "occluder": losses.kept_loss(changed, batch.target, batch.covered),
-            "border": losses.kept_loss(changed, batch.target, batch.border),
+            "reconstruction": losses.reconstruction_loss(changed, batch.wanted, batch.same_object),
+            "feature_matching": losses.feature_matching_loss(wanted_features, changed_features, batch.background, outside),
+            "background": losses.kept_loss(changed, batch.wanted, batch.background),
+            "occluder": losses.kept_loss(changed, batch.wanted, batch.covered),
+            "border": losses.kept_loss(changed, batch.wanted, batch.border),
         }
 
     def _hold_landmarks(self, changed: Tensor, target: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
@@ -206,7 +186,7 @@ class FaceStep:
         if self.networks.landmarks is None:
             return {}
         seen, wanted = view_landmarks(changed, target, generator)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with autocast(self.device):
             with torch.no_grad():
                 places = self.networks.landmarks(wanted)
             found = self.networks.landmarks(seen)
@@ -215,7 +195,7 @@ class FaceStep:
     def _discriminator_terms(self, batch: FaceBatch, changed: Tensor, spoil: Callable[[Tensor], Tensor], step: int) -> dict[str, Tensor]:
         config, discriminator = self.config, self.networks.discriminator
         discriminator.requires_grad_(True)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with autocast(self.device):
             real_logits, fake_logits = self._discriminate(spoil(batch.source))[0], self._discriminate(spoil(changed))[0]
         terms = {"discriminator": losses.discriminator_loss(real_logits, fake_logits)}
         total = terms["discriminator"]
@@ -230,6 +210,11 @@ class FaceStep:
         self.optimisers[optimiser].zero_grad(set_to_none=True)
         loss.backward()
         self.optimisers[optimiser].step()
+
+
+def _to_judge(pictures: Tensor, points: Tensor) -> Tensor:
+    """What the judges see of a person or a target: the crop without colour, as they see the result."""
+    return augment.to_grey(crop_identity(pictures, points)).contiguous(memory_format=torch.channels_last)
 
 
 def face_reach(background: Tensor, covered: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from facechange.model.recogniser import MobileFaceNet, load_recogniser
 from facechange.training import augment, camera
 from facechange.training.checkpoint import load_checkpoint, save_checkpoint, update_average
 from facechange.training.interrupt import PatientInterrupt
-from facechange.training.memory import place, prepare_device
+from facechange.training.memory import autocast, place, prepare_device
 from facechange.training.morphs import draw_people
 from facechange.training.shards import AlignedFaces, load_faces
 
@@ -132,7 +132,7 @@ def train_identity(config: IdentityConfig, report: Callable[[dict[str, float]], 
     first, running = seen, None
     with PatientInterrupt() as interrupt:
         for clean, spoilt in _batches(config, faces, seen):
-            with torch.autocast(device.type, torch.bfloat16):
+            with autocast(device):
                 with torch.no_grad():
                     teacher_features = teacher.features(clean)
                     teacher_identity = teacher.embed(teacher_features)

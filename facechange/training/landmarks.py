@@ -19,7 +19,7 @@ from facechange.model.landmarks import LANDMARK_SIZE, LandmarkNetwork
 from facechange.training import augment
 from facechange.training.checkpoint import load_checkpoint, load_part, save_checkpoint, update_average
 from facechange.training.interrupt import PatientInterrupt
-from facechange.training.memory import place, prepare_device
+from facechange.training.memory import autocast, place, prepare_device
 from facechange.training.morphs import move_landmarks
 from facechange.training.scenes import Scenes
 from facechange.training.shards import AlignedFaces, load_faces
@@ -71,7 +71,7 @@ def train_landmarks(config: LandmarksConfig, report: Callable[[dict[str, float]]
         while seen < config.pictures:
             generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + seen // config.batch)
             pictures, wanted = make_batch(faces, landmarks, config.batch, generator)
-            with torch.autocast(device.type, torch.bfloat16):
+            with autocast(device):
                 found = network(pictures.contiguous(memory_format=torch.channels_last))
             loss = functional.smooth_l1_loss(found, wanted, beta=0.02)
             optimiser.param_groups[0]["lr"] = config.learning_rate * (1 - seen / config.pictures)

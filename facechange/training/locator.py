@@ -22,7 +22,7 @@ from facechange.training.checkpoint import load_checkpoint, load_part, read_chec
 from facechange.training.interrupt import PatientInterrupt
 from facechange.training.locator_data import CompositeDataset, read_backgrounds, read_faces, store_face
 from facechange.training.locator_losses import locator_losses
-from facechange.training.memory import place, resolve_device
+from facechange.training.memory import autocast, place, resolve_device
 
 BOX_WEIGHT, POINT_WEIGHT = 2.0, 10.0
 WARM_UP_STEPS = 200
@@ -169,7 +169,7 @@ def _step(config: LocatorConfig, state: _State, pictures: Tensor, labels: Tensor
     for group in state.optimizer.param_groups:
         group["lr"] = config.learning_rate * fall * min(1.0, (steps + 1) / WARM_UP_STEPS)
     inputs = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1  # [N, 3, S, S], channels last in memory
-    with torch.autocast(pictures.device.type, torch.bfloat16):
+    with autocast(pictures.device):
         maps = state.network(inputs)
     losses = locator_losses([map_.float() for map_ in maps], labels)
     total = losses["score"] + BOX_WEIGHT * losses["box"] + POINT_WEIGHT * losses["points"]

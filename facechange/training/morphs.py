@@ -7,7 +7,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from facechange.training import augment
-from facechange.training.face_batch import LARGEST_UNSHRUNK
 from facechange.training.shards import AlignedFaces
 
 GRID = 24  # places a side where the splines are evaluated; in between they are smooth enough to interpolate
@@ -22,10 +21,10 @@ def draw_people(faces: AlignedFaces, count: int, generator: torch.Generator) -> 
     blend of both (0.35 of all), one's on one side of a line and the other's on the other (0.2), or that of one alone (0.2).
     Without 68 landmarks the five points have to do. Large pictures are halved to 256 pixels or less.
     """
-    index = torch.randint(len(faces), (2 * count,), generator=generator, device=generator.device)
+    index = faces.draw(2 * count, generator)
     pictures, points = augment.to_float(faces.pictures[index]), faces.points[index]
     landmarks = points if faces.landmarks is None else faces.landmarks[index]
-    while pictures.shape[-1] > LARGEST_UNSHRUNK:
+    while pictures.shape[-1] > augment.LARGEST_UNSHRUNK:
         pictures, points, landmarks = functional.avg_pool2d(pictures, 2), points / 2 - 0.25, landmarks / 2 - 0.25
     kind = augment.uniform(generator, (count, 1, 1, 1), 0, 1)
     shape = torch.where(kind < 0.75, augment.uniform(generator, (count, 1, 1, 1), -0.3, 1.3), 0.0)[..., 0]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from facechange.core import ModelCard, hash_file
 from facechange.model.export import export_graph
-from facechange.model.identity import IdentityNetwork, count_parameters
+from facechange.model.identity import count_parameters
 from facechange.model.personas import AXES, PersonaSampler
 from facechange.training import augment
 from facechange.training.export import DATA, compare_with_graph, round_weights
@@ -56,7 +56,7 @@ def export_personas(train: Path, identity: Path, path: Path) -> ModelCard:
 
 
 @torch.no_grad()
-def read_identities(faces: AlignedFaces, network: IdentityNetwork) -> Tensor:
+def read_identities(faces: AlignedFaces, network: nn.Module) -> Tensor:
     """The identity [N, 512] of every face."""
     rows = []
     for index in torch.arange(len(faces)).split(32):

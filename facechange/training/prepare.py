@@ -143,6 +143,8 @@ def _align(
             "size": size,
             "points": np.round(transform_points(points, matrix), 2).tolist(),
         }
+        if item.label is not None and item.label.group is not None:
+            line["group"] = item.label.group
         if landmarks68 is not None:
             line["landmarks68"] = np.round(transform_points(landmarks68, matrix), 2).tolist()
         encoded = cv2.imencode(".webp", crop[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 95])[1].tobytes()

@@ -1,7 +1,7 @@
 """Aligned shards: tar files of square face crops with a JSON line a picture.
 
 A folder holds `aligned-00000.tar` and `aligned-00000.jsonl`, and so on. A line has `image` (name in the tar), `source`
-(where it came from), `size` (side in pixels), `points` (5×2) and, where known, `landmarks68`, in pixels of the crop;
+(where it came from), `size` (side in pixels), `points` (5×2) and, where known, `landmarks68`, in pixels of the crop, and `group`;
 a line with `skipped` says why a source gave no picture. The jsonl is written after its tar, so a shard without one is unfinished.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ class AlignedFaces:
     points: Tensor  # [N, 5, 2] float32, pixels of the crop
     background: Tensor  # [N, 1, S, S] uint8: 1 outside the face hull (M_bg of formula 4)
     landmarks: Tensor | None = None  # [N, 68, 2] float32, pixels of the crop, where every face has them
+    reach: Tensor | None = None  # [N] float32, rising to 1: row k is drawn by numbers from the one before up to `reach[k]`; None is evenly
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -47,7 +49,25 @@ class AlignedFaces:
     def to(self, device: torch.device) -> AlignedFaces:
         """The same set on `device`."""
         landmarks = None if self.landmarks is None else self.landmarks.to(device)
-        return AlignedFaces(self.pictures.to(device), self.points.to(device), self.background.to(device), landmarks)
+        reach = None if self.reach is None else self.reach.to(device)
+        return AlignedFaces(self.pictures.to(device), self.points.to(device), self.background.to(device), landmarks, reach)
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Rows [count] int64, drawn so that small groups come up oftener than their share."""
+        device = self.pictures.device
+        if self.reach is None:
+            return torch.randint(len(self), (count,), generator=generator, device=device)
+        dice = torch.rand(count, generator=generator, device=device)
+        return torch.searchsorted(self.reach, dice).clamp(max=len(self) - 1)
+
+
+def share_draws(groups: list[str | None]) -> Tensor | None:
+    """`AlignedFaces.reach` by which a group comes up as often as the square root of its size says; None where there is one group."""
+    sizes = Counter(groups)
+    if len(sizes) == 1:
+        return None
+    chances = torch.tensor([sizes[group] ** -0.5 for group in groups], dtype=torch.float64).cumsum(0)
+    return (chances / chances[-1]).float()
 
 
 def read_lines(folder: Path) -> list[dict[str, Any]]:
@@ -99,6 +119,7 @@ def load_faces(folder: Path, size: int) -> AlignedFaces:
         torch.from_numpy(points),
         torch.from_numpy(background)[:, None],
         None if landmarks is None else torch.from_numpy(landmarks),
+        share_draws([line.get("group") for line in lines]),
     )
 
 

@@ -20,7 +20,7 @@ def draw_sheet(folder: Path, run: FaceStep, batch: FaceBatch, pictures: int) -> 
     """Write `sheet-PICTURES.png`: a row a pair with source, target, the average model's result, its masks coarse to fine."""
     rows = slice(-SHEET_ROWS, None)  # the last of a batch are different-object pairs
     source, target = batch.source[rows], batch.target[rows]
-    changed, masks = run.networks.average(target, run.known.source[batch.source_index[rows]], with_masks=True)
+    changed, masks = run.networks.average(target, run.read_identities(batch)[rows], with_masks=True)
     size = target.shape[-1]
     shown = [source, target, changed, *(_enlarge(mask, size) for mask in masks[1::2])]
     sheet = torch.cat([torch.cat(list(picture.float().clamp(-1, 1)), 1) for picture in shown], 2)

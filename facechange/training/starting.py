@@ -11,6 +11,7 @@ from facechange.core import TrainingError, load_card
 from facechange.model.face_changer import FaceChanger
 from facechange.model.identity import IdentityNetwork
 from facechange.model.presets import PRESETS
+from facechange.model.recogniser import RecogniserIdentity, holds_recogniser, load_recogniser
 from facechange.training.checkpoint import load_part, read_checkpoint
 from facechange.training.config import describe_weights
 
@@ -22,8 +23,13 @@ def is_graph(path: Path) -> bool:
     return path.suffix == ".onnx"
 
 
-def load_identity_network(path: Path) -> IdentityNetwork:
-    """The averaged network of an identity run, or that of an exported graph (.onnx); raises `TrainingError`, `ModelError`."""
+def load_identity_network(path: Path) -> IdentityNetwork | RecogniserIdentity:
+    """The averaged network of an identity run, that of an exported graph (.onnx), or MobileFaceNet's 512 features (.safetensors).
+
+    Raises `TrainingError`, `ModelError`.
+    """
+    if not is_graph(path) and holds_recogniser(path):
+        return RecogniserIdentity(load_recogniser(path))
     network = IdentityNetwork()
     if is_graph(path):
         _load_graph(path, network)

@@ -107,11 +107,12 @@ def _sign(source: IO[bytes], signed: IO[bytes], suffix: str, publication: Public
     marking = load_settings().marking
     key = find_signing_key(marking)
     ingredients = list_ingredients(publication)
-    earlier = {ingredient.name: found for ingredient in ingredients if (found := _find_thumbnails(ingredient)) is not None}
+    kept = [] if publication.nameless else ingredients
+    earlier = {ingredient.name: found for ingredient in kept if (found := _find_thumbnails(ingredient)) is not None}
     attempts = [earlier, {}] if earlier else [earlier]
-    for attempt, kept in enumerate(attempts, 1):
+    for attempt, brought in enumerate(attempts, 1):
         try:
-            builder = _start_manifest(publication, ingredients, kept)
+            builder = _start_manifest(publication, ingredients, brought)
             if not can_embed(suffix):
                 builder.set_no_embed()
             time_stamps = marking.time_stamp_url.encode() or None

@@ -28,6 +28,7 @@ class Publication:
     sources: tuple[Path, ...] = ()  # whose identity it was given
     identifier: int | None = None  # of the watermark in it; None where there is none
     persona: bool = False  # the new face is nobody's
+    nameless: bool = False  # what the target's own manifests say, which can be names, does not go on
 
 
 @dataclass(frozen=True)

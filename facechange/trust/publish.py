@@ -32,12 +32,14 @@ def publish(
     faces: Sequence[Face] = (),
     persona: bool = False,
     overwrite: bool = True,
+    nameless: bool = False,
 ) -> Path:
     """Write a changed picture, marked and signed; either the whole file appears at `path` or nothing does.
 
     `faces` are the changed ones, where the watermark goes; `target` and `sources` are named in the credentials by their hash,
-    and the target's own credentials are kept. Returns `path`. Raises `OutputError` where the file cannot be written, and
-    `ConsentError` where the consent that `grant` rests on was withdrawn or ended meanwhile.
+    and the target's own credentials are kept, unless the result is to be `nameless`: they can name people. Returns `path`.
+    Raises `OutputError` where the file cannot be written, and `ConsentError` where the consent that `grant` rests on was
+    withdrawn or ended meanwhile.
     """
     check_writable(path, overwrite)
     check_still_held(grant.record_hash)
@@ -51,6 +53,7 @@ def publish(
         sources=tuple(sources),
         identifier=identifier if faces and marking.watermark else None,
         persona=persona or grant.persona,
+        nameless=nameless,
     )
     xmp, statement = add_statement(picture.xmp, grant.statement, f"{card.name} {card.version}", publication.persona)
     text = {"Software": statement["software"], "Consent": statement["consent"], "Model": statement["model"]}
@@ -75,6 +78,7 @@ def publish_media(
     identifier: int | None = None,
     persona: bool = False,
     overwrite: bool = True,
+    nameless: bool = False,
 ) -> Path:
     """Give an encoded file its credentials, and put it at `path`; the whole file appears there or nothing does.
 
@@ -93,6 +97,7 @@ def publish_media(
         sources=tuple(sources),
         identifier=identifier if marking.watermark else None,
         persona=persona or grant.persona,
+        nameless=nameless,
     )
     with plain_errors(path), part_file(path.resolve().parent) as part:
         if marking.credentials:

@@ -10,10 +10,10 @@ import pytest
 from facechange.change import Changer
 from facechange.change.anonymising import DOUBTFUL, STILL_ALIKE, TOO_SMALL, anonymize_faces
 from facechange.change.changer import blend_identities
-from facechange.change.crops import ChangedCrops
 from facechange.core import Changed, Face
 from facechange.pictures import as_picture
 from facechange.runtime import load_graph
+from facechange.runtime.crops import ChangedCrops
 
 ORANGE, YELLOW, BLUSH = (230, 110, 60), (235, 190, 40), (230, 60, 140)
 Draw = Callable[..., np.ndarray]

@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import facechange
 from facechange.change import Changer
 from facechange.change.changer import group_faces
-from facechange.change.crops import ChangedCrops, kept_mask_names
 from facechange.core import FaceError, ModelError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix
+from facechange.faces.tint import find_tint
 from facechange.pictures import as_picture
 from facechange.runtime import load_graph
+from facechange.runtime.crops import ChangedCrops, kept_mask_names
 
+EXAMPLES = Path(__file__).parents[2] / "examples"  # made by the project's own model
 ORANGE, YELLOW, PINK = (230, 110, 60), (235, 190, 40), (230, 60, 140)
 Draw = Callable[..., np.ndarray]
 
@@ -156,7 +159,7 @@ def test_more_crops_than_fit_in_a_run_come_back_in_order(toy_changer: Changer, p
     size = toy_changer.size_px
     crops = np.random.default_rng(0).integers(0, 255, (5, size, size, 3), np.uint8)
     whole = toy_changer.change_crops(crops, identity)
-    monkeypatch.setattr("facechange.change.crops.PIXELS_A_RUN", 2 * size**2)
+    monkeypatch.setattr("facechange.runtime.crops.PIXELS_A_RUN", 2 * size**2)
     parts = toy_changer.change_crops(crops, identity)
     np.testing.assert_allclose(parts.after, whole.after, atol=1e-6)
     assert len(parts.masks) == 5
@@ -194,3 +197,28 @@ def test_the_photograph_itself_is_never_written(toy_changer: Changer, crowd: np.
     before = crowd.copy()
     toy_changer.change(crowd, toy_changer.identify(person))
     np.testing.assert_array_equal(crowd, before)
+
+
+def test_what_the_model_draws_in_colour_is_grey_in_a_grey_picture_that_is_stored_as_colour() -> None:
+    changer = facechange.load("change", threads=1)
+    colour = np.asarray(Image.open(EXAMPLES / "target.jpg").convert("RGB").resize((384, 384)))
+    identity = changer.identify(EXAMPLES / "source.jpg")
+    grey = np.asarray(Image.fromarray(colour).convert("L").convert("RGB"))
+    changed = changer.change(grey, identity).image
+    assert np.abs(changed.astype(int) - grey).mean() > 1
+    assert np.ptp(changed, axis=2).max() == 0
+    beside = np.hstack([colour, grey])  # a grey picture in a coloured page: each face by its own
+    changed = changer.change(beside, identity).image
+    assert np.ptp(changed[:, 384 + 60 : -60], axis=2).max() == 0
+    assert abs(np.ptp(changed[:, :384], axis=2).mean() - np.ptp(colour, axis=2).mean()) < 3
+
+
+def test_a_sepia_picture_stays_on_its_own_curve() -> None:
+    changer = facechange.load("change", threads=1)
+    sepia = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
+    colour = np.asarray(Image.open(EXAMPLES / "target.jpg").convert("RGB").resize((256, 256)))
+    target = np.clip(colour @ sepia.T, 0, 255).round().astype(np.uint8)
+    changed = changer.change(target, changer.identify(EXAMPLES / "source.jpg")).image
+    assert np.abs(changed.astype(int) - target).mean() > 1
+    unit = changed.astype(np.float32) / 255
+    assert np.abs(unit - find_tint(target.astype(np.float32) / 255).apply(unit)).mean() < 1 / 255

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,16 @@ import pytest
 from PIL import Image
 
 import facechange
-from facechange.change import Changer, Published, cast_sources, change_photograph, publish_mask_sheet, request_change
+from facechange.change import (
+    Changer,
+    OneForAll,
+    PersonaCast,
+    Published,
+    cast_sources,
+    change_photograph,
+    publish_mask_sheet,
+    request_change,
+)
 from facechange.change.mask_sheet import draw_mask_sheet
 from facechange.core import ConsentError, FaceError, OutputError, PictureError
 from facechange.pictures import read_picture
@@ -15,6 +25,7 @@ from facechange.trust.watermark import find_watermark
 
 EXAMPLES = Path(__file__).parents[2] / "examples"  # made by the project's own model
 ORANGE, YELLOW = (230, 110, 60), (235, 190, 40)
+COLOUR = np.eye(1, 512, dtype=np.float32)[0]  # somebody's identity
 CONSENT = "Both people in the pictures agreed on 3 May 2025."
 
 
@@ -77,6 +88,26 @@ def test_face_that_is_not_there_names_the_target(toy_changer: Changer, folder: P
     with pytest.raises(FaceError, match=r"target\.png: There is no face 3"):
         change(toy_changer, [folder / "source.png"], folder / "target.png", folder / "out.png", face="3")
     assert not list(folder.glob("out*"))
+
+
+def test_a_face_that_is_turned_too_far_is_left_and_counted_but_never_where_people_are_hidden(
+    toy_changer: Changer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, far = toy_changer.select(folder / "target.png", "all")
+    profile = far.points + np.array([[0, 0], [0, 0], [0.9 * (far.points[1, 0] - far.points[0, 0]), 0], [0, 0], [0, 0]], np.float32)
+    monkeypatch.setattr(toy_changer, "locate", lambda picture: [near, replace(far, points=profile)])
+    target, output = folder / "target.png", folder / "out.png"
+    grant = request_change([], target, output, CONSENT)
+    published = change_photograph(toy_changer, OneForAll(COLOUR, []), target, output, grant=grant)
+    assert (published.faces, published.turned) == (1, 1)
+    x, y, width, height = map(int, far.box)
+    before, after = (np.asarray(Image.open(path))[y : y + height, x : x + width] for path in (target, output))
+    np.testing.assert_array_equal(before, after)
+    hidden = change_photograph(toy_changer, PersonaCast(), target, output, grant=grant)
+    assert (hidden.faces, hidden.turned) == (2, 0)
+    monkeypatch.setattr(toy_changer, "locate", lambda picture: [replace(far, points=profile)])
+    with pytest.raises(FaceError, match=r"target.png: The face is turned too far"):
+        change_photograph(toy_changer, OneForAll(COLOUR, []), target, output, grant=grant)
 
 
 def test_mask_sheet_is_published_with_its_statement(toy_changer: Changer, folder: Path) -> None:

@@ -89,7 +89,7 @@ def test_change_prints_saves_and_draws(graphs: dict[str, Path], faces_folder: Pa
     saved = json.loads(report.read_text())
     assert saved["protocol"]["engine"] == "ONNX Runtime CPU"  # float32, whatever the size
     metrics = saved["metrics"]
-    assert metrics["recognised_as_source_pairs"]["mean"] == 0
+    assert metrics["recognised_as_source_pairs_colours"]["mean"] == 0
     assert metrics["psnr_self_crop"]["mean"] == 100  # [-1, 1] and back loses nothing
     references = saved["references"]
     assert list(references) == ["target unchanged", "source pasted", "masks 0", "masks 1"]
@@ -97,11 +97,13 @@ def test_change_prints_saves_and_draws(graphs: dict[str, Path], faces_folder: Pa
     assert references["masks 0"]["psnr_self_crop"]["mean"] < 25  # a grey square
     assert references["source pasted"]["psnr_occluder"]["mean"] < metrics["psnr_occluder"]["mean"]
     assert "| psnr_self_crop ↑ | dB | 100.0 | 100.0 to 100.0 | 100.0 |" in table.read_text()
-    assert cv2.imread(str(cases)).shape[1] == cv2.imread(str(sheet)).shape[1]
+    assert cv2.imread(str(cases)).shape[1] == 2 * 776 - 8
+    assert list(saved["masks"]) == ["1²"] and saved["masks"]["1²"]["deviation"]["mean"] == 0
     assert cv2.imread(str(masks)) is not None
     drawn = cv2.imread(str(sheet))
-    assert drawn.shape == (28 + 2 * 264 - 8, 2 * 776 - 8, 3)
-    assert (drawn[28:284, 256:512] == drawn[28:284, 512:768]).all()  # target and result
+    assert drawn.shape == (28 + 2 * 264 - 8, 2 * 1032 - 8, 3)
+    assert (drawn[28:284, 256:512] == drawn[28:284, 768:1024]).all()  # target and result
+    assert (drawn[28:284, 256:512] != drawn[28:284, 512:768]).any()  # target and paste
     assert (drawn[28:284, :256] != drawn[28:284, 256:512]).any()  # source and target
 
 
@@ -114,11 +116,11 @@ def test_anonymize_gives_personas_and_keeps_what_the_model_keeps(
     result = CliRunner().invoke(app, ["anonymize", *map(str, arguments)], catch_exceptions=False)
     assert "test-change 0" in result.stdout
     saved = json.loads(report.read_text())
-    assert saved["metrics"]["reidentified_top1_all_faces"]["mean"] == 100  # this model changes nothing
+    assert saved["metrics"]["reidentified_top1_all_faces_colours"]["mean"] == 100  # this model changes nothing
     assert saved["metrics"] == saved["references"]["faces unchanged"]
     assert "found_crop_locator" in saved["metrics"]
     assert 1 <= saved["protocol"]["personas"] <= 6
-    assert "| reidentified_top1_all_faces ↓ | % | 100.0 |" in table.read_text()
+    assert "| reidentified_top1_all_faces_colours ↓ | % | 100.0 |" in table.read_text()
     with pytest.raises(ModelError, match="no engine 'gpu'"):
         CliRunner().invoke(app, ["anonymize", *map(str, arguments), "--execution-providers", "gpu"], catch_exceptions=False)
     with pytest.raises(ModelError, match="missing"):
@@ -162,6 +164,24 @@ def test_fid_without_its_package_is_said_before_anything_is_measured(
         CliRunner().invoke(app, [*map(str, arguments), "--recogniser", str(graphs["identity"])], catch_exceptions=False)
 
 
+def test_fid_is_of_changed_and_of_pasted_crops_to_the_sources(
+    graphs: dict[str, Path], faces_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def distance(crops: Path, real: Path, weights: Path | None) -> float:
+        """How many of the crops are among the real ones, as far as their pixels tell."""
+        seen, wanted = ({cv2.imread(str(path)).tobytes() for path in sorted(folder.iterdir())} for folder in (crops, real))
+        return float(len(seen & wanted))
+
+    monkeypatch.setattr("facechange.evaluation.inception_fid.need_fid", lambda: None)
+    monkeypatch.setattr("facechange.evaluation.inception_fid.fid_inception", distance)
+    arguments = ["change", "--faces", faces_folder, "--model", graphs["change"], "--identity", graphs["identity"], "--pairs", 6, "--fid"]
+    arguments += ["--no-references", "--recogniser", graphs["identity"], "--json", tmp_path / "report.json"]
+    CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+    details = json.loads((tmp_path / "report.json").read_text())["details"]
+    # The toy returns its target, and every face is a target and a source once; a pasted face is not quite its source.
+    assert details["fid_inception_pairs"] == 6 > details["fid_inception_pairs_source_pasted"]
+
+
 def test_the_report_is_a_page_with_pictures_numbers_and_cards(
     graphs: dict[str, Path], faces_folder: Path, landmarks_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +190,7 @@ def test_the_report_is_a_page_with_pictures_numbers_and_cards(
         lambda *arguments: Report({"faces": 6}, {"recall_iou50": Interval(90, 80, 95, "%")}),
     )
     monkeypatch.setattr("facechange.evaluation.Detector", ToyDetector)
+    monkeypatch.setattr("facechange.cli.evaluate_report.MADE_FACES", 4)
     backgrounds = tmp_path / "backgrounds.tar"
     with tarfile.open(backgrounds, "w") as archive:
         for number in range(10):
@@ -177,40 +198,58 @@ def test_the_report_is_a_page_with_pictures_numbers_and_cards(
             member = tarfile.TarInfo(f"{number}.png")
             member.size = len(encoded)
             archive.addfile(member, io.BytesIO(encoded))
-    docs = tmp_path / "docs"
+    docs, hard = tmp_path / "docs", tmp_path / "hard"
     docs.mkdir()
+    hard.mkdir()
+    for name in ("val.jsonl", "val-96-00.tar"):
+        shutil.copy(faces_folder / name, hard)
     locator = tmp_path / "locator.onnx"
     shutil.copy(graph_path("locator"), locator)
     shutil.copy(graph_path("locator").with_suffix(".json"), locator.with_suffix(".json"))
-    options = {"faces": faces_folder, "backgrounds": backgrounds, "recogniser": graphs["identity"], "landmarks": landmarks_path}
+    options = {"backgrounds": backgrounds, "recogniser": graphs["identity"], "teacher": graphs["identity"]}
+    options |= {"landmarks": landmarks_path}
     options |= {"detector": landmarks_path}
-    options |= {"identity": graphs["identity"], "locator": locator, "pairs": 6, "output": docs}
+    options |= {"identity": graphs["identity"], "locator": locator, "pairs": 3, "output": docs}
     large = graphs["change"].with_name("large.onnx")
     shutil.copy(graphs["change"], large)
     replace(load_card(graphs["change"].with_suffix(".json")), name="test-large").save(large.with_suffix(".json"))
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    arguments += ["--model", str(graphs["change"]), "--model", str(large)]
-    CliRunner().invoke(app, ["report", *arguments, "--cards", "--judge-independent"], catch_exceptions=False)
+    arguments += ["--model", str(graphs["change"]), "--model", str(large), "--set", f"easy={faces_folder}", "--set", f"hard={hard}"]
+    CliRunner().invoke(app, ["report", *arguments, "--cards"], catch_exceptions=False)
     page = (docs / "results.md").read_text()
     assert "## Face change: test-change 0" in page and "## Face change: test-large 0" in page
-    assert "96.34" in page and "took no part in training" in page
+    assert "96.34" in page and "| source pasted | hard |" in page and "| test-large 0 | easy |" in page
     linked = re.findall(r"!\[[^]]*]\(([^)]*)\)", page)
     assert len(set(linked)) == 6
     assert all(cv2.imread(str(docs / path)) is not None for path in linked)
-    for role, path in {graphs["change"].stem: graphs["change"], "large": large, "identity": graphs["identity"], "locator": locator}.items():
-        saved = json.loads((docs / "results" / f"{role}.json").read_text())["metrics"]
-        assert load_card(path.with_suffix(".json")).metrics == saved
-        assert all(name in page for name in saved)
-    anonymized = json.loads((docs / "results" / "large-anonymize.json").read_text())["metrics"]
-    assert all(name in page for name in anonymized)
-    assert anonymized["found_crop_toy"]["mean"] == 0
-    assert load_graph(locator).card.metrics["recall_iou50"]["mean"] == 90
+    names = {graphs["change"].stem: graphs["change"], "large": large, "identity": graphs["identity"], "locator": locator}
+    for role, path in names.items():
+        card = load_card(path.with_suffix(".json")).metrics
+        for name in ("easy", "hard"):
+            saved = json.loads((docs / "results" / f"{role}-{name}.json").read_text())["metrics"]
+            assert card[name] == saved
+            assert all(metric in page for metric in saved)
+    anonymized = json.loads((docs / "results" / "large-hard-anonymize.json").read_text())
+    assert anonymized["protocol"]["set"] == "hard"
+    assert anonymized["metrics"]["found_crop_toy"]["mean"] == 0
+    assert load_graph(locator).card.metrics["recall_iou50"]["mean"] == 90  # other parts read it there
+    monkeypatch.setattr("facechange.evaluation.evaluate_anonymize", None)  # what lies there is not measured again
+    again = CliRunner().invoke(app, ["report", *arguments], catch_exceptions=False)
+    assert "large-hard.json: measured before" in again.stderr
+    assert (docs / "results.md").read_text() == page
 
 
 def test_two_models_of_one_name_are_refused(graphs: dict[str, Path], landmarks_path: Path, tmp_path: Path) -> None:
-    options = {"faces": tmp_path, "backgrounds": landmarks_path, "recogniser": graphs["identity"], "landmarks": landmarks_path}
+    options = {"set": f"toys={tmp_path}", "backgrounds": landmarks_path, "recogniser": graphs["identity"], "teacher": graphs["identity"]}
+    options |= {"landmarks": landmarks_path}
     options |= {"detector": landmarks_path, "output": tmp_path}
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     outcome = CliRunner().invoke(app, ["report", *arguments, "--model", "one/change.onnx", "--model", "other/change.onnx"])
     assert outcome.exit_code == 2 and "same name" in outcome.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_a_set_needs_a_name(tmp_path: Path) -> None:
+    texts = {"backgrounds": "b", "recogniser": "r", "teacher": "t", "landmarks": "l", "detector": "d", "output": tmp_path, "set": tmp_path}
+    outcome = CliRunner().invoke(app, ["report", *(text for name, value in texts.items() for text in (f"--{name}", str(value)))])
+    assert outcome.exit_code == 2 and "NAME=FOLDER" in outcome.stderr

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from facechange.evaluation import AlignedFaces, Case, LabelledFaces, MadeFaces, ShownCases, draw_comparison_grid, write_sheet
+from facechange.evaluation.aligned_faces import AlignedFace
 
 
 @pytest.mark.parametrize(("triples", "size"), [(1, 64), (3, 256), (4, 300)])
@@ -24,9 +25,11 @@ def test_grid_shows_each_crop_in_its_place(triples: int, size: int) -> None:
     assert cv2.countNonZero((sheet[:28] < 100).astype(np.uint8)[..., 0]) > 50  # headings are written
 
 
-def test_the_best_and_the_worst_are_shown() -> None:
+def test_the_best_and_the_worst_are_shown(face68: np.ndarray) -> None:
     def case(number: int, cosine: float) -> Case:
-        return Case(number, cosine, *(np.full((64, 64, 3), 25 * number, np.uint8) for _ in range(3)), np.zeros(512))
+        crop = np.full((64, 64, 3), 25 * number, np.uint8)
+        face = AlignedFace(crop, crop, face68[:5], face68 * (64 / 96), np.zeros(512))
+        return Case(number, cosine, face, face, crop)
 
     shown = ShownCases(first=2, extreme=2)
     for number, cosine in enumerate((0.5, 0.1, 0.9, 0.7, -0.2)):
@@ -37,6 +40,10 @@ def test_the_best_and_the_worst_are_shown() -> None:
     middles = [[sheet[28 + row * 284 + 128, column * 776 + 128, 0] for column in range(2)] for row in range(2)]
     assert middles == [[50, 100], [75, 25]]
     assert (sheet[28 + 256 : 28 + 284] < 100).any()  # the captions
+    beside = shown.draw_beside_paste()
+    assert beside.shape == (28 + 256, 2 * (4 * 256 + 8) - 8, 3)
+    middles = [beside[28 + 128, 1032 + cell * 256 + 128, 0] for cell in range(4)]
+    assert middles == [25, 25, 25, 25]  # the second pair: a face of one colour, pasted onto itself
 
 
 def test_the_model_s_own_faces_keep_their_targets_landmarks(faces_folder: Path) -> None:

@@ -37,7 +37,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     references = load_references("change", folder)
     size = graph.card.size_px
     identify = identify_with(load_graph("identity"))
-    return evaluate_change(change_with(graph), identify, size, LabelledFaces(folder), judge, 2, references=references)
+    return evaluate_change(change_with(graph), identify, size, LabelledFaces(folder), [judge], 2, references=references)
 
 
 def rank(report: Report, metric: str) -> list[str]:
@@ -47,10 +47,10 @@ def rank(report: Report, metric: str) -> list[str]:
 
 
 def test_identity_moves_with_the_model_most(report: Report) -> None:
-    assert rank(report, "cosine_to_source_pairs")[0] == "model"
-    assert rank(report, "cosine_to_target_pairs")[0] == "target unchanged"
-    assert report.metrics["recognised_as_source_pairs"].mean == 100
-    assert report.references["target unchanged"]["recognised_as_source_pairs"].mean == 0
+    assert rank(report, "cosine_to_source_pairs_identity")[0] == "model"
+    assert rank(report, "cosine_to_target_pairs_identity")[0] == "target unchanged"
+    assert report.metrics["recognised_as_source_pairs_identity"].mean == 100
+    assert report.references["target unchanged"]["recognised_as_source_pairs_identity"].mean == 0
 
 
 @pytest.mark.parametrize("metric", ["psnr_self_crop", "ssim_self_crop", "psnr_outside_hull68", "ssim_outside_hull68"])

@@ -22,10 +22,10 @@ def block(order: str) -> bytes:
 def test_orientation_and_thumbnail(order: str):
     cleaned = clean_exif(b"Exif\0\0" + block(order), turned=False)
     assert cleaned is not None
-    assert len(cleaned) == len(block(order))
     assert b"THUMBNAIL" not in cleaned
     assert struct.unpack_from(order + "H", cleaned, 18)[0] == 1
     assert struct.unpack_from(order + "I", cleaned, 22)[0] == 0
+    assert len(cleaned) == 26  # and nothing else
 
 
 def test_broken_exif_is_dropped():
@@ -35,9 +35,15 @@ def test_broken_exif_is_dropped():
     assert clean_exif(b"", turned=False) is None
 
 
+def test_a_broken_directory_takes_no_other_with_it():
+    entries = struct.pack("<HHHIHHHHII", 2, 0x0112, 3, 1, 6, 0, 0x8825, 4, 1, 9999)
+    cleaned = clean_exif(b"II" + struct.pack("<HI", 42, 8) + entries + bytes(4), turned=False)
+    assert cleaned is not None and struct.unpack_from("<HHHIH", cleaned, 8) == (1, 0x0112, 3, 1, 1)
+
+
 def test_thumbnail_outside_the_block_is_no_harm():
     cleaned = clean_exif(block("<")[:-9], turned=False)
-    assert cleaned is not None and len(cleaned) == len(block("<")) - 9
+    assert cleaned is not None and len(cleaned) == 26
 
 
 def test_properties():

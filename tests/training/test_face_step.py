@@ -17,7 +17,7 @@ from facechange.model.presets import find_preset
 from facechange.model.recogniser import load_recogniser
 from facechange.training.config import FaceConfig
 from facechange.training.detail_step import DetailStep
-from facechange.training.face_batch import MORPHS_A_FACE, make_batch
+from facechange.training.face_batch import crop_identity, make_batch
 from facechange.training.face_step import FaceStep, build_networks, face_reach, view_landmarks
 from facechange.training.shards import load_faces
 from facechange.training.starting import load_identity_network
@@ -30,9 +30,7 @@ def config(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Pa
 
 def make_step(config: FaceConfig) -> FaceStep:
     torch.manual_seed(0)
-    faces = load_faces(config.train, 128)
-    networks = build_networks(config, load_identity_network(config.identity), load_recogniser(config.recogniser))
-    return FaceStep(config, networks, networks.know_identities(faces, config.judges))
+    return FaceStep(config, build_networks(config, load_identity_network(config.identity), load_identity_network(config.recogniser)))
 
 
 @pytest.mark.slow
@@ -92,12 +90,11 @@ def test_a_step_stays_on_the_device_of_its_faces(config: FaceConfig, monkeypatch
     faces = load_faces(config.train, 128).to(torch.device("meta"))
     textures = torch.zeros(3, 3, 64, 64, dtype=torch.uint8, device="meta")
     everything = replace(config, device="meta", spoiling=dict.fromkeys(config.spoiling, 0.5))
-    judges = load_identity_network(config.identity), load_recogniser(config.recogniser)
+    judges = load_identity_network(config.identity), load_identity_network(config.recogniser)
     networks = build_networks(everything, *judges, LandmarkNetwork())
-    known = networks.know_identities(faces, config.judges)
-    whole = FaceStep(everything, networks, known).advance(make_batch(faces, everything, 0, textures), 0)
+    whole = FaceStep(everything, networks).advance(make_batch(faces, everything, 0, textures), 0)
     windows = replace(everything, size=128, window=64, start_from=config.identity)
-    level = DetailStep(windows, build_networks(windows, *judges), known, FaceChanger("tiny", 64))
+    level = DetailStep(windows, build_networks(windows, *judges), FaceChanger("tiny", 64))
     detail = level.advance(make_batch(faces, windows, 0), 0)
     assert {value.device.type for value in (*whole.values(), *detail.values())} == {"meta"}
     assert {"pose", "gradient_penalty", "identity"} <= set(whole) and {"drawn", "identity"} <= set(detail)
@@ -105,11 +102,31 @@ def test_a_step_stays_on_the_device_of_its_faces(config: FaceConfig, monkeypatch
 
 def test_the_judges_named_are_those_asked(config: FaceConfig) -> None:
     both, one = make_step(config), make_step(replace(config, judges=("recogniser",)))
-    assert list(both.known.judged) == ["identity", "recogniser"] and list(one.known.judged) == ["recogniser"]
     faces = load_faces(config.train, 128)
-    assert len(both.known.source) == len(both.known.judged["recogniser"]) == len(faces) * (1 + MORPHS_A_FACE)
     terms = [step.advance(make_batch(faces, config, 0), 0)["identity"] for step in (both, one)]
     assert terms[0] != terms[1]
+
+
+def test_identities_are_read_from_the_clean_picture_or_from_the_spoilt_one(config: FaceConfig) -> None:
+    run, batch = make_step(config), make_batch(load_faces(config.train, 128), config, 0)
+    read = run.networks.identity
+    clean, spoilt = (read(crop_identity(*given)) for given in ((batch.person, batch.person_points), (batch.source, batch.source_points)))
+    for viewed, expected in ((False, clean), (True, spoilt)):
+        found = run.read_identities(replace(batch, viewed=torch.full_like(batch.viewed, viewed)))
+        assert torch.allclose(found, expected, atol=1e-2)  # as far as bfloat16 goes
+    assert not torch.allclose(clean, spoilt, atol=1e-2)
+
+
+def test_the_identity_asked_for_is_that_of_the_person(config: FaceConfig) -> None:
+    run, batch = make_step(config), make_batch(load_faces(config.train, 128), config, 0)
+    everywhere = torch.ones_like(batch.background)
+    small = nn.functional.interpolate(batch.person, size=config.size, mode="bilinear")
+    points = (batch.person_points + 0.5) * (config.size / batch.person.shape[-1]) - 0.5
+    asked = replace(batch, target=small, whole_target=small, target_points=points)
+    terms = [
+        run.identity_terms(asked, changed, everywhere, torch.Generator().manual_seed(0))["identity"] for changed in (small, small.flip(0))
+    ]
+    assert terms[0] < 0.5 * terms[1]
 
 
 def test_identity_is_painted_into_the_face_alone(config: FaceConfig) -> None:

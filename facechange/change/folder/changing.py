@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facechange.change.anonymising import Fallback
-from facechange.change.casting import Casting, describe_sources
+from facechange.change.casting import Casting, describe_selection
 from facechange.change.changer import Changer
 from facechange.change.folder.finding import Target
 from facechange.change.folder.journal import Done
@@ -17,15 +18,19 @@ from facechange.change.photograph import change_photograph
 from facechange.change.telling import tabulate_all
 from facechange.core import DependencyError, ModelCard, Outcome, OutputError
 from facechange.faces.put_back import Keep
+from facechange.faces.select import Selection
 from facechange.pictures import WRITABLE_SUFFIXES
 from facechange.trust import Grant
+
+if TYPE_CHECKING:
+    from facechange.change.video.files import PublishedVideo
 
 
 @dataclass(frozen=True)
 class ChangeOptions:
     """How results are made. `encoder`, `quality` and `preset` are of videos."""
 
-    face: str = "all"
+    face: Selection | str = "all"
     keep: Keep = "mask"
     strength: float = 1.0
     encoder: str | None = None
@@ -37,21 +42,27 @@ class ChangeOptions:
 def describe_changes(who: dict[str, Any], card: ModelCard, options: ChangeOptions, consent: str | None, purpose: str) -> dict[str, Any]:
     """What the results depend on besides the files of the folder; `who` is `Casting.describe`'s.
 
-    Raises `PictureError` where the picture that `like:` names cannot be read.
+    Raises `PictureError` where a picture that `like:` names cannot be read.
     """
-    reference = [Path(options.face.removeprefix("like:"))] if options.face.startswith("like:") else []
-    like = describe_sources(reference)["sources"]
-    return {**who, "like": like, "model": card.sha256, **asdict(options), "consent": consent, "purpose": purpose}
+    described = {**asdict(options), **describe_selection(options.face)}
+    return {**who, "model": card.sha256, **described, "consent": consent, "purpose": purpose}
 
 
-def change_work(changer: Changer, casting: Casting, grant: Grant, options: ChangeOptions) -> Work:
-    """What gives the faces in a file of a folder the identities that `casting` has for them."""
+def change_work(
+    changer: Changer, casting: Casting, grant: Grant, options: ChangeOptions, tell: Callable[[set[str]], None] = lambda unmet: None
+) -> Work:
+    """What gives the faces in a file of a folder the identities that `casting` has for them.
+
+    `tell` is called after each with the selectors that named nobody in it.
+    """
     if casting.everyone is not None:
         changer.bake(casting.everyone)
 
     def change(target: Target, output: Path) -> Done:
         if target.moving:
-            return _change_video(changer, casting, target.path, output, grant, options)
+            video = _change_video(changer, casting, target.path, output, grant, options)
+            tell(set(video.unmet))
+            return _to_done(video.changed, video.outcomes, casting.hides)
         if output.suffix.lower() not in WRITABLE_SUFFIXES:
             raise OutputError(f"The name {output.name} ends in no kind of picture.", "Let --output-pattern end in .{extension}.")
         published = change_photograph(
@@ -65,6 +76,7 @@ def change_work(changer: Changer, casting: Casting, grant: Grant, options: Chang
             keep=options.keep,
             fallback=options.fallback,
         )
+        tell(set(published.unmet))
         return _to_done(published.faces, published.outcomes, casting.hides)
 
     return change
@@ -82,8 +94,7 @@ def _to_done(faces: int, outcomes: tuple[Outcome, ...], hides: bool) -> Done:
     )
 
 
-def _change_video(changer: Changer, casting: Casting, target: Path, output: Path, grant: Grant, options: ChangeOptions) -> Done:
-    """Frames with a changed face."""
+def _change_video(changer: Changer, casting: Casting, target: Path, output: Path, grant: Grant, options: ChangeOptions) -> PublishedVideo:
     if output.suffix.lower() not in VIDEO_SUFFIXES:
         raise OutputError(f"The name {output.name} ends in no kind of video.", "Let --output-pattern end in .{extension}.")
     try:
@@ -91,5 +102,4 @@ def _change_video(changer: Changer, casting: Casting, target: Path, output: Path
     except ImportError:
         raise DependencyError("Videos need PyAV, which is not installed.", 'Install it with: pip install "facechange[video]"') from None
     video = VideoOptions(options.face, options.keep, options.encoder, options.quality, options.preset, strength=options.strength)
-    done = change_video(changer, casting, target, output, grant=grant, options=replace(video, fallback=options.fallback))
-    return _to_done(done.changed, done.outcomes, casting.hides)
+    return change_video(changer, casting, target, output, grant=grant, options=replace(video, fallback=options.fallback))

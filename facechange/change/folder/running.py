@@ -13,7 +13,7 @@ from facechange.change.folder.finding import Found, Target, find_targets
 from facechange.change.folder.journal import REPORT_NAME, Counts, Done, Entry, Journal, stamp
 from facechange.change.folder.names import DEFAULT_PATTERN, check_pattern, result_name
 from facechange.change.folder.page import PAGE_NAME, draw_page
-from facechange.core import FacechangeError, FaceError, OutputError, PictureError, StoppedError
+from facechange.core import ContestedFaceError, FacechangeError, FaceError, OutputError, PictureError, StoppedError
 from facechange.trust.files import check_place, plain_errors, write_whole
 
 Work = Callable[[Target, Path], Done]  # what to change, where to publish it => what became of it; raises FacechangeError
@@ -163,10 +163,9 @@ def _attempt(job: Job, folder: Path, work: Work) -> Entry:
         return entry("done", work(job.target, job.output))
     except StoppedError:
         raise
-    except FaceError as error:
-        return entry("faceless", message=str(error))
     except FacechangeError as error:
-        return entry("failed", message=str(error))
+        faceless = isinstance(error, FaceError) and not isinstance(error, ContestedFaceError)
+        return entry("faceless" if faceless else "failed", message=str(error))
     except MemoryError:
         return entry("failed", message="There is not enough memory for it.")
     except Exception as error:  # a bug, but one in the way of one file only; the report names it

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from facechange.change.casting import Casting, TrackCasting
 from facechange.change.changer import Changer
 from facechange.change.choosing import FaceChoice
 from facechange.change.live.steadying import PointSteadier
@@ -14,6 +15,9 @@ from facechange.core import Face
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix
 from facechange.faces.put_back import Keep, put_back
+from facechange.faces.select import Selection
+from facechange.faces.tint import TintMemory
+from facechange.faces.turn import share_followed
 
 FADE_IN_FRAMES = 3  # a claim that comes and goes with a frame hardly shows
 
@@ -25,40 +29,51 @@ class _Seen:
 
 
 class LiveChanger:
-    """Gives the chosen faces of frames that come one by one the `identity` [512]. Raises `FaceError` for an unknown `face`."""
+    """Gives the chosen faces of frames that come one by one the identities that `casting` has for them.
 
-    def __init__(self, changer: Changer, identity: np.ndarray, face: str = "all", keep: Keep = "mask") -> None:
-        reference = changer.identify(face.removeprefix("like:")) if face.startswith("like:") else None
+    Raises `FaceError` for an unknown `face`.
+    """
+
+    def __init__(self, changer: Changer, casting: Casting, face: Selection | str = "all", keep: Keep = "mask") -> None:
         self._changer = changer
-        self._identity = identity
         self._keep = keep
-        self._choice = FaceChoice(face, reference, changer.least_cosine)
-        self._tracker = FaceTracker(changer, None if reference is None else lambda image, found: changer.identify(image, face=found))
+        self._choice = FaceChoice(changer, face)
+        by_sight = not self._choice.asks_who and casting.everyone is not None
+        self._tracker = FaceTracker(changer, None if by_sight else lambda image, found: changer.identify(image, face=found))
+        self._casting = TrackCasting(casting, self._tracker)
         self._seen: dict[int, _Seen] = {}
-        changer.bake(identity)
+        self._tints = TintMemory()
+        if casting.everyone is not None:
+            changer.bake(casting.everyone)
+        first = casting.everyone if casting.everyone is not None else np.zeros(512, np.float32)
         size = changer.size_px
-        changer.change_crops(np.zeros((1, size, size, 3), np.uint8), identity)  # engines take their time for the first
+        changer.change_crops(np.zeros((1, size, size, 3), np.uint8), first)  # engines take their time for the first
 
     def step(self, rgb: np.ndarray, time_s: float) -> list[Face]:
         """Change the faces of `rgb` [H, W, 3] uint8, the frame of `time_s`, in place; returns them."""
         cut, sightings = self._tracker.step(rgb)
         if cut:
             self._seen.clear()
+            self._tints = TintMemory()
         self._seen = {number: seen for number, seen in self._seen.items() if number in self._tracker.known()}
         meant = self._choice.choose(sightings, self._tracker, (rgb.shape[1], rgb.shape[0]))
         chosen = [sighting for sighting in sightings if sighting.number in meant]
         if not chosen:
             return []
+        for number, rule in meant.items():
+            self._casting.note(number, rule)
+        identities = np.stack([self._casting.identity_of(sighting.number) for sighting in chosen])
         size = self._changer.size_px
         points = [self._steady(sighting, time_s) for sighting in chosen]
         matrices = [ffhq_crop_matrix(each, size) for each in points]
-        changed = self._changer.change_crops(np.stack([warp_crop(rgb, matrix, size) for matrix in matrices]), self._identity)
+        changed = self._changer.change_crops(np.stack([warp_crop(rgb, matrix, size) for matrix in matrices]), identities)
         for place, (sighting, matrix) in enumerate(zip(chosen, matrices, strict=True)):
             before = changed.before[place]
-            opacity = min(self._seen[sighting.number].frames / FADE_IN_FRAMES, 1.0)
-            after = before + np.float32(opacity) * (changed.after[place] - before)
+            opacity = min(self._seen[sighting.number].frames / FADE_IN_FRAMES, 1.0) * share_followed(points[place])
+            after = self._tints.keep(sighting.number, before, changed.after[place])
+            after = before + np.float32(opacity) * (after - before)
             put_back(rgb, before, after, matrix, self._keep, changed.kept_mask(place), out=rgb)
-        return [face_at(each) for each in points]
+        return [face_at(each) for each in points if share_followed(each) > 0]
 
     def _steady(self, sighting: Sighting, time_s: float) -> np.ndarray:
         seen = self._seen.setdefault(sighting.number, _Seen())

@@ -12,14 +12,15 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from facechange.change.casting import are_personas
+from facechange.change.casting import Casting, grant_change
 from facechange.change.changer import Changer
 from facechange.change.live.capture import Capture, Input, describe_input
 from facechange.change.live.changing import LiveChanger
 from facechange.core import ConsentError
 from facechange.core.settings import load_settings
 from facechange.faces.put_back import Keep
-from facechange.trust import Grant, LivePublication, PublishedFrame, require_grant
+from facechange.faces.select import Selection
+from facechange.trust import Grant, LivePublication, PublishedFrame
 
 REPORT_EVERY_S = 1.0
 
@@ -56,26 +57,26 @@ def request_live(sources: Sequence[Path], source: Input, consent: str | None, pu
         raise ConsentError(
             f"Here a picture that is changed needs a record of consent, which {name} cannot have.", "Record a video and change that."
         )
-    return require_grant(consent, sources, [source] if isinstance(source, Path) else [], purpose, are_personas(sources))
+    return grant_change(consent, sources, [source] if isinstance(source, Path) else [], purpose)
 
 
 def run_live(
     changer: Changer,
-    identity: np.ndarray,
+    casting: Casting,
     capture: Capture,
     sinks: Sequence[Sink],
     *,
     grant: Grant,
-    face: str = "all",
+    face: Selection | str = "all",
     keep: Keep = "mask",
     report: Callable[[Pace], None] = lambda pace: None,
 ) -> int:
-    """Give the faces that `capture` sees the `identity` [512] and show them in `sinks`; returns the number of frames shown.
+    """Give the faces that `capture` sees the identities that `casting` has for them, and show it in `sinks`; returns the number of frames.
 
     It ends with the input, or where a sink wants no more. `grant` is what `request_live` gave. Raises `VideoError` where the
     input goes away.
     """
-    live = LiveChanger(changer, identity, face, keep)
+    live = LiveChanger(changer, casting, face, keep)
     publication = LivePublication(grant, changer.card)
     shown, dropped, latencies, wanted = 0, 0, list[float](), True
     with capture:  # only now, as what comes while the model gets ready would be old

@@ -13,7 +13,7 @@ import av
 import numpy as np
 
 from facechange.change.anonymising import Fallback
-from facechange.change.casting import Casting, TrackCasting, are_personas
+from facechange.change.casting import Casting, TrackCasting, describe_selection, grant_change
 from facechange.change.changer import MINIMUM_FACE_PX, Changer, check_strength
 from facechange.change.choosing import FaceChoice
 from facechange.change.tracking import FaceTracker
@@ -22,7 +22,7 @@ from facechange.change.video.encoding import PICTURE_SUFFIXES, EncoderSettings, 
 from facechange.change.video.facts import VideoFacts, inspect_video
 from facechange.change.video.frames import Window, parse_trim, read_frames
 from facechange.change.video.journal import Entry, Journal, Progress
-from facechange.change.video.muxing import Join, check_container, write_result
+from facechange.change.video.muxing import Join, check_container, left_behind, write_result
 from facechange.change.video.pictures_in import is_pattern, numbered, pictures_of
 from facechange.change.video.pictures_out import publish_pictures, write_animation
 from facechange.change.video.placing import Placer
@@ -31,7 +31,8 @@ from facechange.change.video.segments import SegmentWriter
 from facechange.change.video.watching import Watch, to_outcome
 from facechange.core import Face, FacechangeError, FaceError, Outcome, OutputError, StoppedError, VideoError, hash_file
 from facechange.faces.put_back import Keep
-from facechange.trust import Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media, require_grant
+from facechange.faces.select import Selection
+from facechange.trust import Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media
 from facechange.trust.files import plain_errors
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", *PICTURE_SUFFIXES)
@@ -49,7 +50,7 @@ class FacelessVideoError(FaceError):
 class VideoOptions:
     """How a result is made. `encoder` None is by the output's name; `trim` is FROM-TO."""
 
-    face: str = "all"
+    face: Selection | str = "all"
     keep: Keep = "mask"
     encoder: str | None = None
     quality: int = 80  # 0..100
@@ -69,6 +70,8 @@ class PublishedVideo:
     repeated: int  # frames that could not be decoded, for which the one before stands
     resumed_at: int  # frames that an earlier run had done
     left_out: list[str]  # tracks that the container cannot hold, neither sound nor subtitles
+    unmet: list[str]  # selectors that named nobody in any frame
+    taken_away: tuple[str, ...] = ()  # what does not go on, in words: previews of the original, and names where people are hidden
     faces: list[dict[str, Any]] = field(default_factory=list)  # what became of each face that was followed, a row of `Watch.table`
 
     @property
@@ -92,7 +95,7 @@ def request_video_change(
     else:
         check_media_writable(output)
     inspect_video(video)
-    return require_grant(consent, sources, pictures_of(video), purpose, are_personas(sources) if persona is None else persona)
+    return grant_change(consent, sources, pictures_of(video), purpose, persona)
 
 
 def change_video(
@@ -116,7 +119,7 @@ def change_video(
     check_strength(options.strength)
     facts = inspect_video(video)
     settings = choose_encoder(facts, output, options.encoder, options.quality, options.preset)
-    join = Join(video, facts, settings, parse_trim(options.trim, facts))
+    join = Join(video, facts, settings, parse_trim(options.trim, facts), casting.hides)
     folder = output.parent / f".{output.name}.facechange"
     with plain_errors(output), Journal(folder, _request(changer, casting, video, options, settings), _decide()) as journal:
         return _change(changer, casting, join, options, journal, output, grant, report)
@@ -138,13 +141,15 @@ def _change(
     resumed_at = journal.last.progress.frames if journal.last else 0
     try:
         left_out = [] if as_pictures else check_container(join, finished)
-        _make_segments(changer, casting, join, options, journal, report)
+        choice = FaceChoice(changer, options.face)
+        _make_segments(changer, casting, choice, join, options, journal, report)
         if journal.last is None:
             raise VideoError(f"{join.source.name} has no frame in {options.trim}.", "Choose a part that lies inside the video.")
         progress = journal.last.progress
         if not progress.changed:
             journal.discard()
             raise FacelessVideoError(f"{join.source.name}: no frame has such a face.", "Choose another video or another --face.")
+        taken_away = left_behind(join)
         _publish(changer, casting.sources, join, journal, finished, output, grant)
     except FacechangeError:
         if journal.last is None:
@@ -154,17 +159,18 @@ def _change(
         done = journal.last.progress.frames if journal.last else 0
         raise StoppedError(f"Stopped. {done} frames are kept.", "The same command goes on from there.") from None
     journal.discard()
-    return PublishedVideo(output, progress.frames, progress.changed, progress.repeated, resumed_at, left_out, progress.faces)
+    unmet = choice.unmet if resumed_at < progress.frames else []  # a run that only published did not look
+    return PublishedVideo(
+        output, progress.frames, progress.changed, progress.repeated, resumed_at, left_out, unmet, taken_away, progress.faces
+    )
 
 
 def _request(changer: Changer, casting: Casting, video: Path, options: VideoOptions, settings: EncoderSettings) -> dict[str, Any]:
     """Everything that the frames of the result depend on."""
-    reference = options.face.removeprefix("like:") if options.face.startswith("like:") else None
     return {
         **casting.describe(),
         "video": [hash_file(path) for path in pictures_of(video)],
-        "like": hash_file(Path(reference)) if reference and Path(reference).is_file() else None,
-        "options": asdict(options),
+        "options": {**asdict(options), **describe_selection(options.face)},
         "settings": asdict(settings),
         "model": changer.card.sha256,
         "engine": changer.engine,
@@ -176,7 +182,9 @@ def _decide() -> dict[str, Any]:
     return {"identifier": new_identifier()}
 
 
-def _make_segments(changer: Changer, casting: Casting, join: Join, options: VideoOptions, journal: Journal, report: Report) -> None:
+def _make_segments(
+    changer: Changer, casting: Casting, choice: FaceChoice, join: Join, options: VideoOptions, journal: Journal, report: Report
+) -> None:
     """Everything that the journal does not have yet."""
     last = journal.last
     if last is not None and last.state is None:
@@ -190,7 +198,7 @@ def _make_segments(changer: Changer, casting: Casting, join: Join, options: Vide
     watch = Watch(changer, casting, options.fallback)
     writer: SegmentWriter | None = None
     report(progress.frames, join.facts.frames)
-    with closing(_pipeline(changer, casting, join, options, window, journal, watch)) as frames, plain_errors(journal.folder):
+    with closing(_pipeline(changer, casting, choice, join, options, window, journal, watch)) as frames, plain_errors(journal.folder):
         try:
             for rendered in frames:
                 writer = writer or SegmentWriter(journal.folder, journal.segments, join.settings, join.facts)
@@ -209,15 +217,21 @@ def _make_segments(changer: Changer, casting: Casting, join: Join, options: Vide
 
 
 def _pipeline(
-    changer: Changer, casting: Casting, join: Join, options: VideoOptions, window: Window, journal: Journal, watch: Watch
+    changer: Changer,
+    casting: Casting,
+    choice: FaceChoice,
+    join: Join,
+    options: VideoOptions,
+    window: Window,
+    journal: Journal,
+    watch: Watch,
 ) -> Generator[RenderedFrame, None, None]:
     """Reading, following and changing, each in a thread of its own."""
     facts = join.facts
-    reference = changer.identify(options.face.removeprefix("like:")) if options.face.startswith("like:") else None
-    by_sight = reference is None and casting.everyone is not None and options.strength == 1.0  # nobody asks who the people are
+    # Nobody asks who the people are, and it does no harm if two who cross are taken for each other.
+    by_sight = not choice.asks_who and casting.everyone is not None and options.strength == 1.0
     least_px = 0.0 if casting.hides else MINIMUM_FACE_PX  # what is too small to be changed is covered
     tracker = FaceTracker(changer, None if by_sight else lambda image, face: changer.comparer.read(image, [face])[0][0], least_px)
-    choice = FaceChoice(options.face, reference, changer.least_cosine)
     placer = Placer(tracker, choice, TrackCasting(casting, tracker, options.strength), facts.time_base, SEGMENT_FRAMES)
     renderer = Renderer(changer, options.keep, facts, watch, partial(_mark, journal.facts["identifier"]))
     if journal.last is not None and journal.last.state is not None:
@@ -258,5 +272,12 @@ def _publish(changer: Changer, sources: Sequence[Path], join: Join, journal: Jou
             write_result(join, journal, finished)
     targets = pictures_of(join.source)
     publish_media(
-        finished, output, grant=grant, card=changer.card, targets=targets, sources=sources, identifier=journal.facts["identifier"]
+        finished,
+        output,
+        grant=grant,
+        card=changer.card,
+        targets=targets,
+        sources=sources,
+        identifier=journal.facts["identifier"],
+        nameless=join.nameless,
     )

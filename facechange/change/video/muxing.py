@@ -15,6 +15,7 @@ from facechange.change.video.encoding import ENCODERS, EncoderSettings, open_enc
 from facechange.change.video.facts import VideoFacts, open_video, video_stream
 from facechange.change.video.frames import Window
 from facechange.change.video.journal import Journal
+from facechange.change.video.nameless import goes_on, kept_tags, say_left_behind
 from facechange.change.video.pictures_in import is_animated_webp
 from facechange.change.video.segments import read_packets
 from facechange.core import OutputError
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.stream import VideoStream
 
-_OF_THE_OLD_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")  # metadata that the new file has of its own
 _REMEMBERED = 64  # frames of the last segment; more than any encoder reorders
 
 
@@ -44,6 +44,7 @@ class Join:
     facts: VideoFacts
     settings: EncoderSettings
     window: Window
+    nameless: bool = False  # nothing that names people or places goes on
 
     @property
     def offset_s(self) -> Fraction:
@@ -65,6 +66,12 @@ def check_container(join: Join, path: Path) -> list[str]:
         finally:
             path.unlink(missing_ok=True)
     return left_out
+
+
+def left_behind(join: Join) -> tuple[str, ...]:
+    """What of the source does not go on into a result, in words such as "places"."""
+    with _open_source(join.source) as source:
+        return () if source is None else say_left_behind(source, video_stream(source, join.source.name).index, join.nameless)
 
 
 def write_result(join: Join, journal: Journal, path: Path) -> None:
@@ -116,7 +123,7 @@ def _open_result(join: Join, source: InputContainer | None, path: Path, left_out
         video.time_base = join.facts.time_base
         if join.facts.rotation:
             video.set_display_rotation(join.facts.rotation)
-        copied = {} if source is None else _copy_tracks(source, container, video_stream(source, join.source.name).index, left_out)
+        copied = {} if source is None else _copy_tracks(join, source, container, left_out)
         if source is not None:
             _copy_metadata(join, source, container, video)
         try:
@@ -130,10 +137,11 @@ def _open_result(join: Join, source: InputContainer | None, path: Path, left_out
     return _Result(container, video, copied)
 
 
-def _copy_tracks(source: InputContainer, container: OutputContainer, changed: int, left_out: list[str]) -> dict[int, Stream]:
+def _copy_tracks(join: Join, source: InputContainer, container: OutputContainer, left_out: list[str]) -> dict[int, Stream]:
+    changed = video_stream(source, join.source.name).index
     copied: dict[int, Stream] = {}
     for track in source.streams:
-        if track.index == changed:
+        if track.index == changed or not goes_on(track, join.nameless):
             continue
         try:
             copy = container.add_stream_from_template(track, opaque=True)
@@ -145,7 +153,8 @@ def _copy_tracks(source: InputContainer, container: OutputContainer, changed: in
                 raise OutputError(f"{Path(container.name).suffix} cannot hold the {words}.", remedy) from error
             left_out.append(words)
             continue
-        copy.metadata.update(track.metadata)
+        copy.metadata.clear()
+        copy.metadata.update(kept_tags(track.metadata, join.nameless))
         if track.type != "attachment":
             copy.time_base = track.time_base
             copy.disposition = track.disposition
@@ -154,16 +163,16 @@ def _copy_tracks(source: InputContainer, container: OutputContainer, changed: in
 
 
 def _copy_metadata(join: Join, source: InputContainer, container: OutputContainer, video: VideoStream) -> None:
-    container.metadata.update({key: value for key, value in source.metadata.items() if key not in _OF_THE_OLD_FILE})
+    container.metadata.update(kept_tags(source.metadata, join.nameless))
     track = video_stream(source, join.source.name)
-    video.metadata.update({key: value for key, value in track.metadata.items() if key != "encoder"})
+    video.metadata.update(kept_tags(track.metadata, join.nameless))
     video.disposition = track.disposition
     chapters: list[Chapter] = []
     for chapter in source.chapters():
         time_base = chapter["time_base"] or Fraction(1, 1000)
         start, end = (max(round(edge - join.offset_s / time_base), 0) for edge in (chapter["start"], chapter["end"]))
         if end > start:
-            chapters.append({**chapter, "start": start, "end": end})
+            chapters.append({**chapter, "start": start, "end": end, "metadata": {} if join.nameless else chapter["metadata"]})
     container.set_chapters(chapters)
 
 

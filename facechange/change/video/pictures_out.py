@@ -47,7 +47,8 @@ def publish_pictures(join: Join, journal: Journal, pattern: Path, grant: Grant, 
     start = first_number(join.source) if is_pattern(join.source) else 1
     for index, (_, frame) in enumerate(stored_frames(join, journal)):
         target = numbered(join.source, start + index) if is_pattern(join.source) else join.source
-        publish(as_picture(to_upright_rgb(frame, join.facts)), numbered(pattern, start + index), grant=grant, card=card, target=target)
+        picture, path = as_picture(to_upright_rgb(frame, join.facts)), numbered(pattern, start + index)
+        publish(picture, path, grant=grant, card=card, target=target, nameless=join.nameless)
 
 
 def write_animation(join: Join, journal: Journal, path: Path) -> None:

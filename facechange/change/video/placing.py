@@ -21,13 +21,13 @@ from facechange.change.choosing import FaceChoice
 from facechange.change.tracking import FaceTracker, Sighting
 from facechange.change.video.filling import FILLED_FRAMES, Trails, cut_patch, find_patch
 from facechange.change.video.frames import SourceFrame
+from facechange.faces.turn import share_followed
 from facechange.pictures.picture import to_uint8
 
 REACH_FRAMES = 4  # how far before and after a frame is looked for a steady place
 CONFIRMING_SIGHTINGS = 3  # within reach, before a face is believed
 FADE_FRAMES = 4  # over which the change goes before a face does
 _ERROR, _MOVEMENT = 0.015, 0.04  # of the size: departures up to the first are the locator's, from the second on the face's
-TURNED, TURNED_AWAY = 0.95, 1.35  # of `turn_of`: where the change begins to fade, and where it is gone
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +103,8 @@ class Placer:
     def _observe(self, frame: SourceFrame) -> _Observed:
         cut, sightings = self._tracker.step(to_uint8(frame.rgb))
         meant = self._choice.choose(sightings, self._tracker, (frame.rgb.shape[1], frame.rgb.shape[0]))
-        for number in meant:
-            self._casting.note(number)
+        for number, rule in meant.items():
+            self._casting.note(number, rule)
         time_s = float(frame.pts * self._time_base)
         found = [sighting for sighting in sightings if sighting.number in meant]
         if self._casting.hides:
@@ -167,7 +167,7 @@ def _place_face(number: int, here: _Observed, shot: list[_Observed], hides: bool
     points = smooth_at(times, values, here.time_s, reach, size).reshape(5, 2)
     if hides:
         return points, 1.0
-    opacity = 1 - _smooth_step(turn_of(points), TURNED, TURNED_AWAY)
+    opacity = share_followed(points)
     last = max(seen_at)
     if shot_goes_on or last < shot[-1].index:
         left = last - here.index + 1  # frames, this one among them; as many as can be seen ahead mean that it stays
@@ -192,19 +192,6 @@ def smooth_at(times: np.ndarray, values: np.ndarray, at: float, reach: float, si
     departure = values[here[0]] - curve
     share = np.clip((np.sqrt(np.mean(departure**2)) / max(size, 1e-9) - _ERROR) / (_MOVEMENT - _ERROR), 0, 1)
     return curve + share * departure
-
-
-def turn_of(points: np.ndarray) -> float:
-    """How far a face [5, 2] is turned aside: 0 from the front, 1 where the nose tip stands before an eye, more in profile."""
-    across = points[1] - points[0]
-    length = max(float(np.hypot(*across)), 1e-6)
-    nose = float((points[2] - points[:2].mean(0)) @ across) / length**2
-    return abs(2 * nose)
-
-
-def _smooth_step(value: float, low: float, high: float) -> float:
-    share = min(max((value - low) / (high - low), 0.0), 1.0)
-    return share * share * (3 - 2 * share)
 
 
 def _to_json(observed: _Observed) -> dict[str, Any]:

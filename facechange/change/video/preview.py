@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facechange.change.casting import Casting
+from facechange.change.casting import Casting, cast_faces
 from facechange.change.changer import Changer
 from facechange.change.video.encoding import choose_encoder
 from facechange.change.video.facts import VideoFacts, inspect_video
@@ -43,9 +43,9 @@ def publish_preview(
     columns = []
     for picture in _spread_frames(video, facts, parse_trim(options.trim, facts), frames):
         try:
-            faces = changer.select(picture, options.face)
-            identities = np.stack([casting.identity_for(changer.identify(picture, face=each)) for each in faces])
-            changed = changer.change(picture, identities, faces, options.strength, options.keep).image
+            chosen = changer.choose(picture, options.face)
+            identities = cast_faces(changer, casting, picture, chosen)
+            changed = changer.change(picture, identities, chosen.faces, options.strength, options.keep).image
         except FaceError:  # this frame has none; the sheet shows it
             changed = picture
         tiles = [_tile(picture), _tile(changed)]

@@ -20,6 +20,7 @@ from facechange.faces.align import warp_crop
 from facechange.faces.cover import LEVELS, cover_face
 from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix
 from facechange.faces.put_back import Keep, put_back, soft_edge
+from facechange.faces.tint import TintMemory
 from facechange.pictures.picture import to_uint8
 
 CROPS_A_BATCH = 4
@@ -52,12 +53,14 @@ class Renderer:
         self._watch = watch
         self._mark = mark
         self._light: dict[int, np.ndarray] = {}  # by number: how much brighter [3] the change made the face of late
+        self._tints = TintMemory()
         self._edge = soft_edge(changer.size_px)[..., None]
         self._batch_crops = HIDDEN_CROPS_A_BATCH if watch.hides else CROPS_A_BATCH
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from the `state` of a frame."""
         self._light = {int(number): np.array(light) for number, light in state["light"].items()}
+        self._tints = TintMemory({int(number): share for number, share in state["tints"].items()})
         self._watch.restore(state["watch"])
 
     def render(self, frames: Iterator[PlacedFrame]) -> Generator[RenderedFrame, None, None]:
@@ -76,11 +79,11 @@ class Renderer:
             for each in placed.placements:
                 self._watch.note(each.number, placed.frame.index, face_at(each.points), each.doubtful)
         while True:
-            before = dict(self._light)
+            before, tints = dict(self._light), dict(self._tints.shares)
             rectangles = self._paint(batch)
             if not self._looks_alike(batch, originals):
                 break
-            self._light = before
+            self._light, self._tints = before, TintMemory(tints)
             for placed, original in zip(batch, originals, strict=True):
                 if placed.placements:
                     np.copyto(placed.frame.rgb, original)
@@ -90,8 +93,7 @@ class Renderer:
                 self._store(placed, original, changed_in)
             state = None
             if placed.state is not None:  # only the last frame of a batch has one
-                light = {number: shift.tolist() for number, shift in self._light.items()}
-                state = {**placed.state, "light": light, "watch": self._watch.state()}
+                state = {**placed.state, **self._state()}
             yield RenderedFrame(placed.frame, len(placed.placements), state)
 
     def _paint(self, batch: list[PlacedFrame]) -> list[list[tuple[int, int, int, int]]]:
@@ -106,13 +108,15 @@ class Renderer:
         for placed in batch:
             if placed.cut:
                 self._light.clear()
+                self._tints = TintMemory()
             rgb = placed.frame.rgb
             rectangles.append([crop_rectangle(ffhq_crop_matrix(each.points, size), size, rgb.shape) for each in placed.placements])
             for each in placed.placements:
                 if self._watch.cover(each.number) is not None:
                     continue
                 assert changed is not None
-                before, after = changed.before[place], changed.after[place]
+                before = changed.before[place]
+                after = self._tints.keep(each.number, before, changed.after[place])
                 after = before + each.opacity * (self._steady_light(each.number, before, after) - before)
                 put_back(rgb, before, after, matrices[place], self._keep, changed.kept_mask(place), out=rgb)
                 place += 1
@@ -138,6 +142,10 @@ class Renderer:
                 if self._watch.hides and look is not looks[each.number, False]:
                     looks[each.number, True] = look
         return self._watch.look(list(looks.values()), people)
+
+    def _state(self) -> dict[str, Any]:
+        light = {number: shift.tolist() for number, shift in self._light.items()}
+        return {"light": light, "tints": dict(self._tints.shares), "watch": self._watch.state()}
 
     def _store(self, placed: PlacedFrame, original: np.ndarray, rectangles: list[tuple[int, int, int, int]]) -> None:
         """Bring what changed in the RGB of a frame, marks included, into the frame as it is stored."""

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from facechange.change import Changer
+from facechange.change import Changer, cast_sources
 from facechange.change.live import (
     Capture,
     MjpegServer,
@@ -92,7 +93,7 @@ def test_a_file_is_played_at_its_rate_and_changed(
     collector, paces = Collector(), list[Pace]()
     started = time.monotonic()
     capture = Capture(parse_input(str(clip)))
-    shown = run_live(changer, changer.identify(source), capture, [collector], grant=grant, report=paces.append)
+    shown = run_live(changer, cast_sources(changer, [source]), capture, [collector], grant=grant, report=paces.append)
     assert shown + capture.dropped == len(frames)
     assert shown == len(collector.frames) >= 5
     assert time.monotonic() - started > 29 / 25 * 0.9
@@ -106,7 +107,7 @@ def test_a_file_is_played_at_its_rate_and_changed(
 
 
 def test_every_face_stays_changed_and_still_while_it_moves(changer: Changer, source: Path, frames: list[np.ndarray]) -> None:
-    live = LiveChanger(changer, changer.identify(source))
+    live = LiveChanger(changer, cast_sources(changer, [source]))
     middles = []
     for number, frame in enumerate(frames):
         changed = frame.copy()
@@ -116,7 +117,16 @@ def test_every_face_stays_changed_and_still_while_it_moves(changer: Changer, sou
     steps = np.diff(np.array(middles), axis=0)[5:]
     assert np.abs(steps[:, 0].mean() - 2) < 0.5  # it keeps up with 2 px a frame
     with pytest.raises(FaceError, match="boss"):
-        LiveChanger(changer, changer.identify(source), "boss")
+        LiveChanger(changer, cast_sources(changer, [source]), "boss")
+
+
+def test_a_grey_camera_stays_grey(changer: Changer, source: Path, frames: list[np.ndarray]) -> None:
+    live = LiveChanger(changer, changer.identify(source))
+    for number, frame in enumerate(frames[:5]):
+        grey = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        changed = grey.copy()
+        assert live.step(changed, number / 25) and not np.array_equal(changed, grey)
+        assert np.ptp(changed, axis=2).max() == 0
 
 
 def test_frames_leave_marked_and_their_jpegs_state_what_they_are(
@@ -190,7 +200,7 @@ def test_a_slow_consumer_drops_the_oldest_and_sees_what_is_new(
 ) -> None:
     slow = Collector(pause_s=0.25)
     capture = Capture(clip)
-    shown = run_live(changer, changer.identify(source), capture, [slow], grant=grant)
+    shown = run_live(changer, cast_sources(changer, [source]), capture, [slow], grant=grant)
     assert shown + capture.dropped == len(frames)
     assert shown <= 7 and capture.dropped >= 20
     last = np.abs(slow.frames[-1].pixels.astype(int) - frames[-1]).mean()
@@ -199,7 +209,7 @@ def test_a_slow_consumer_drops_the_oldest_and_sees_what_is_new(
 
 def test_a_sink_that_wants_no_more_ends_the_run(changer: Changer, source: Path, clip: Path, grant: Grant) -> None:
     capture = Capture(clip)
-    assert run_live(changer, changer.identify(source), capture, [Collector(wanted=2)], grant=grant) == 2
+    assert run_live(changer, cast_sources(changer, [source]), capture, [Collector(wanted=2)], grant=grant) == 2
 
 
 def test_the_newest_is_all_that_waits() -> None:

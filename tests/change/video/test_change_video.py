@@ -6,6 +6,7 @@ from types import ModuleType
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from facechange.change import Changer, OneForAll
 from facechange.change.video import VideoOptions, change_video, files, request_video_change
@@ -196,3 +197,15 @@ def test_strength_goes_from_the_targets_identity_to_the_sources(
         change_video(changer, casting, clip, tmp_path / "out.mkv", grant=grant_for(clip), options=options)
         alike.append(float(changer.identify(videos.read_video(tmp_path / "out.mkv")[1][3]) @ casting.everyone))
     assert alike[0] + 0.1 < alike[1] < alike[2] - 0.1
+
+
+def test_a_grey_video_stays_grey(
+    casting: OneForAll, videos: ModuleType, changer: Changer, grant_for: Grants, tmp_path: Path, portrait: np.ndarray
+) -> None:
+    grey = [np.asarray(Image.fromarray(frame).convert("L").convert("RGB")) for frame in videos.moving(portrait, 8)]
+    clip = videos.write_video(tmp_path / "grey.mp4", grey, options={"crf": "28", "preset": "superfast"})
+    done = change_video(changer, casting, clip, tmp_path / "out.mp4", grant=grant_for(clip), options=FAST)
+    assert done.changed == 8
+    (_, before), (_, after) = videos.read_video(clip), videos.read_video(done.path)
+    assert np.abs(np.array(before).astype(int) - after).mean() > 1
+    assert np.ptp(after, axis=3).max() <= np.ptp(before, axis=3).max()

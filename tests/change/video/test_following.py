@@ -14,7 +14,7 @@ from facechange.change.casting import Casting, TrackCasting
 from facechange.change.choosing import FaceChoice
 from facechange.change.tracking import FaceTracker
 from facechange.change.video.frames import SourceFrame
-from facechange.change.video.placing import FADE_FRAMES, PlacedFrame, Placer, turn_of
+from facechange.change.video.placing import FADE_FRAMES, PlacedFrame, Placer
 from facechange.core import FaceError
 from facechange.evaluation.crop_jitter import crop_jitter
 
@@ -26,10 +26,9 @@ Place = Callable[..., list[PlacedFrame]]
 def place(changer: Changer) -> Place:
     def run(frames: list[np.ndarray], face: str = "all", like: Path | None = None, cast: Casting | None = None) -> list[PlacedFrame]:
         cast = cast or OneForAll(np.zeros(512, np.float32), [])
-        reference = None if like is None else changer.identify(like)
         by_sight = like is None and cast.everyone is not None
         tracker = FaceTracker(changer, None if by_sight else lambda image, found: changer.identify(image, face=found))
-        choice = FaceChoice(face, reference, changer.least_cosine)
+        choice = FaceChoice(changer, face if like is None else f"like:{like}")
         stored = av.VideoFrame(16, 16, "yuv420p")
         source: Iterator[SourceFrame] = (SourceFrame(i, i, 1, stored, pixels, False) for i, pixels in enumerate(frames))
         return list(Placer(tracker, choice, TrackCasting(cast, tracker), Fraction(1, 25), 1000).place(source))
@@ -121,10 +120,3 @@ def test_a_word_is_held_while_the_face_is_followed(place: Place, videos: ModuleT
     assert all(abs(middle(each)[0] - 360) < 15 for each in place(frames, face="largest"))
     with pytest.raises(FaceError, match="called"):
         place(frames[:1], face="boss")
-
-
-def test_turn_grows_from_the_front_to_the_profile() -> None:
-    front = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float64)
-    turned = front + np.array([[0, 0], [0, 0], [20, 0], [0, 0], [0, 0]])
-    assert turn_of(front) == pytest.approx(0)
-    assert turn_of(turned) == pytest.approx(1)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from facechange.change import Changer, PersonaCast
-from facechange.change.crops import ChangedCrops
 from facechange.change.telling import is_all_changed, summarise, tabulate_video
 from facechange.change.tracking import Sighting, face_at
 from facechange.change.video import PublishedVideo, VideoOptions, change_video, files
 from facechange.change.video.filling import FILLED_FRAMES, Trails, cut_patch, find_patch
 from facechange.core import Face
+from facechange.runtime.crops import ChangedCrops
 from facechange.trust import Grant
 
 Grants = Callable[[Path], Grant]

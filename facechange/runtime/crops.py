@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from facechange.core import ModelError
-from facechange.runtime import Graph, to_tensor, to_unit_range
+from facechange.runtime.exposure import expose, find_exponents
+from facechange.runtime.graph import Graph
+from facechange.runtime.tensors import to_tensor, to_unit_range
 
 SAME_IDENTITY = 1e-6  # of a component; normalising twice moves the last bit
 KEPT_PX = 128  # the finest mask that says where nothing changes; those of levels grown beyond say where the target's detail comes in
@@ -18,7 +20,7 @@ PIXELS_A_RUN = 1 << 20  # crops are run together up to so many pixels: 64 of 128
 class ChangedCrops:
     """What the model made of a batch of crops."""
 
-    before: np.ndarray  # [N, R, R, 3] float32 in [0, 1]: the crops as the model saw them
+    before: np.ndarray  # [N, R, R, 3] float32 in [0, 1]: the crops
     after: np.ndarray  # [N, R, R, 3] float32 in [0, 1]
     masks: list[list[np.ndarray]]  # for each crop masks [h, w] float32 in [0, 1], coarse to fine: all, or the one for `put_back` alone
 
@@ -66,14 +68,18 @@ class CropChanger:
 
     def _run(self, crops: np.ndarray, identities: np.ndarray, with_masks: bool) -> ChangedCrops:
         wanted = self._mask_names if with_masks else self._kept_mask_names
-        tensors = _to_tensors(crops)  # [N, 3, R, R]
+        before, median = _to_float(crops), self.card.face_median
+        exponents = find_exponents(before, median) if median else None
+        tensors = _to_tensors(crops if exponents is None else expose(before, exponents))  # [N, 3, R, R]
         baked = self._baked  # once: another thread may bake meanwhile
         if baked is not None and _is_same(identities, baked[0]):
             outputs = baked[1].run({"target": tensors}, ["changed", *wanted])
         else:
             outputs = self._graph.run({"target": tensors, "identity": identities}, ["changed", *wanted])
         after = np.stack([to_unit_range(tensor[None]) for tensor in outputs["changed"]])
-        return ChangedCrops(_to_float(crops), after, [[outputs[name][index, 0] for name in wanted] for index in range(len(crops))])
+        if exponents is not None:
+            after = expose(after, 1 / exponents)
+        return ChangedCrops(before, after, [[outputs[name][index, 0] for name in wanted] for index in range(len(crops))])
 
 
 def kept_mask_names(output_names: list[str]) -> list[str]:

@@ -1,0 +1,53 @@
+"""What goes on from a video besides its frames: previews of the original never; where people are hidden nothing that names them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from av.stream import Disposition
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.stream import Stream
+
+_PREVIEWS = Disposition.attached_pic | Disposition.timed_thumbnails
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
+_OF_THE_OLD_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")  # metadata that the new file has of its own
+_TECHNICAL = (*_OF_THE_OLD_FILE, "language", "handler_name", "vendor_id", "variant_bitrate", "duration", "timecode")
+_WORDS = (
+    ("places", ("location", "gps", "geo", "\N{COPYRIGHT SIGN}xyz", "place", "city", "country")),
+    ("dates", ("date", "time", "year")),
+    ("the camera", ("make", "model", "software", "android", "device", "camera", "lens", "serial")),
+    ("names", ("artist", "author", "composer", "performer", "owner", "copyright", "director", "producer", "people", "publisher")),
+)
+
+
+def goes_on(track: Stream, nameless: bool) -> bool:
+    """Whether a track that is not changed is copied: no picture beside the film, and of a nameless one sound and subtitles alone."""
+    return not track.disposition & _PREVIEWS and (not nameless or track.type in ("audio", "subtitle"))
+
+
+def kept_tags(tags: Mapping[str, str], nameless: bool) -> dict[str, str]:
+    """What is said of a file or a track in the new file: all but what that says of itself, or else the language alone."""
+    if not nameless:
+        return {key: value for key, value in tags.items() if key not in _OF_THE_OLD_FILE}
+    return {key: value for key, value in tags.items() if key == "language" and _LANGUAGE.fullmatch(value)}
+
+
+def say_left_behind(source: InputContainer, changed: int, nameless: bool) -> tuple[str, ...]:
+    """What of `source`, besides the video track of the index `changed`, does not go on, in words."""
+    others = [track for track in source.streams if track.index != changed]
+    words = ["cover pictures"] if any(track.disposition & _PREVIEWS for track in others) else []
+    if not nameless:
+        return tuple(words)
+    gone = [track for track in others if not goes_on(track, nameless) and not track.disposition & _PREVIEWS]
+    words += ["further video tracks"] if any(track.type == "video" for track in gone) else []
+    words += ["attachments"] if any(track.type == "attachment" for track in gone) else []
+    words += ["data tracks"] if any(track.type not in ("video", "attachment") for track in gone) else []
+    tags = [source.metadata, *(track.metadata for track in source.streams)]
+    keys = {key.lower() for each in tags for key in each if key.lower() not in _TECHNICAL}
+    about = {next((word for word, parts in _WORDS if any(part in key for part in parts)), "titles and other words") for key in keys}
+    words += [word for word in (*(word for word, _ in _WORDS), "titles and other words") if word in about]
+    return (*words, *(["chapter titles"] if any(chapter["metadata"] for chapter in source.chapters()) else []))

@@ -1,0 +1,66 @@
+"""Who gives the identities, as commands are told: SOURCE..., or several people by --map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from facechange.change.people import People
+    from facechange.faces.select import Selection
+
+SourcesArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Pictures of the person who gives the identity, or a persona; none with --map.",
+        metavar="SOURCE",
+        show_default=False,
+    ),
+]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        help="Instead of SOURCE and --face, for each of several people: whose face is for whom, as in --map ann.jpg=left "
+        "--map ben-1.jpg,ben-2.jpg=like:REF.jpg. Faces that no rule names stay; with all as the selector they are that person's.",
+        metavar="SOURCE=SELECTOR",
+        show_default=False,
+    ),
+]
+SourceFaceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--source-face",
+        help="Whose face in a source that shows several people; the largest otherwise.",
+        metavar="SELECTOR",
+        show_default=False,
+    ),
+]
+
+
+def read_people(sources: Sequence[Path] | None, rules: Sequence[str] | None, face: str, source_face: str | None) -> People:
+    """Who gives the identities to which faces; raises `BadParameter` where that is not said, or said twice, and what `People` raises."""
+    from facechange.change.people import People, parse_map
+    from facechange.faces.select import Selection
+
+    if source_face is not None:
+        Selection.parse(source_face)
+    if rules:
+        if sources or face != "all":
+            raise typer.BadParameter("SOURCE and --face have no place beside it.", param_hint="--map")
+        return parse_map(rules, source_face)
+    if not sources:
+        raise typer.BadParameter("Name pictures of the person before what is to be changed, or use --map.", param_hint="argument SOURCE")
+    return People((tuple(sources),), Selection.parse(face), source_face)
+
+
+def read_selection(face: str, only: Sequence[str] | None, all_but: Sequence[str] | None) -> Selection:
+    """Whose faces are meant; raises `BadParameter` where that is said twice, and `FaceError`."""
+    from facechange.faces.select import Selection
+
+    if sum(map(bool, (face != "all", only, all_but))) > 1:
+        raise typer.BadParameter("Each says whose faces are meant; use one of them.", param_hint="--face, --only, --all-but")
+    return Selection.parse(*(only or all_but or [face]), all_but=bool(all_but))
