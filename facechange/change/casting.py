@@ -26,10 +26,11 @@ class Casting(Protocol):
     """Gives faces their new identities."""
 
     sources: Sequence[Path]  # the files that the identities come from
+    recognised: np.ndarray | None  # what the second recogniser makes of the one person that everybody becomes, [128]
 
     @property
     def hides(self) -> bool:
-        """Whether it is done so that nobody is recognised; who a face becomes then depends on whose face it is."""
+        """Whether it is done so that nobody is recognised: who a face becomes depends on whose face it is, and some have to be covered."""
         ...
 
     @property
@@ -42,6 +43,10 @@ class Casting(Protocol):
 
         `original` [512] is whose face it is, and may be None where nobody is hidden.
         """
+        ...
+
+    def another_for(self, original: np.ndarray, tried: Sequence[np.ndarray]) -> np.ndarray:
+        """An identity [512] for `original` [512] where those `tried` did not make the face unlike it."""
         ...
 
     def describe(self) -> dict[str, Any]:
@@ -62,10 +67,13 @@ class OneForAll:
 
     hides = False
 
-    def __init__(self, identity: np.ndarray, sources: Sequence[Path], source_face: str | None = None) -> None:
+    def __init__(
+        self, identity: np.ndarray, sources: Sequence[Path], source_face: str | None = None, recognised: np.ndarray | None = None
+    ) -> None:
         self._identity = identity
         self._source_face = source_face
         self.sources = sources
+        self.recognised = recognised
 
     @property
     def everyone(self) -> np.ndarray:
@@ -74,6 +82,10 @@ class OneForAll:
 
     def identity_for(self, original: np.ndarray | None, rule: int = 0) -> np.ndarray:
         """The person's identity [512]."""
+        return self._identity
+
+    def another_for(self, original: np.ndarray, tried: Sequence[np.ndarray]) -> np.ndarray:
+        """The person's identity [512]: there is no other."""
         return self._identity
 
     def describe(self) -> dict[str, Any]:
@@ -93,6 +105,7 @@ class OneForEachRule:
 
     hides = False
     everyone = None
+    recognised: np.ndarray | None = None  # they are several
 
     def __init__(self, people: Sequence[OneForAll]) -> None:
         self._people = people
@@ -101,6 +114,10 @@ class OneForEachRule:
     def identity_for(self, original: np.ndarray | None, rule: int = 0) -> np.ndarray:
         """The identity [512] of that rule's person."""
         return self._people[rule].everyone
+
+    def another_for(self, original: np.ndarray, tried: Sequence[np.ndarray]) -> np.ndarray:
+        """The last one tried: each face has one person to become."""
+        return tried[-1]
 
     def describe(self) -> dict[str, Any]:
         """What each person depends on."""
@@ -120,6 +137,7 @@ class PersonaCast:
     hides = True
     sources: Sequence[Path] = ()
     everyone = None
+    recognised: np.ndarray | None = None
 
     def __init__(self, seed: int = 0, graph: Graph | None = None) -> None:
         """`seed` decides who becomes whom; the sampler that ships is used where no `graph` is given."""
@@ -140,6 +158,10 @@ class PersonaCast:
             if cosines[index] >= self._same_person and float(persona @ original) <= LARGEST_COSINE_TO_SHARE:
                 return self._remember(original, persona)
         return self._remember(original, draw_persona(self._graph, (self._seed, len(self._originals)), original, self._personas))
+
+    def another_for(self, original: np.ndarray, tried: Sequence[np.ndarray]) -> np.ndarray:
+        """Another persona [512] for `original` [512], as unlike it as they come, and not like those `tried`."""
+        return draw_persona(self._graph, (self._seed, len(tried)), original, [original, *tried])
 
     def _remember(self, original: np.ndarray, persona: np.ndarray) -> np.ndarray:
         """`persona`, which `original` keeps whoever is met later."""
@@ -195,6 +217,10 @@ class TrackCasting:
         identity = self._casting.identity_for(original, self._rules[number])
         return identity if original is None or self._strength == 1.0 else blend_identities(original, identity, self._strength)
 
+    def original_of(self, number: int) -> np.ndarray | None:
+        """Who the face `number` is: [512]; None where nobody asked."""
+        return np.array(self._originals[number], np.float32) if number in self._originals else None
+
     def state(self) -> dict[str, Any]:
         """What the next identities depend on, as JSON can hold it; biometric."""
         originals = {str(number): vector for number, vector in self._originals.items()}
@@ -219,7 +245,8 @@ def cast_sources(changer: Changer, sources: Sequence[Path], source_face: str | N
     `source_face` is the selector of the person's face; None means the largest, as `Changer.find_source` says.
     """
     if not are_personas(sources):
-        return OneForAll(changer.identify(*sources, face=source_face), sources, source_face)
+        seen = changer.read(*sources, face=source_face)
+        return OneForAll(seen[0], sources, source_face, seen[-1] if len(seen) > 1 else None)
     if len(sources) > 1:
         raise PictureError("Several personas are not one person.", "Give one.")
     return OneForAll(read_persona(sources[0]).identity, sources)

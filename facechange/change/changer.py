@@ -4,37 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from facechange.core import Changed, Face, FaceError, ModelCard
+from facechange.change.comparing import FaceComparer, normalise
+from facechange.core import Changed, Face, FaceError, ModelCard, Outcome
 from facechange.faces.align import warp_crop
-from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix, identity_crop_matrix
+from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix
 from facechange.faces.locate import FaceLocator
 from facechange.faces.put_back import Keep, put_back
 from facechange.faces.select import Chosen, Selection, as_selection, choose_faces, left_to_right
 from facechange.faces.tint import keep_tint
 from facechange.pictures import Picture, as_picture
 from facechange.pictures.reading import PictureLike
-from facechange.runtime import Graph, load_graph, to_tensor
+from facechange.runtime import Graph, load_graph
 from facechange.runtime.crops import ChangedCrops, CropChanger
 from facechange.trust.marks import say_once
 
 STRENGTH_RANGE = (0.0, 1.3)
 MINIMUM_FACE_PX = 16  # below this there is nothing to align by
-LEAST_COSINE = 0.5  # for `like:`, where the identity network's card does not say how alike different people look to it
 
 
 class Changer:
-    """Changes faces in pictures; holds the three graphs. Made by `load_changer` (`facechange.load`).
+    """Changes faces in pictures; holds the graphs. Made by `load_changer` (`facechange.load`).
 
     A picture is an array (uint8 or uint16 [H, W, 3] RGB), a path, a PIL image or a `Picture`.
     """
 
-    def __init__(self, locator: FaceLocator, identity: Graph, change: Graph) -> None:
+    def __init__(self, locator: FaceLocator, identity: Graph, change: Graph, recogniser: Graph | None = None) -> None:
+        """`recogniser` is the second network that results are compared by."""
         self._locator = locator
-        self._identity = identity
+        self.comparer = FaceComparer(identity, recogniser)
         self._crops = CropChanger(change)
 
     @property
@@ -68,27 +70,27 @@ class Changer:
     @property
     def least_cosine(self) -> float:
         """The cosine of two identities from which they count as one person's."""
-        return float(self._identity.card.metrics.get("cosine_different_faces_p99", {"mean": LEAST_COSINE})["mean"])
+        return self.comparer.identity_alike
 
     def select(self, picture: PictureLike, selector: Selection | str = "all") -> list[Face]:
         """The faces that `selector` names (`SELECTOR_HELP` says how), left to right; raises what `choose` raises."""
         return self.choose(picture, selector).faces
 
-    def choose(self, picture: PictureLike, selection: Selection | str = "all") -> Chosen:
+    def choose(self, picture: PictureLike, selection: Selection | str = "all", least_px: float = MINIMUM_FACE_PX) -> Chosen:
         """The faces that `selection` means, and which of its rules names each.
 
-        Faces too small to change do not count. Raises `FaceError` where no face is left or none is meant, and what reading the
+        Faces of less than `least_px` do not count. Raises `FaceError` where no face is left or none is meant, and what reading the
         pictures of `like:` raises.
         """
         picture, selection = as_picture(picture), as_selection(selection)
         height, width = picture.pixels.shape[:2]
         found = self.locate(picture)
-        faces = left_to_right([face for face in found if face.size_px >= MINIMUM_FACE_PX])
+        faces = left_to_right([face for face in found if face.size_px >= least_px])
         if found and not faces:
             _check_size(found[0])
         cosines = {}
         if selection.likes and faces:
-            identities = np.stack([self._identify_face(picture.rgb8(), face) for face in faces])
+            identities = self.comparer.read(picture.rgb8(), faces)[0]
             cosines = {path: identities @ self.identify(path) for path in selection.likes}
         return choose_faces(faces, selection, (width, height), cosines, self.least_cosine)
 
@@ -110,17 +112,21 @@ class Changer:
 
         `face` chooses the face in each as `find_source` does. Raises `FaceError` where a picture has no such face, or only a tiny one.
         """
+        return self.read(*sources, face=face)[0]
+
+    def read(self, *sources: PictureLike, face: Face | Selection | str | None = None) -> list[np.ndarray]:
+        """`identify`, and after it what the second recogniser makes of the same person: [512] and [128], each of length 1."""
         if not sources:
             raise FaceError("There is no source picture.", "Give at least one picture of the person.")
-        identities = []
+        seen = []
         for source in sources:
             if isinstance(face, Face):
                 with naming(source):
                     picture, chosen = as_picture(source), _check_size(face)
             else:
                 picture, chosen = self.find_source(source, face)
-            identities.append(self._identify_face(picture.rgb8(), chosen))
-        return _normalise(np.mean(identities, axis=0))
+            seen.append(self.comparer.read(picture.rgb8(), [chosen]))
+        return [normalise(np.mean(vectors, axis=0)[0]) for vectors in zip(*seen, strict=True)]
 
     def change(
         self,
@@ -130,32 +136,35 @@ class Changer:
         strength: float = 1.0,
         keep: Keep = "mask",
         with_masks: bool = False,
+        source: np.ndarray | None = None,
     ) -> Changed:
         """Give `faces` of `target` (all that are found, where None) the `identity` [512], or each its own: [N, 512], or N of them.
 
         `strength` 0..1.3 goes from the target's own identity (0) to the source's (1) and beyond; `keep` is
-        `put_back`'s. With `with_masks` every control mask of every face comes along. Raises `FaceError` where there
-        is no face or one is too small, `ValueError` for a strength out of range.
+        `put_back`'s. With `with_masks` every control mask of every face comes along. The result is compared with the target, and with
+        `source`, what the second recogniser makes of the source ([128] or [N, 128], the last of `read`), or else with `identity`.
+        Raises `FaceError` where there is no face or one is too small, `ValueError` for a strength out of range.
         """
         check_strength(strength)
         picture = as_picture(target)
         chosen = self.select(picture) if faces is None else [_check_size(face) for face in faces]
-        given = [_normalise(own) for own in np.broadcast_to(identity, (len(chosen), np.shape(identity)[-1]))]
-        if strength == 1.0:
-            identities = given
-        else:
-            identities = [self._blend(picture, face, own, strength) for face, own in zip(chosen, given, strict=True)]
+        given = normalise(np.broadcast_to(identity, (len(chosen), np.shape(identity)[-1])))
+        before = self.comparer.read(picture.rgb8(), chosen)
+        identities = given
+        if strength != 1.0:
+            identities = np.stack([blend_identities(own, new, strength) for own, new in zip(before[0], given, strict=True)])
         pixels = picture.pixels.copy()
         masks: list[list[np.ndarray]] = [[] for _ in chosen]
         for together in group_faces(chosen, self.size_px, pixels.shape):
             matrices = [ffhq_crop_matrix(chosen[index].points, self.size_px) for index in together]
             crops = np.stack([warp_crop(pixels, matrix, self.size_px) for matrix in matrices])
-            changed = self.change_crops(crops, np.stack([identities[index] for index in together]), with_masks)
+            changed = self.change_crops(crops, identities[together], with_masks)
             for number, (index, matrix) in enumerate(zip(together, matrices, strict=True)):
                 after = keep_tint(changed.before[number], changed.after[number])
                 put_back(pixels, changed.before[number], after, matrix, keep, changed.kept_mask(number), out=pixels)
                 masks[index] = changed.masks[number]
-        return Changed(pixels, chosen, masks if with_masks else [])
+        seen = self.comparer.read(replace(picture, pixels=pixels).rgb8(), chosen)
+        return Changed(pixels, chosen, masks if with_masks else [], tuple(self._tell(chosen, before, seen, given, source)))
 
     def change_crops(self, crops: np.ndarray, identity: np.ndarray, with_masks: bool = False) -> ChangedCrops:
         """Give aligned `crops` the `identity`: [512] for all of them or [N, 512], one each.
@@ -172,13 +181,20 @@ class Changer:
         """
         self._crops.bake(identity)
 
-    def _blend(self, picture: Picture, face: Face, identity: np.ndarray, strength: float) -> np.ndarray:
-        """The identity [512] `strength` of the way from that of `face` to `identity`."""
-        return blend_identities(self._identify_face(picture.rgb8(), face), identity, strength)
-
-    def _identify_face(self, image: np.ndarray, face: Face) -> np.ndarray:
-        crop = warp_crop(image, identity_crop_matrix(face.points), 112)
-        return _normalise(self._identity.run({"crop": to_tensor(crop)}, ["identity"])["identity"][0])
+    def _tell(
+        self, faces: list[Face], before: list[np.ndarray], after: list[np.ndarray], identities: np.ndarray, source: np.ndarray | None
+    ) -> Iterator[Outcome]:
+        """What became of `faces`, of which the networks read `before` and `after`."""
+        wanted, seen, was = (identities, after[0], before[0]) if source is None else (source, after[-1], before[-1])
+        to_source, to_original = (seen * wanted).sum(1), (seen * was).sum(1)
+        for index, cosines in enumerate(self.comparer.cosines(before, after)):
+            yield Outcome(
+                faces[index],
+                cosines_to_original=cosines,
+                cosine_to_source=float(to_source[index]),
+                like_original=self.comparer.are_alike(cosines),
+                recognisable=bool(to_source[index] > to_original[index]),
+            )
 
 
 def load_changer(model: str | Path = "change-large", threads: int | None = None, engine: str = "auto", many_runs: bool = False) -> Changer:
@@ -187,9 +203,9 @@ def load_changer(model: str | Path = "change-large", threads: int | None = None,
     `threads`, `engine` and `many_runs` are `load_graph`'s, and so are the errors raised.
     """
     others = "auto" if engine == "pytorch" else engine  # programs are made of face-change models alone
-    locator, identity = (load_graph(name, threads, others, many_runs) for name in ("locator", "identity"))
+    locator, identity, recogniser = (load_graph(name, threads, others, many_runs) for name in ("locator", "identity", "recogniser"))
     change = load_graph(model, threads, engine, many_runs)
-    return Changer(FaceLocator(locator), identity, change)
+    return Changer(FaceLocator(locator), identity, change, recogniser)
 
 
 @contextmanager
@@ -219,11 +235,7 @@ def check_strength(strength: float) -> None:
 
 def blend_identities(of_target: np.ndarray, identity: np.ndarray, strength: float) -> np.ndarray:
     """The identity [512] `strength` of the way, in `STRENGTH_RANGE`, from `of_target` [512] to `identity` [512]."""
-    return _normalise(of_target + strength * (identity - of_target))
-
-
-def _normalise(vector: np.ndarray) -> np.ndarray:
-    return (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32)
+    return normalise(of_target + strength * (identity - of_target))
 
 
 def group_faces(faces: list[Face], size_px: int, shape: tuple[int, ...]) -> list[list[int]]:
@@ -235,7 +247,7 @@ def group_faces(faces: list[Face], size_px: int, shape: tuple[int, ...]) -> list
     rectangles = [crop_rectangle(ffhq_crop_matrix(face.points, size_px), size_px, shape) for face in faces]
     groups: list[list[int]] = []
     for index, rectangle in enumerate(rectangles):
-        after = [number for number, group in enumerate(groups) if any(_overlap(rectangle, rectangles[other]) for other in group)]
+        after = [number for number, group in enumerate(groups) if any(overlap(rectangle, rectangles[other]) for other in group)]
         number = max(after, default=-1) + 1
         if number == len(groups):
             groups.append([])
@@ -243,6 +255,6 @@ def group_faces(faces: list[Face], size_px: int, shape: tuple[int, ...]) -> list
     return groups
 
 
-def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
+def overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
     """Whether two rectangles (left, top, right, bottom) share a pixel."""
     return max(one[0], other[0]) < min(one[2], other[2]) and max(one[1], other[1]) < min(one[3], other[3])

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from facechange.change.anonymising import Fallback, anonymize_faces
 from facechange.change.casting import Casting, cast_faces, grant_change
-from facechange.change.changer import Changer, naming
+from facechange.change.changer import MINIMUM_FACE_PX, Changer, naming
 from facechange.change.mask_sheet import draw_mask_sheet, place_of_result
-from facechange.core import Face, FaceError, OutputError
+from facechange.core import Face, FaceError, Outcome, OutputError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
 from facechange.faces.put_back import Keep
@@ -25,13 +26,14 @@ _SHEET_CROP_PX = 384
 
 @dataclass(frozen=True)
 class Published:
-    """What was written, and how many faces were changed for it."""
+    """What was written, how many faces were changed or covered for it, and what became of each."""
 
     path: Path
     faces: int
     unmet: dict[str, FaceError] = field(default_factory=dict)  # for a selector that named nobody, where others did, why
     taken_away: tuple[str, ...] = ()  # kinds of metadata, in words, where people are hidden
     turned: int = 0  # faces that were left, because a change would smear them; where people are hidden none is
+    outcomes: tuple[Outcome, ...] = ()
 
 
 def request_change(
@@ -59,21 +61,28 @@ def change_photograph(
     face: Selection | str = "all",
     strength: float = 1.0,
     keep: Keep = "mask",
+    fallback: Fallback = "blur",
 ) -> Published:
     """Give the faces of `target` that `face` selects the identities that `casting` has for them, and publish it at `output`.
 
     `grant` is what `request_change` gave for these files. Everything else of the photograph, its metadata
     included, is kept; previews are not, and where the casting hides people nothing that names them or places.
-    A face that is turned too far (`faces.turn`) is left, unless the casting hides people.
+    A face that is turned too far (`faces.turn`) is left, unless the casting hides people: then `fallback` says
+    how a face is covered that no persona makes unlike who it was, and the smallest face counts.
     Raises a `FacechangeError` that says what is wrong with which input; nothing partial is left at `output`.
     """
     picture = read_picture(target)
     with naming(target):
-        chosen = changer.choose(picture, face)
+        # A face that is missed is worse than something else that is covered.
+        chosen = changer.choose(picture, face, 0.0 if casting.hides else MINIMUM_FACE_PX)
         turned = 0
         if not casting.hides:
             chosen, turned = _leave_turned(chosen)
-    changed = changer.change(picture, cast_faces(changer, casting, picture, chosen), chosen.faces, strength, keep)
+    if casting.hides:
+        changed = anonymize_faces(changer, picture, chosen.faces, casting, fallback, keep)
+    else:
+        identities = cast_faces(changer, casting, picture, chosen)
+        changed = changer.change(picture, identities, chosen.faces, strength, keep, source=casting.recognised)
     result = replace(picture, pixels=changed.image)
     result, taken_away = without_names(result) if casting.hides else (result, ())
     path = publish(
@@ -86,7 +95,7 @@ def change_photograph(
         faces=changed.faces,
         nameless=casting.hides,
     )
-    return Published(path, len(changed.faces), chosen.unmet, taken_away, turned)
+    return Published(path, len(changed.faces), chosen.unmet, taken_away, turned, changed.outcomes)
 
 
 def _leave_turned(chosen: Chosen) -> tuple[Chosen, int]:

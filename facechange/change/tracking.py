@@ -34,6 +34,7 @@ class Track:
     points: list[list[float]]
     velocity: list[float]  # px a frame
     unseen: int = 0  # frames
+    doubtful: bool = False  # its points, where it was last looked for
     identity: list[float] = field(default_factory=list)  # mean of what was identified, where identities are asked for
 
 
@@ -44,6 +45,7 @@ class Sighting:
     number: int
     points: np.ndarray
     size_px: float
+    doubtful: bool = False
 
 
 class FaceTracker:
@@ -52,8 +54,10 @@ class FaceTracker:
     With `identify` given a face is also known by who it is, so that people who cross keep their numbers.
     """
 
-    def __init__(self, changer: Changer, identify: Identify | None = None) -> None:
+    def __init__(self, changer: Changer, identify: Identify | None = None, least_px: float = MINIMUM_FACE_PX) -> None:
+        """Faces of less than `least_px` are passed over."""
         self._changer = changer
+        self._least_px = least_px
         self._identify = identify
         self._tracks: list[Track] = []
         self._next = 0
@@ -88,11 +92,11 @@ class FaceTracker:
         followed = None if cut or self._needs_full_look() else self._follow(image)
         if followed is None:
             self._since_full = 0
-            self._match(image, [face for face in self._changer.locate(image) if face.size_px >= MINIMUM_FACE_PX])
+            self._match(image, [face for face in self._changer.locate(image) if face.size_px >= self._least_px])
         self._since_full += 1
         self._tracks = [track for track in self._tracks if track.unseen <= MEMORY_FRAMES]
         seen = [track for track in self._tracks if track.unseen == 0]
-        return cut, [Sighting(track.number, np.array(track.points), max(track.size)) for track in seen]
+        return cut, [Sighting(track.number, np.array(track.points), max(track.size), track.doubtful) for track in seen]
 
     def _note_cut(self, image: np.ndarray) -> bool:
         small = cv2.cvtColor(cv2.resize(image, THUMBNAIL_PX, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
@@ -121,6 +125,7 @@ class FaceTracker:
             grown = _spread(after.points) / max(_spread(np.array(track.points)), 1e-6)
             centre = np.array(before.box[:2]) + np.array(before.box[2:]) / 2 + moved
             _see(track, centre, np.array(track.size) * grown, after.points)
+            track.doubtful = after.doubtful
         return True
 
     def _match(self, image: np.ndarray, faces: list[Face]) -> None:
@@ -153,6 +158,7 @@ class FaceTracker:
     def _see_face(self, track: Track, face: Face, identity: np.ndarray | None) -> None:
         centre = np.array(face.box[:2]) + np.array(face.box[2:]) / 2
         _see(track, centre, np.array(face.box[2:]), face.points)
+        track.doubtful = face.doubtful
         if identity is not None:
             mean = identity if not track.identity else 0.8 * np.array(track.identity) + 0.2 * identity
             track.identity = (mean / np.linalg.norm(mean)).tolist()

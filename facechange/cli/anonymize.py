@@ -12,7 +12,10 @@ from facechange.cli.console import waiting
 from facechange.cli.options import (
     EngineOption,
     FaceOption,
+    FallbackChoice,
+    FallbackOption,
     PurposeOption,
+    ReportOption,
     ThreadsOption,
     VerboseOption,
 )
@@ -41,6 +44,8 @@ def anonymize(
             "--all-but", help="Everybody but this person, as in like:ann.jpg; repeat it for more.", metavar="SELECTOR", show_default=False
         ),
     ] = None,
+    fallback: FallbackOption = FallbackChoice.blur,
+    report: ReportOption = None,
     model: Annotated[
         str | None, typer.Option("--model", help="As for swap, or for video where the target is one.", show_default=False)
     ] = None,
@@ -51,11 +56,17 @@ def anonymize(
     """Make the people in pictures unrecognisable: pose, expression, light and background stay, each person becomes a persona.
 
     What names people or places in the file's metadata is taken away, dates too; sound and subtitles stay.
+    Every result is compared with its original. A face that stays like it gets another persona, then a stronger change, and is covered
+    in the end; then the exit code is 11.
     """
     from facechange.change import PersonaCast, change_photograph, load_changer, request_change
     from facechange.change.folder.finding import is_moving
+    from facechange.change.telling import check_report
     from facechange.cli.swap import say_published
 
+    if report is not None and target.is_dir():
+        raise typer.BadParameter("A folder gets its report by itself: facechange-batch.json beside the results.", param_hint="--report")
+    check_report(report)
     chosen = read_selection(face, only, all_but)
     cast, basis = PersonaCast(seed), consent or BASIS
     moving = target.is_file() and is_moving(target)
@@ -66,7 +77,8 @@ def anonymize(
 
         typer.echo("Names, places, dates, captions and previews in what the files say of themselves are taken away.", err=True)
         request = FolderRequest(target, output, (), basis, purpose, True, DEFAULT_PATTERN)
-        change_folder(request, cast.describe(), lambda changer: cast, ChangeOptions(chosen), model, threads, engine, verbose)
+        options = ChangeOptions(chosen, fallback=fallback.value)
+        change_folder(request, cast.describe(), lambda changer: cast, options, model, threads, engine, verbose)
         return
     started = time.perf_counter()
     if moving:
@@ -77,12 +89,12 @@ def anonymize(
         from facechange.cli.video import change_one_video
 
         grant = request_video_change([], target, output, basis, purpose, persona=True)
-        change_one_video(
-            load_changer(model, threads, engine, many_runs=True), cast, target, output, grant, VideoOptions(chosen), started, verbose
-        )
+        settings = VideoOptions(chosen, fallback=fallback.value)
+        changer = load_changer(model, threads, engine, many_runs=True)
+        change_one_video(changer, cast, target, output, grant, settings, started, verbose, report)
         return
     grant = request_change([], target, output, basis, purpose, persona=True)
     with waiting("Changing the photograph"):
         changer = load_changer(model, threads, engine)
-        published = change_photograph(changer, cast, target, output, grant=grant, face=chosen)
-    say_published(published, changer, grant, started, verbose)
+        published = change_photograph(changer, cast, target, output, grant=grant, face=chosen, fallback=fallback.value)
+    say_published(published, changer, grant, started, verbose, hides=True, report=report)

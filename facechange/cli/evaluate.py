@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facechange.cli import evaluate_report
+from facechange.cli import evaluate_photographs, evaluate_report
 from facechange.cli.change_measurement import EXACT_ENGINE, ChangeOptions, draw_masks, measure_anonymize, measure_change, open_subject
 from facechange.cli.console import counting, waiting
 from facechange.cli.options import EngineOption
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Measure the networks on labelled faces.", no_args_is_help=True)
 app.command("report")(evaluate_report.report)
+app.command("photographs")(evaluate_photographs.photographs)
 
 Faces = Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards.")]
 FacesOrPictures = Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards, or of pictures (subfolders are groups).")]

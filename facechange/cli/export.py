@@ -55,6 +55,26 @@ def locator(checkpoint: Checkpoint, output: Output, metrics: Metrics = None) -> 
     _export("export_locator", checkpoint, output, metrics)
 
 
+@app.command("recogniser")
+def recogniser(
+    teacher: Annotated[Path, typer.Argument(help="The weights of foamliu/MobileFaceNet (.safetensors).")],
+    output: Output,
+    faces: Annotated[
+        Path | None, typer.Option(help="Labelled faces (a folder with SPLIT.jsonl), each of another person, to measure it on.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which of them.")] = "train",
+) -> None:
+    """The second recogniser, by which changes are checked."""
+    from facechange.cli.extras import need_training
+
+    need_training()
+    _check_output(output)
+    from facechange.faces.labelled import LabelledFaces
+    from facechange.training.export import export_recogniser
+
+    _say(export_recogniser(teacher, output, None if faces is None else LabelledFaces(faces, split)), output)
+
+
 @app.command("personas")
 def personas(
     output: Output,

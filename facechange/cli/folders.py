@@ -43,12 +43,15 @@ def change_folder(
     engine: str,
     verbose: bool,
 ) -> None:
-    """Change what is left to change of a folder; `who` is what `Casting.describe` will say. Exits with 1 where a file failed."""
+    """Change what is left to change of a folder; `who` is what `Casting.describe` will say.
+
+    Exits with 1 where a file failed, with `EXIT_NOT_ALL_CHANGED` where a face was covered or left.
+    """
     from facechange.change import load_changer
     from facechange.change.casting import grant_change
     from facechange.change.folder import change_work, describe_changes, open_folder
     from facechange.change.folder.page import PAGE_NAME
-    from facechange.core import load_card
+    from facechange.core import EXIT_NOT_ALL_CHANGED, load_card
     from facechange.runtime import graph_path
 
     started = time.perf_counter()
@@ -76,8 +79,14 @@ def change_folder(
         f"{request.output}: {counts.done} changed, {counts.faceless} without such a face, {counts.failed} failed{earlier} "
         f"in {time.perf_counter() - started:.1f} s; {request.output / PAGE_NAME} shows them"
     )
+    if counts.not_all_changed:
+        typer.echo(f"In {counts.not_all_changed} of them a face was covered or left, because no change made it unlike the person.")
+    if counts.unrecognisable:
+        typer.echo(f"In {counts.unrecognisable} of them a face was changed, but not recognisably.")
     if counts.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
+    if counts.not_all_changed:
+        raise typer.Exit(EXIT_NOT_ALL_CHANGED)
 
 
 def _printable(text: str) -> str:

@@ -16,6 +16,15 @@ class KeepChoice(StrEnum):
     crop = "crop"
 
 
+class FallbackChoice(StrEnum):
+    """The values of `--fallback`."""
+
+    blur = "blur"
+    mosaic = "mosaic"
+    box = "box"
+    none = "none"
+
+
 OutputOption = Annotated[Path, typer.Option("-o", "--output", help="Where to write the result; its extension decides the format.")]
 ConsentOption = Annotated[
     str | None,
@@ -38,6 +47,13 @@ StrengthOption = Annotated[
 KeepOption = Annotated[
     KeepChoice,
     typer.Option("--keep", help="mask: the target's own pixels where nothing changed; crop: the model's whole crop."),
+]
+FallbackOption = Annotated[
+    FallbackChoice,
+    typer.Option("--fallback", help="How a face is covered that no change makes unlike who it was; none leaves it, and says so."),
+]
+ReportOption = Annotated[
+    Path | None, typer.Option("--report", help="Write what became of each face to this JSON file.", show_default=False)
 ]
 EncoderOption = Annotated[
     str | None,

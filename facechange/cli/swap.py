@@ -18,6 +18,7 @@ from facechange.cli.options import (
     ModelOption,
     OutputOption,
     PurposeOption,
+    ReportOption,
     StrengthOption,
     ThreadsOption,
     VerboseOption,
@@ -41,6 +42,7 @@ def swap(
     source_face: SourceFaceOption = None,
     strength: StrengthOption = 1.0,
     keep: KeepOption = KeepChoice.mask,
+    report: ReportOption = None,
     model: ModelOption = "change-large",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
@@ -48,7 +50,9 @@ def swap(
 ) -> None:
     """Change the faces of one photograph."""
     from facechange.change import change_photograph, load_changer, request_change
+    from facechange.change.telling import check_report
 
+    check_report(report)
     started = time.perf_counter()
     people = read_people(sources, rules, face, source_face)
     grant = request_change(people.files, target, output, consent, purpose)
@@ -56,11 +60,19 @@ def swap(
         changer = load_changer(model, threads, engine)
         casting, chosen = people.cast(changer), people.selection
         published = change_photograph(changer, casting, target, output, grant=grant, face=chosen, strength=strength, keep=keep.value)
-    say_published(published, changer, grant, started, verbose)
+    say_published(published, changer, grant, started, verbose, report=report)
 
 
-def say_published(published: Published, changer: Changer, grant: Grant, started: float, verbose: bool) -> None:
-    """Where a changed photograph is, and how long it took since `started` (of `time.perf_counter`)."""
+def say_published(
+    published: Published, changer: Changer, grant: Grant, started: float, verbose: bool, hides: bool = False, report: Path | None = None
+) -> None:
+    """Where a changed photograph is, what became of its faces, and how long it took since `started` (of `time.perf_counter`).
+
+    Exits with `EXIT_NOT_ALL_CHANGED` where one had to be covered or left.
+    """
+    from facechange.change import telling
+    from facechange.core import EXIT_NOT_ALL_CHANGED
+
     if verbose:
         typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
     for error in published.unmet.values():
@@ -70,5 +82,11 @@ def say_published(published: Published, changer: Changer, grant: Grant, started:
     if published.turned:
         left = "1 face was" if published.turned == 1 else f"{published.turned} faces were"
         typer.echo(f"{left} left: turned further from the viewer than a change can follow.", err=True)
-    count = "1 face" if published.faces == 1 else f"{published.faces} faces"
-    typer.echo(f"{published.path}: {count} changed in {time.perf_counter() - started:.1f} s")
+    typer.echo(f"{published.path}: {telling.summarise(published.outcomes, hides)} in {time.perf_counter() - started:.1f} s")
+    if hides or not all(outcome.recognisable for outcome in published.outcomes):
+        for number, outcome in enumerate(published.outcomes, start=1):
+            typer.echo(f"  face {number} {telling.describe(outcome, hides)}")
+    if report is not None:
+        telling.write_report(report, {"output": str(published.path), **telling.tabulate_all(published.outcomes, hides)})
+    if hides and not telling.is_all_changed(published.outcomes):
+        raise typer.Exit(EXIT_NOT_ALL_CHANGED)

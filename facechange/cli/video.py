@@ -21,6 +21,7 @@ from facechange.cli.options import (
     PresetOption,
     PurposeOption,
     QualityOption,
+    ReportOption,
     StrengthOption,
     ThreadsOption,
     VerboseOption,
@@ -30,7 +31,7 @@ from facechange.cli.people import MapOption, SourceFaceOption, SourcesArgument, 
 if TYPE_CHECKING:
     from facechange.change import Changer
     from facechange.change.casting import Casting
-    from facechange.change.video import VideoOptions
+    from facechange.change.video import PublishedVideo, VideoOptions
     from facechange.trust import Grant
 
 
@@ -53,6 +54,7 @@ def video(
     preview: Annotated[
         int, typer.Option("--preview", min=0, max=24, help="Only make a sheet of so many frames, before and after, beside the output.")
     ] = 0,
+    face_report: ReportOption = None,
     model: ModelOption = "change",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
@@ -63,8 +65,10 @@ def video(
 
     need_video()
     from facechange.change import load_changer
+    from facechange.change.telling import check_report
     from facechange.change.video import VideoOptions, publish_preview, request_video_change
 
+    check_report(face_report)
     started = time.perf_counter()
     people = read_people(sources, rules, face, source_face)
     grant = request_video_change(people.files, target, output, consent, purpose)
@@ -76,13 +80,24 @@ def video(
             sheet = publish_preview(changer, casting, target, output, preview, grant=grant, options=options)
         typer.echo(f"{sheet}: before above, after below")
         return
-    change_one_video(changer, casting, target, output, grant, options, started, verbose)
+    change_one_video(changer, casting, target, output, grant, options, started, verbose, face_report)
 
 
 def change_one_video(
-    changer: Changer, casting: Casting, target: Path, output: Path, grant: Grant, options: VideoOptions, started: float, verbose: bool
+    changer: Changer,
+    casting: Casting,
+    target: Path,
+    output: Path,
+    grant: Grant,
+    options: VideoOptions,
+    started: float,
+    verbose: bool,
+    face_report: Path | None = None,
 ) -> None:
-    """Change a video and say what became of it; one without a face is copied as it is. `started` is of `time.perf_counter`."""
+    """Change a video and say what became of it; one without a face is copied as it is. `started` is of `time.perf_counter`.
+
+    Exits with `EXIT_NOT_ALL_CHANGED` where a face had to be covered or left. `face_report` is where to write what became of each.
+    """
     from facechange.change.video import FacelessVideoError, change_video
     from facechange.trust.files import copy_whole
 
@@ -109,3 +124,20 @@ def change_one_video(
     if done.resumed_at:
         typer.echo(f"{done.resumed_at} frames were there from an earlier run.", err=True)
     typer.echo(f"{done.path}: {done.changed} of {done.frames} frames changed in {time.perf_counter() - started:.1f} s")
+    _tell_faces(done, casting.hides, face_report)
+
+
+def _tell_faces(done: PublishedVideo, hides: bool, face_report: Path | None) -> None:
+    """Say what became of the faces that were not plainly changed."""
+    from facechange.change import telling
+    from facechange.core import EXIT_NOT_ALL_CHANGED
+
+    typer.echo(f"  {telling.summarise(done.outcomes, hides)}")
+    frames = [f"frames {row['first_frame']} to {row['last_frame']}" for row in done.faces]
+    for outcome, seen in zip(done.outcomes, frames, strict=True):
+        if hides or not outcome.recognisable:
+            typer.echo(f"  {seen}, {telling.describe(outcome, hides)}")
+    if face_report is not None:
+        telling.write_report(face_report, {"output": str(done.path), **telling.tabulate_video(done.faces, done.outcomes, hides)})
+    if hides and not telling.is_all_changed(done.outcomes):
+        raise typer.Exit(EXIT_NOT_ALL_CHANGED)

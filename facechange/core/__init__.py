@@ -2,6 +2,7 @@
 
 from facechange.core.cards import ModelCard, hash_file, load_card
 from facechange.core.errors import (
+    EXIT_NOT_ALL_CHANGED,
     ConsentError,
     ContestedFaceError,
     DependencyError,
@@ -16,18 +17,22 @@ from facechange.core.errors import (
     VideoError,
 )
 from facechange.core.settings import Settings, cache_folder, data_folder, load_settings
-from facechange.core.types import Changed, Face
+from facechange.core.types import COVERED, Changed, Deed, Face, Outcome
 
 __all__ = [
+    "COVERED",
+    "EXIT_NOT_ALL_CHANGED",
     "Changed",
     "ConsentError",
     "ContestedFaceError",
+    "Deed",
     "DependencyError",
     "Face",
     "FaceError",
     "FacechangeError",
     "ModelCard",
     "ModelError",
+    "Outcome",
     "OutputError",
     "PictureError",
     "Settings",

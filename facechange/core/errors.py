@@ -1,5 +1,7 @@
 """Errors that a user can act on: one sentence, one remedy, one exit code each."""
 
+EXIT_NOT_ALL_CHANGED = 11  # no error: the result is there, but a face in it was covered, or left because nothing made it unlike
+
 
 class FacechangeError(Exception):
     """Base of every error shown to a user.

@@ -1,15 +1,18 @@
 """`facechange anonymize` and `facechange persona` through the command line, with the networks that ship."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 import facechange
 from facechange.core import load_card
 from facechange.runtime import graph_path
+from facechange.runtime.crops import ChangedCrops
 
 EXAMPLES = Path(facechange.__file__).parent.parent / "examples"
 Run = Callable[..., tuple[int, str, str]]
@@ -74,3 +77,33 @@ def test_what_is_not_there_is_said(run: Run) -> None:
     code, _, err = run("anonymize", "missing.jpg", "-o", "out.jpg")
     assert code == 3, err
     assert err.count("\n") == 1
+
+
+def test_what_had_to_be_covered_is_told_in_words_by_the_exit_code_and_in_a_report(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changer = facechange.load("change", threads=1)
+
+    def change(crops: np.ndarray, identity: np.ndarray, with_masks: bool = False) -> ChangedCrops:
+        same = crops.astype(np.float32) / 255
+        return ChangedCrops(same, same, [[] for _ in crops])
+
+    monkeypatch.setattr(changer, "change_crops", change)
+    monkeypatch.setattr("facechange.change.load_changer", lambda *given, **named: changer)
+    photograph = str(EXAMPLES / "source.jpg")
+    code, out, err = run("anonymize", photograph, "-o", "out.png", "--report", "report.json")
+    assert code == 11, err
+    assert out.startswith("out.png: 0 of 1 face changed, 1 covered in ")
+    assert "face 1 at " in out and "covered by a " in out and "still like the original" in out
+    report = json.loads(Path("report.json").read_text())
+    assert report["counts"] == {"changed": 0, "covered": 1, "left": 0} and report["faces"][0]["done"] in ("blur", "box")
+    code, out, _ = run("anonymize", photograph, "-o", "left.png", "--fallback", "none")
+    assert code == 11 and "0 of 1 face changed, 1 left" in out and "left recognisable: still like the original" in out
+    (tmp_path / "in").mkdir()
+    shutil.copy(photograph, tmp_path / "in" / "a.jpg")
+    code, out, _ = run("anonymize", "in", "-o", "out")
+    assert code == 11 and "In 1 of them a face was covered or left" in out
+    entry = json.loads(Path("out/facechange-batch.json").read_text())["files"][0]
+    assert (entry["covered"], entry["left"]) == (1, 0) and entry["outcomes"][0]["why"]
+    code, out, _ = run("swap", str(EXAMPLES / "target.jpg"), photograph, "-o", "swapped.png", "--consent", "synthetic")
+    assert code == 0 and "1 face changed, but not recognisably in " in out

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facechange.change.anonymising import Fallback
 from facechange.change.casting import Casting, describe_selection
 from facechange.change.changer import Changer
 from facechange.change.folder.finding import Target
+from facechange.change.folder.journal import Done
 from facechange.change.folder.names import VIDEO_SUFFIXES
 from facechange.change.folder.running import Work
 from facechange.change.photograph import change_photograph
-from facechange.core import DependencyError, ModelCard, OutputError
+from facechange.change.telling import tabulate_all
+from facechange.core import DependencyError, ModelCard, Outcome, OutputError
 from facechange.faces.put_back import Keep
 from facechange.faces.select import Selection
 from facechange.pictures import WRITABLE_SUFFIXES
@@ -33,6 +36,7 @@ class ChangeOptions:
     encoder: str | None = None
     quality: int = 80
     preset: str = "veryfast"
+    fallback: Fallback = "blur"
 
 
 def describe_changes(who: dict[str, Any], card: ModelCard, options: ChangeOptions, consent: str | None, purpose: str) -> dict[str, Any]:
@@ -54,20 +58,40 @@ def change_work(
     if casting.everyone is not None:
         changer.bake(casting.everyone)
 
-    def change(target: Target, output: Path) -> int:
+    def change(target: Target, output: Path) -> Done:
         if target.moving:
             video = _change_video(changer, casting, target.path, output, grant, options)
             tell(set(video.unmet))
-            return video.changed
+            return _to_done(video.changed, video.outcomes, casting.hides)
         if output.suffix.lower() not in WRITABLE_SUFFIXES:
             raise OutputError(f"The name {output.name} ends in no kind of picture.", "Let --output-pattern end in .{extension}.")
         published = change_photograph(
-            changer, casting, target.path, output, grant=grant, face=options.face, strength=options.strength, keep=options.keep
+            changer,
+            casting,
+            target.path,
+            output,
+            grant=grant,
+            face=options.face,
+            strength=options.strength,
+            keep=options.keep,
+            fallback=options.fallback,
         )
         tell(set(published.unmet))
-        return published.faces
+        return _to_done(published.faces, published.outcomes, casting.hides)
 
     return change
+
+
+def _to_done(faces: int, outcomes: tuple[Outcome, ...], hides: bool) -> Done:
+    table = tabulate_all(outcomes, hides)
+    counts = table["counts"]
+    return Done(
+        faces=faces,
+        covered=counts["covered"],
+        left=counts["left"],
+        unrecognisable=counts.get("unrecognisable", 0),
+        outcomes=tuple(table["faces"]),
+    )
 
 
 def _change_video(changer: Changer, casting: Casting, target: Path, output: Path, grant: Grant, options: ChangeOptions) -> PublishedVideo:
@@ -78,4 +102,4 @@ def _change_video(changer: Changer, casting: Casting, target: Path, output: Path
     except ImportError:
         raise DependencyError("Videos need PyAV, which is not installed.", 'Install it with: pip install "facechange[video]"') from None
     video = VideoOptions(options.face, options.keep, options.encoder, options.quality, options.preset, strength=options.strength)
-    return change_video(changer, casting, target, output, grant=grant, options=video)
+    return change_video(changer, casting, target, output, grant=grant, options=replace(video, fallback=options.fallback))

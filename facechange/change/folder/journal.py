@@ -17,15 +17,25 @@ _SHARE_OF_TIME = 0.05  # that writing the report may take while a run goes on
 State = Literal["done", "faceless", "failed"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What became of the faces of a file."""
+
+    faces: int = 0  # changed or covered; in a video, frames with such a face
+    covered: int = 0  # faces that no change made unlike who they were
+    left: int = 0  # the same, but not covered: by choice
+    unrecognisable: int = 0  # faces that do not look more like the source than like who they were
+    outcomes: tuple[dict[str, Any], ...] = ()  # a table a face
+
+
 @dataclass(frozen=True)
-class Entry:
+class Entry(Done):
     """What became of one file."""
 
     target: str  # below the input folder, with "/"
     output: str  # below the output folder
     index: int  # the number in its result's name
     state: State
-    faces: int = 0  # changed; in a video, frames with a changed face
     message: str = ""  # why there is no result
     seconds: float = 0.0
     target_stamp: tuple[int, ...] = ()
@@ -40,6 +50,8 @@ class Counts:
     faceless: int
     failed: int
     skipped: int
+    not_all_changed: int = 0  # files in which a face was covered or left
+    unrecognisable: int = 0  # files in which a face is not recognisably the source
 
 
 class Journal:
@@ -111,4 +123,4 @@ def stamp(path: Path) -> tuple[int, ...]:
 
 
 def _parse_entry(value: dict[str, Any]) -> Entry:
-    return Entry(**{**value, "target_stamp": tuple(value["target_stamp"]), "output_stamp": tuple(value["output_stamp"])})
+    return Entry(**{**value, **{name: tuple(value[name]) for name in ("target_stamp", "output_stamp", "outcomes")}})

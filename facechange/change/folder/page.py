@@ -53,10 +53,18 @@ def _draw_entry(entry: Entry, folder: Path, output: Path) -> str:
         result = _link(output / entry.output, output)
         shown = _show(target, entry.target) + _show(result, entry.output)
         words = f'<p><a href="{result}">{escape(entry.output)}</a></p><p>{count}, {entry.seconds:.1f} s</p>'
+        words += "".join(f'<p class="why">{escape(line)}</p>' for line in _remarks(entry))
     else:
         shown = _show(target, entry.target) if entry.output else ""
         words = f'<p><a href="{target}">{escape(entry.target)}</a></p><p class="why">{escape(entry.message)}</p>'
     return f'<li><div class="pair">{shown}</div>{words}</li>\n'
+
+
+def _remarks(entry: Entry) -> list[str]:
+    """What is to be known about the faces of a file besides that they were changed."""
+    told = {"covered": "covered, because no change made it unlike the person", "left": "still recognisable"}
+    told["unrecognisable"] = "changed, but not recognisably the source"
+    return [f"{getattr(entry, name)} {words}" for name, words in told.items() if getattr(entry, name)]
 
 
 def _show(link: str, name: str) -> str:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from facechange.change.folder.finding import Found, Target, find_targets
-from facechange.change.folder.journal import REPORT_NAME, Counts, Entry, Journal, stamp
+from facechange.change.folder.journal import REPORT_NAME, Counts, Done, Entry, Journal, stamp
 from facechange.change.folder.names import DEFAULT_PATTERN, check_pattern, result_name
 from facechange.change.folder.page import PAGE_NAME, draw_page
 from facechange.core import ContestedFaceError, FacechangeError, FaceError, OutputError, PictureError, StoppedError
 from facechange.trust.files import check_place, plain_errors, write_whole
 
-Work = Callable[[Target, Path], int]  # what to change, where to publish it => changed faces; raises FacechangeError
+Work = Callable[[Target, Path], Done]  # what to change, where to publish it => what became of it; raises FacechangeError
 Report = Callable[[int, int], None]  # files done, files in all
 
 
@@ -80,7 +80,9 @@ class FolderRun:
         with plain_errors(page):
             write_whole(draw_page(self._journal.entries, self._folder, self._journal.folder).encode("utf-8", "replace"), page)
         states = [entry.state for entry in self._journal.entries]
-        return Counts(states.count("done"), states.count("faceless"), states.count("failed"), self.skipped)
+        not_all_changed = sum(entry.covered + entry.left > 0 for entry in self._journal.entries)
+        unrecognisable = sum(entry.unrecognisable > 0 for entry in self._journal.entries)
+        return Counts(states.count("done"), states.count("faceless"), states.count("failed"), self.skipped, not_all_changed, unrecognisable)
 
 
 def open_folder(
@@ -149,10 +151,11 @@ def _attempt(job: Job, folder: Path, work: Work) -> Entry:
     name, output = job.target.name, job.output.relative_to(folder).as_posix()
     before, started = stamp(job.target.path), time.perf_counter()
 
-    def entry(state: str, faces: int = 0, message: str = "") -> Entry:
+    def entry(state: str, done: Done | None = None, message: str = "") -> Entry:
         seconds = round(time.perf_counter() - started, 3)
         written = stamp(job.output) if state == "done" else ()
-        return Entry(name, output, job.index, state, faces, message, seconds, before, written)  # type: ignore[arg-type]
+        facts = asdict(done or Done())
+        return Entry(name, output, job.index, state, message, seconds, before, written, **facts)  # type: ignore[arg-type]
 
     try:
         with plain_errors(job.output):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 import av
 import numpy as np
 
+from facechange.change.anonymising import Fallback
 from facechange.change.casting import Casting, TrackCasting, describe_selection, grant_change
-from facechange.change.changer import Changer, check_strength
+from facechange.change.changer import MINIMUM_FACE_PX, Changer, check_strength
 from facechange.change.choosing import FaceChoice
 from facechange.change.tracking import FaceTracker
 from facechange.change.video.ahead import run_ahead
@@ -27,7 +28,8 @@ from facechange.change.video.pictures_out import publish_pictures, write_animati
 from facechange.change.video.placing import Placer
 from facechange.change.video.rendering import RenderedFrame, Renderer
 from facechange.change.video.segments import SegmentWriter
-from facechange.core import Face, FacechangeError, FaceError, OutputError, StoppedError, VideoError, hash_file
+from facechange.change.video.watching import Watch, to_outcome
+from facechange.core import Face, FacechangeError, FaceError, Outcome, OutputError, StoppedError, VideoError, hash_file
 from facechange.faces.put_back import Keep
 from facechange.faces.select import Selection
 from facechange.trust import Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media
@@ -55,6 +57,7 @@ class VideoOptions:
     preset: str = "veryfast"
     trim: str | None = None
     strength: float = 1.0  # in STRENGTH_RANGE
+    fallback: Fallback = "blur"  # how a face is covered that is to be hidden and that no change makes unlike who it was
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,12 @@ class PublishedVideo:
     left_out: list[str]  # tracks that the container cannot hold, neither sound nor subtitles
     unmet: list[str]  # selectors that named nobody in any frame
     taken_away: tuple[str, ...] = ()  # what does not go on, in words: previews of the original, and names where people are hidden
+    faces: list[dict[str, Any]] = field(default_factory=list)  # what became of each face that was followed, a row of `Watch.table`
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """What became of each face that was followed."""
+        return tuple(to_outcome(row) for row in self.faces)
 
 
 def request_video_change(
@@ -151,7 +160,9 @@ def _change(
         raise StoppedError(f"Stopped. {done} frames are kept.", "The same command goes on from there.") from None
     journal.discard()
     unmet = choice.unmet if resumed_at < progress.frames else []  # a run that only published did not look
-    return PublishedVideo(output, progress.frames, progress.changed, progress.repeated, resumed_at, left_out, unmet, taken_away)
+    return PublishedVideo(
+        output, progress.frames, progress.changed, progress.repeated, resumed_at, left_out, unmet, taken_away, progress.faces
+    )
 
 
 def _request(changer: Changer, casting: Casting, video: Path, options: VideoOptions, settings: EncoderSettings) -> dict[str, Any]:
@@ -184,9 +195,10 @@ def _make_segments(
     if casting.everyone is not None and options.strength == 1.0:
         changer.bake(casting.everyone)
     progress = last.progress if last else Progress()
+    watch = Watch(changer, casting, options.fallback)
     writer: SegmentWriter | None = None
     report(progress.frames, join.facts.frames)
-    with closing(_pipeline(changer, casting, choice, join, options, window, journal)) as frames, plain_errors(journal.folder):
+    with closing(_pipeline(changer, casting, choice, join, options, window, journal, watch)) as frames, plain_errors(journal.folder):
         try:
             for rendered in frames:
                 writer = writer or SegmentWriter(journal.folder, journal.segments, join.settings, join.facts)
@@ -194,10 +206,10 @@ def _make_segments(
                 progress = _count(progress, rendered)
                 report(progress.frames, join.facts.frames)
                 if rendered.state is not None:
-                    journal.add(Entry(writer.finish(), progress, rendered.state))
+                    journal.add(Entry(writer.finish(), replace(progress, faces=watch.table()), rendered.state))
                     writer = None
             if writer is not None:
-                journal.add(Entry(writer.finish(), progress, None))
+                journal.add(Entry(writer.finish(), replace(progress, faces=watch.table()), None))
                 writer = None
         finally:
             if writer is not None:
@@ -205,15 +217,23 @@ def _make_segments(
 
 
 def _pipeline(
-    changer: Changer, casting: Casting, choice: FaceChoice, join: Join, options: VideoOptions, window: Window, journal: Journal
+    changer: Changer,
+    casting: Casting,
+    choice: FaceChoice,
+    join: Join,
+    options: VideoOptions,
+    window: Window,
+    journal: Journal,
+    watch: Watch,
 ) -> Generator[RenderedFrame, None, None]:
     """Reading, following and changing, each in a thread of its own."""
     facts = join.facts
     # Nobody asks who the people are, and it does no harm if two who cross are taken for each other.
     by_sight = not choice.asks_who and casting.everyone is not None and options.strength == 1.0
-    tracker = FaceTracker(changer, None if by_sight else lambda image, face: changer.identify(image, face=face))
+    least_px = 0.0 if casting.hides else MINIMUM_FACE_PX  # what is too small to be changed is covered
+    tracker = FaceTracker(changer, None if by_sight else lambda image, face: changer.comparer.read(image, [face])[0][0], least_px)
     placer = Placer(tracker, choice, TrackCasting(casting, tracker, options.strength), facts.time_base, SEGMENT_FRAMES)
-    renderer = Renderer(changer, options.keep, facts, partial(_mark, journal.facts["identifier"]))
+    renderer = Renderer(changer, options.keep, facts, watch, partial(_mark, journal.facts["identifier"]))
     if journal.last is not None and journal.last.state is not None:
         placer.restore(journal.last.state)
         renderer.restore(journal.last.state)
@@ -233,7 +253,12 @@ def _depth(facts: VideoFacts) -> int:
 
 
 def _count(progress: Progress, rendered: RenderedFrame) -> Progress:
-    return Progress(progress.frames + 1, progress.changed + (rendered.faces > 0), progress.repeated + rendered.frame.repeated)
+    return replace(
+        progress,
+        frames=progress.frames + 1,
+        changed=progress.changed + (rendered.faces > 0),
+        repeated=progress.repeated + rendered.frame.repeated,
+    )
 
 
 def _publish(changer: Changer, sources: Sequence[Path], join: Join, journal: Journal, finished: Path, output: Path, grant: Grant) -> None:

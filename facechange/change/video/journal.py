@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -28,6 +28,7 @@ class Progress:
     frames: int = 0
     changed: int = 0  # frames with a changed face
     repeated: int = 0  # frames that could not be decoded
+    faces: list[dict[str, Any]] = field(default_factory=list)  # what became of each face, of `Watch.table`; right in the last entry
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from facechange.change.casting import TrackCasting
+from facechange.change.changer import MINIMUM_FACE_PX
 from facechange.change.choosing import FaceChoice
 from facechange.change.tracking import FaceTracker, Sighting
+from facechange.change.video.filling import FILLED_FRAMES, Trails, cut_patch, find_patch
 from facechange.change.video.frames import SourceFrame
 from facechange.faces.turn import share_followed
 from facechange.pictures.picture import to_uint8
@@ -36,6 +38,8 @@ class Placement:
     points: np.ndarray  # [5, 2] px
     opacity: float  # 0..1
     identity: np.ndarray  # [512], the new one
+    original: np.ndarray | None = None  # [512], who it is, where that matters
+    doubtful: bool = False  # where the points are, or too small to be changed
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,13 +73,16 @@ class Placer:
         self._casting = casting
         self._time_base = time_base
         self._segment_frames = segment_frames
-        self._seen: deque[_Observed] = deque(maxlen=2 * REACH_FRAMES + 1)
+        self._trails = Trails()
+        self._held_frames = FILLED_FRAMES if casting.hides else REACH_FRAMES
+        self._seen: deque[_Observed] = deque(maxlen=REACH_FRAMES + self._held_frames + 1)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from the `state` of a frame."""
         self._tracker.restore(state["tracker"])
         self._choice.restore(state["choice"])
         self._casting.restore(state["casting"])
+        self._trails.restore(state["trails"])
         self._seen.extend(_from_json(observed) for observed in state["seen"])
 
     def place(self, frames: Iterator[SourceFrame]) -> Generator[PlacedFrame, None, None]:
@@ -83,9 +90,12 @@ class Placer:
         held: deque[tuple[SourceFrame, _Observed, dict[str, Any] | None]] = deque()
         for frame in frames:
             observed = self._observe(frame)
+            if self._casting.hides:
+                before = self._seen[-1] if self._seen else None
+                _fill_back(frame, observed, before, [(earlier, seen) for earlier, seen, _ in held])
             self._seen.append(observed)
             held.append((frame, observed, self._state() if (frame.index + 1) % self._segment_frames == 0 else None))
-            if len(held) > REACH_FRAMES:
+            if len(held) > self._held_frames:
                 yield self._place(*held.popleft(), ends=False)
         while held:
             yield self._place(*held.popleft(), ends=True)
@@ -96,11 +106,14 @@ class Placer:
         for number, rule in meant.items():
             self._casting.note(number, rule)
         time_s = float(frame.pts * self._time_base)
-        return _Observed(frame.index, time_s, cut, [sighting for sighting in sightings if sighting.number in meant])
+        found = [sighting for sighting in sightings if sighting.number in meant]
+        if self._casting.hides:
+            found = self._trails.step(to_uint8(frame.rgb), cut, found)
+        return _Observed(frame.index, time_s, cut, found)
 
     def _state(self) -> dict[str, Any]:
-        seen = [_to_json(observed) for observed in list(self._seen)[-REACH_FRAMES:]]
-        return {"tracker": self._tracker.state(), "choice": self._choice.state(), "casting": self._casting.state(), "seen": seen}
+        parts = {"tracker": self._tracker, "choice": self._choice, "casting": self._casting, "trails": self._trails}
+        return {name: part.state() for name, part in parts.items()}  # type: ignore[attr-defined]
 
     def _place(self, frame: SourceFrame, here: _Observed, state: dict[str, Any] | None, ends: bool) -> PlacedFrame:
         near = [seen for seen in self._seen if abs(seen.index - here.index) <= REACH_FRAMES]
@@ -111,8 +124,30 @@ class Placer:
         for number in sorted({sighting.number for seen in shot for sighting in seen.sightings}):
             placed = _place_face(number, here, shot, self._casting.hides, shot_goes_on=stops is None and not ends)
             if placed is not None:
-                placements.append(Placement(number, *placed, self._casting.identity_of(number)))
+                size_px = max(sighting.size_px for seen in shot for sighting in seen.sightings if sighting.number == number)
+                doubtful = any(sighting.doubtful for seen in shot for sighting in seen.sightings if sighting.number == number)
+                identity, original = self._casting.identity_of(number), self._casting.original_of(number)
+                placements.append(Placement(number, *placed, identity, original, doubtful or size_px < MINIMUM_FACE_PX))
+        if state is not None:  # only now: later frames may have told where a face was in these
+            state = {**state, "seen": [_to_json(seen) for seen in self._seen if here.index - REACH_FRAMES < seen.index <= here.index]}
         return PlacedFrame(frame, here.cut, placements, state)
+
+
+def _fill_back(frame: SourceFrame, here: _Observed, before: _Observed | None, held: list[tuple[SourceFrame, _Observed]]) -> None:
+    """Add to frames that are still `held` the faces that were found in `frame` and were there before, unfound."""
+    known = set() if before is None else {sighting.number for sighting in before.sightings}
+    for first in [sighting for sighting in here.sightings if sighting.number not in known and not here.cut]:
+        last, image = first, to_uint8(frame.rgb)
+        for earlier, seen in reversed(held):
+            if any(sighting.number == first.number for sighting in seen.sightings):
+                break
+            found = find_patch(to_uint8(earlier.rgb), cut_patch(image, last), last)
+            if found is None:
+                break
+            seen.sightings.append(found)
+            if seen.cut:
+                break
+            last, image = found, to_uint8(earlier.rgb)
 
 
 def _place_face(number: int, here: _Observed, shot: list[_Observed], hides: bool, shot_goes_on: bool) -> tuple[np.ndarray, float] | None:
@@ -160,10 +195,10 @@ def smooth_at(times: np.ndarray, values: np.ndarray, at: float, reach: float, si
 
 
 def _to_json(observed: _Observed) -> dict[str, Any]:
-    sightings = [[sighting.number, sighting.points.tolist(), sighting.size_px] for sighting in observed.sightings]
+    sightings = [[sighting.number, sighting.points.tolist(), sighting.size_px, sighting.doubtful] for sighting in observed.sightings]
     return {"index": observed.index, "time_s": observed.time_s, "cut": observed.cut, "sightings": sightings}
 
 
 def _from_json(stored: dict[str, Any]) -> _Observed:
-    sightings = [Sighting(number, np.array(points), size) for number, points, size in stored["sightings"]]
+    sightings = [Sighting(number, np.array(points), *rest) for number, points, *rest in stored["sightings"]]
     return _Observed(stored["index"], stored["time_s"], stored["cut"], sightings)

@@ -14,13 +14,17 @@ from facechange.change.video.facts import VideoFacts
 from facechange.change.video.frames import SourceFrame
 from facechange.change.video.placing import PlacedFrame
 from facechange.change.video.planes import add_change
+from facechange.change.video.watching import Look, Watch
 from facechange.core import Face
 from facechange.faces.align import warp_crop
+from facechange.faces.cover import LEVELS, cover_face
 from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix
 from facechange.faces.put_back import Keep, put_back, soft_edge
 from facechange.faces.tint import TintMemory
+from facechange.pictures.picture import to_uint8
 
 CROPS_A_BATCH = 4
+HIDDEN_CROPS_A_BATCH = 8  # where each is looked at twice
 LIGHT_MEMORY = 0.85  # of the last frame in the light that is expected of the next
 LARGEST_CORRECTION = 0.04  # of the full range
 
@@ -37,59 +41,111 @@ class RenderedFrame:
 
 
 class Renderer:
-    """Gives the faces of placed frames their new identities; `mark` marks each frame that has a changed face."""
+    """Gives the faces of placed frames their new identities; `mark` marks each frame that has a changed face.
 
-    def __init__(self, changer: Changer, keep: Keep, facts: VideoFacts, mark: Mark | None = None) -> None:
+    Finished frames are looked at by `watch` before they are given out; where it says so they are made again.
+    """
+
+    def __init__(self, changer: Changer, keep: Keep, facts: VideoFacts, watch: Watch, mark: Mark | None = None) -> None:
         self._changer = changer
         self._keep = keep
         self._facts = facts
+        self._watch = watch
         self._mark = mark
         self._light: dict[int, np.ndarray] = {}  # by number: how much brighter [3] the change made the face of late
         self._tints = TintMemory()
         self._edge = soft_edge(changer.size_px)[..., None]
+        self._batch_crops = HIDDEN_CROPS_A_BATCH if watch.hides else CROPS_A_BATCH
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from the `state` of a frame."""
         self._light = {int(number): np.array(light) for number, light in state["light"].items()}
         self._tints = TintMemory({int(number): share for number, share in state["tints"].items()})
+        self._watch.restore(state["watch"])
 
     def render(self, frames: Iterator[PlacedFrame]) -> Generator[RenderedFrame, None, None]:
         """`frames`, changed in place. A batch never reaches past a frame with a state, so that a resumed run makes the same ones."""
         batch: list[PlacedFrame] = []
         for frame in frames:
             batch.append(frame)
-            if frame.state is not None or sum(len(placed.placements) for placed in batch) >= CROPS_A_BATCH or not frame.placements:
+            if frame.state is not None or sum(len(placed.placements) for placed in batch) >= self._batch_crops or not frame.placements:
                 yield from self._render(batch)
                 batch = []
         yield from self._render(batch)
 
     def _render(self, batch: list[PlacedFrame]) -> Iterator[RenderedFrame]:
+        originals = [placed.frame.rgb.copy() if placed.placements else placed.frame.rgb for placed in batch]
+        for placed in batch:
+            for each in placed.placements:
+                self._watch.note(each.number, placed.frame.index, face_at(each.points), each.doubtful)
+        while True:
+            before, tints = dict(self._light), dict(self._tints.shares)
+            rectangles = self._paint(batch)
+            if not self._looks_alike(batch, originals):
+                break
+            self._light, self._tints = before, TintMemory(tints)
+            for placed, original in zip(batch, originals, strict=True):
+                if placed.placements:
+                    np.copyto(placed.frame.rgb, original)
+        self._watch.settle([each.number for placed in batch for each in placed.placements])
+        for placed, original, changed_in in zip(batch, originals, rectangles, strict=True):
+            if placed.placements:
+                self._store(placed, original, changed_in)
+            state = None
+            if placed.state is not None:  # only the last frame of a batch has one
+                state = {**placed.state, **self._state()}
+            yield RenderedFrame(placed.frame, len(placed.placements), state)
+
+    def _paint(self, batch: list[PlacedFrame]) -> list[list[tuple[int, int, int, int]]]:
+        """Change and cover the faces in the frames of `batch`; for each frame where that was."""
         size = self._changer.size_px
-        work = [(placed.frame, ffhq_crop_matrix(each.points, size)) for placed in batch for each in placed.placements]
-        crops = [warp_crop(frame.rgb, matrix, size) for frame, matrix in work]
-        identities = [each.identity for placed in batch for each in placed.placements]
+        work = [(placed, each) for placed in batch for each in placed.placements if self._watch.cover(each.number) is None]
+        matrices = [ffhq_crop_matrix(each.points, size) for _, each in work]
+        crops = [warp_crop(placed.frame.rgb, matrix, size) for (placed, _), matrix in zip(work, matrices, strict=True)]
+        identities = [self._watch.identity(each.number, each.identity) for _, each in work]
         changed = self._changer.change_crops(np.stack(crops), np.stack(identities)) if crops else None
-        place = 0
+        rectangles, place = [], 0
         for placed in batch:
             if placed.cut:
                 self._light.clear()
                 self._tints = TintMemory()
-            rgb, rectangles = placed.frame.rgb, []
-            original = rgb.copy() if placed.placements else rgb
+            rgb = placed.frame.rgb
+            rectangles.append([crop_rectangle(ffhq_crop_matrix(each.points, size), size, rgb.shape) for each in placed.placements])
             for each in placed.placements:
+                if self._watch.cover(each.number) is not None:
+                    continue
                 assert changed is not None
                 before = changed.before[place]
                 after = self._tints.keep(each.number, before, changed.after[place])
                 after = before + each.opacity * (self._steady_light(each.number, before, after) - before)
-                put_back(rgb, before, after, work[place][1], self._keep, changed.kept_mask(place), out=rgb)
-                rectangles.append(crop_rectangle(work[place][1], size, rgb.shape))
+                put_back(rgb, before, after, matrices[place], self._keep, changed.kept_mask(place), out=rgb)
                 place += 1
-            if placed.placements:
-                self._store(placed, original, rectangles)
-            yield RenderedFrame(placed.frame, len(placed.placements), None if placed.state is None else {**placed.state, **self._state()})
+            for each in placed.placements:  # last: nothing that is put back may show what is covered
+                cover = self._watch.cover(each.number)
+                if cover is not None:
+                    rectangles[-1].append(cover_face(rgb, face_at(each.points), cover, LEVELS["blur"][-1]))
+        return rectangles
+
+    def _looks_alike(self, batch: list[PlacedFrame], originals: list[np.ndarray]) -> bool:
+        """Let the watch look at each face in its first and its last frame of `batch`; whether it wants them made again."""
+        looks: dict[tuple[int, bool], Look] = {}
+        people: dict[int, np.ndarray] = {}
+        for placed, original in zip(batch, originals, strict=True):
+            for each in placed.placements:
+                if each.opacity < 1 or not self._watch.wants(each.number, placed.frame.index):
+                    continue
+                identity = self._watch.identity(each.number, each.identity)
+                images = to_uint8(original), to_uint8(placed.frame.rgb)
+                look = Look(each.number, placed.frame.index, face_at(each.points), identity, *images)
+                people[each.number] = identity if each.original is None else each.original
+                looks.setdefault((each.number, False), look)
+                if self._watch.hides and look is not looks[each.number, False]:
+                    looks[each.number, True] = look
+        return self._watch.look(list(looks.values()), people)
 
     def _state(self) -> dict[str, Any]:
-        return {"light": {n: light.tolist() for n, light in self._light.items()}, "tints": dict(self._tints.shares)}
+        light = {number: shift.tolist() for number, shift in self._light.items()}
+        return {"light": light, "tints": dict(self._tints.shares), "watch": self._watch.state()}
 
     def _store(self, placed: PlacedFrame, original: np.ndarray, rectangles: list[tuple[int, int, int, int]]) -> None:
         """Bring what changed in the RGB of a frame, marks included, into the frame as it is stored."""

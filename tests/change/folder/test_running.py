@@ -15,7 +15,7 @@ from PIL import Image
 
 from facechange.change import Changer, cast_sources
 from facechange.change.casting import describe_sources
-from facechange.change.folder import ChangeOptions, Entry, FolderRun, change_work, describe_changes, open_folder
+from facechange.change.folder import ChangeOptions, Done, Entry, FolderRun, change_work, describe_changes, open_folder
 from facechange.change.folder.finding import Target, find_targets
 from facechange.change.folder.journal import REPORT_NAME
 from facechange.change.folder.page import PAGE_NAME, draw_page
@@ -117,7 +117,7 @@ def test_ctrl_c_stops_cleanly_and_a_rerun_goes_on(
     output = tmp_path / "out"
     run, work = begin(toy_changer, folder, output, source, pattern="{index:03d}-{source_name}-{target_name}.png")
 
-    def interrupted(target: Target, place: Path) -> int:
+    def interrupted(target: Target, place: Path) -> Done:
         if target.name == "deep/a.png":
             raise stop
         return work(target, place)
@@ -133,10 +133,10 @@ def test_ctrl_c_stops_cleanly_and_a_rerun_goes_on(
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("x"), MemoryError(), OSError("disk"), FaceError("none"), OutputError("full")])
 def test_nothing_that_goes_wrong_with_one_file_stops_the_others(folder: Path, tmp_path: Path, error: Exception) -> None:
-    def work(target: Target, place: Path) -> int:
+    def work(target: Target, place: Path) -> Done:
         if target.name == "b.jpg":
             raise error
-        return 1
+        return Done(faces=1)
 
     run = open_folder(folder, tmp_path / "out", {})
     counts = run.change(work)
@@ -195,7 +195,7 @@ def test_links_and_files_that_cannot_be_read(folder: Path, tmp_path: Path) -> No
     found = find_targets(folder, tmp_path / "out")
     assert [target.name for target in found.targets] == ["b.jpg", "broken.jpg", "deep/a.png", "deep/scan.bmp", "link.jpg", "nobody.png"]
     assert list(found.unreadable) == ["lost.jpg"]
-    counts = open_folder(folder, tmp_path / "out", {}).change(lambda target, output: 1)
+    counts = open_folder(folder, tmp_path / "out", {}).change(lambda target, output: Done(faces=1))
     assert (counts.done, counts.failed) == (6, 1)
 
 
@@ -237,11 +237,12 @@ def test_the_page_escapes_names_and_links_to_what_is_there(tmp_path: Path) -> No
     folder, output = tmp_path / "in<b>", tmp_path / "out"
     name = "<script>alert('1')</script> & \"50%\" ä#?.jpg".replace("/", "_")
     entries = [
-        Entry(name, name, 1, "done", faces=2),
+        Entry(name, name, 1, "done", faces=2, covered=1),
         Entry("a.jpg", "a.jpg", 2, "failed", message="<img src=x onerror=alert(1)>"),
         Entry("b.tiff", "b.tiff", 3, "faceless", message="No face."),
     ]
     page = draw_page(entries, folder, output)
+    assert page.count("1 covered, because") == 1
     parser = _Links()
     parser.feed(page)
     assert "script" not in parser.tags and parser.tags.count("img") == 3

@@ -1,0 +1,54 @@
+"""`facechange evaluate photographs`: whole photographs anonymised as users anonymise them, and whether what is said is true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facechange.cli.console import counting
+from facechange.cli.options import EngineOption, FallbackChoice, FallbackOption
+
+
+def photographs(
+    faces: Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards, a face a picture.")],
+    recogniser: Annotated[str, typer.Option(help="Judge: dlib, or an ONNX face recogniser that facechange does not ship.")] = "dlib",
+    split: Annotated[str, typer.Option(help="Which faces: those of SPLIT.jsonl.")] = "val",
+    normalisation: Annotated[str, typer.Option(help="What the recogniser expects: imagenet or symmetric.")] = "imagenet",
+    model: Annotated[str, typer.Option(help="As for anonymize.")] = "change-large",
+    fallback: FallbackOption = FallbackChoice.blur,
+    seed: Annotated[int, typer.Option(min=0, help="Decides who becomes whom; draws the bootstrap.")] = 0,
+    engine: EngineOption = "auto",
+    json: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
+) -> None:
+    """Whether people can still be told in anonymised photographs, fallbacks included, and whether what is said of them is true."""
+    import numpy as np
+
+    from facechange import evaluation
+    from facechange.change import PersonaCast, load_changer
+    from facechange.change.anonymising import anonymize_faces
+    from facechange.cli.change_measurement import open_recogniser
+    from facechange.core import Changed
+    from facechange.evaluation.photographs_report import evaluate_photographs
+    from facechange.faces.labelled import LabelledFace
+    from facechange.pictures import as_picture
+
+    evaluation.check_outputs(json)
+    judge = open_recogniser(recogniser, normalisation)
+    labelled, changer, cast = evaluation.LabelledFaces(faces, split), load_changer(model, engine=engine, many_runs=True), PersonaCast(seed)
+
+    def anonymize(picture: np.ndarray) -> Changed:
+        return anonymize_faces(changer, as_picture(picture), changer.locate(picture), cast, fallback.value)
+
+    def see(picture: np.ndarray, face: LabelledFace) -> np.ndarray:
+        landmarks68 = face.landmarks5 if face.landmarks68 is None else face.landmarks68
+        return judge.recognise(judge.crop(picture, face.landmarks5, landmarks68)[None])[0]
+
+    with counting("Anonymising photographs") as progress:
+        report = evaluate_photographs(anonymize, labelled, see, judge.name, seed, progress)
+    for name, value in report.metrics.items():
+        typer.echo(f"{name}: {value.mean:.3g} ({value.low:.3g} to {value.high:.3g}) {value.unit}")
+    typer.echo(", ".join(f"{count} {name}" for name, count in report.details.items()))
+    if json is not None:
+        report.save(json)
