@@ -28,14 +28,14 @@ def photographs(
     from facechange import evaluation
     from facechange.change import PersonaCast, load_changer
     from facechange.change.anonymising import anonymize_faces
-    from facechange.cli.change_measurement import open_recogniser
+    from facechange.cli.change_measurement import open_judge
     from facechange.core import Changed
     from facechange.evaluation.photographs_report import evaluate_photographs
     from facechange.faces.labelled import LabelledFace
     from facechange.pictures import as_picture
 
     evaluation.check_outputs(json)
-    judge = open_recogniser(recogniser, normalisation)
+    judge = open_judge(recogniser, normalisation)
     labelled, changer, cast = evaluation.LabelledFaces(faces, split), load_changer(model, engine=engine, many_runs=True), PersonaCast(seed)
 
     def anonymize(picture: np.ndarray) -> Changed:
