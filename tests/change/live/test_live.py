@@ -121,7 +121,7 @@ def test_every_face_stays_changed_and_still_while_it_moves(changer: Changer, sou
 
 
 def test_a_grey_camera_stays_grey(changer: Changer, source: Path, frames: list[np.ndarray]) -> None:
-    live = LiveChanger(changer, changer.identify(source))
+    live = LiveChanger(changer, cast_sources(changer, [source]))
     for number, frame in enumerate(frames[:5]):
         grey = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         changed = grey.copy()
