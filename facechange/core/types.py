@@ -11,12 +11,14 @@ import numpy as np
 class Face:
     """A face found in a picture, in pixels of that picture.
 
-    `points` are left eye, right eye, nose tip, left and right mouth corner as the viewer sees them.
+    `points` are left eye, right eye, nose tip, left and right mouth corner as the viewer sees them once it stands upright.
+    Where it is `doubtful` there is a face, but looks at it contradict each other about the points: too little to change it by.
     """
 
     box: tuple[float, float, float, float]  # x, y, width, height
     points: np.ndarray  # [5, 2] float32
     score: float  # 0..1
+    doubtful: bool = False
 
     @property
     def size_px(self) -> float:
