@@ -12,7 +12,7 @@ from facechange.change.crops import ChangedCrops, CropChanger
 from facechange.core import Changed, Face, FaceError, ModelCard
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix, identity_crop_matrix
-from facechange.faces.locate import FaceLocator
+from facechange.faces.locate import LEAST_SCORE, FaceLocator
 from facechange.faces.put_back import Keep, put_back
 from facechange.faces.select import select_faces
 from facechange.pictures import Picture, as_picture
@@ -56,9 +56,10 @@ class Changer:
         """Side of the change crop."""
         return self._crops.size_px
 
-    def locate(self, picture: PictureLike) -> list[Face]:
-        """The faces of a picture, largest first."""
-        return self._locator.locate(as_picture(picture).rgb8())
+    def locate(self, picture: PictureLike, threshold: float | None = None, thorough: bool = False) -> list[Face]:
+        """The faces of a picture, largest first; `threshold` and `thorough` are `FaceLocator.locate`'s."""
+        image = as_picture(picture).rgb8()
+        return self._locator.locate(image) if threshold is None and not thorough else self._locator.locate(image, threshold, thorough)
 
     def follow(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
         """`expected` faces with the points and the score of a closer look at where they should be in `image` [H, W, 3] uint8."""
@@ -72,14 +73,20 @@ class Changer:
     def select(self, picture: PictureLike, selector: str = "all") -> list[Face]:
         """The faces that `selector` names (see `select_faces`), or the one most `like:PATH`.
 
-        Faces too small to change do not count. Raises `FaceError` where no face is left or none is meant.
+        Faces too small to change, and doubtful ones, do not count. Raises `FaceError` where no face is left or none is meant.
         """
         picture = as_picture(picture)
-        height, width = picture.pixels.shape[:2]
         found = self.locate(picture)
-        faces = [face for face in found if face.size_px >= MINIMUM_FACE_PX]
+        return self.select_among(picture, found, selector)
+
+    def select_among(self, picture: PictureLike, found: list[Face], selector: str) -> list[Face]:
+        """What `select` selects where `found` are the faces of `picture`."""
+        picture = as_picture(picture)
+        height, width = picture.pixels.shape[:2]
+        faces = [face for face in found if face.size_px >= MINIMUM_FACE_PX and not face.doubtful]
         if found and not faces:
             _check_size(found[0])
+            raise FaceError("It is not clear how the face is turned.", "Use a picture in which more of it is seen, or turn the picture.")
         if not selector.startswith("like:"):
             return select_faces(faces, selector, (width, height))
         return [self._most_like(picture, select_faces(faces, "all", (width, height)), Path(selector.removeprefix("like:")))]
@@ -166,15 +173,33 @@ class Changer:
         return faces[best]
 
 
-def load_changer(model: str | Path = "change-large", threads: int | None = None, engine: str = "auto", many_runs: bool = False) -> Changer:
+def load_changer(
+    model: str | Path = "change-large",
+    threads: int | None = None,
+    engine: str = "auto",
+    many_runs: bool = False,
+    detector_threshold: float | None = None,
+) -> Changer:
     """Load the embedded graphs, with the face-change `model` of that name (`change` is quick, `change-largest` has most detail) or file.
+
+    `threads`, `engine` and `many_runs` are `load_graph`'s, and so are the errors raised; `detector_threshold` (0..1) is the
+    least score of a face where it is not to be the locator's own.
+    """
+    others = "auto" if engine == "pytorch" else engine  # programs are made of face-change models alone
+    locator = load_locator(detector_threshold, threads, others, many_runs)
+    identity = load_graph("identity", threads, others, many_runs)
+    return Changer(locator, identity, load_graph(model, threads, engine, many_runs))
+
+
+def load_locator(
+    threshold: float | None = None, threads: int | None = None, engine: str = "auto", many_runs: bool = False, scout: str | Path = "locator"
+) -> FaceLocator:
+    """Load what finds faces, the detector and the `scout`.
 
     `threads`, `engine` and `many_runs` are `load_graph`'s, and so are the errors raised.
     """
-    others = "auto" if engine == "pytorch" else engine  # programs are made of face-change models alone
-    locator, identity = (load_graph(name, threads, others, many_runs) for name in ("locator", "identity"))
-    change = load_graph(model, threads, engine, many_runs)
-    return Changer(FaceLocator(locator), identity, change)
+    detector, scouting = (load_graph(name, threads, engine, many_runs) for name in ("detector", scout))
+    return FaceLocator(detector, scouting, LEAST_SCORE if threshold is None else threshold)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import typer
 
 from facechange.cli.console import waiting
 from facechange.cli.options import (
+    DetectorThresholdOption,
     EngineOption,
     FaceOption,
     PurposeOption,
@@ -35,6 +36,7 @@ def anonymize(
     ] = None,
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
+    threshold: DetectorThresholdOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Make the people in pictures unrecognisable: pose, expression, light and background stay, each person becomes a persona."""
@@ -50,7 +52,7 @@ def anonymize(
         from facechange.cli.folders import FolderRequest, change_folder
 
         request = FolderRequest(target, output, (), basis, purpose, True, DEFAULT_PATTERN)
-        change_folder(request, cast.describe(), lambda changer: cast, ChangeOptions(face), model, threads, engine, verbose)
+        change_folder(request, cast.describe(), lambda changer: cast, ChangeOptions(face), model, threads, engine, threshold, verbose)
         return
     started = time.perf_counter()
     if moving:
@@ -62,11 +64,11 @@ def anonymize(
 
         grant = request_video_change([], target, output, basis, purpose, persona=True)
         change_one_video(
-            load_changer(model, threads, engine, many_runs=True), cast, target, output, grant, VideoOptions(face), started, verbose
+            load_changer(model, threads, engine, True, threshold), cast, target, output, grant, VideoOptions(face), started, verbose
         )
         return
     grant = request_change([], target, output, basis, purpose, persona=True)
     with waiting("Changing the photograph"):
-        changer = load_changer(model, threads, engine)
+        changer = load_changer(model, threads, engine, False, threshold)
         published = change_photograph(changer, cast, target, output, grant=grant, face=face)
     say_published(published, changer, grant, started, verbose)

@@ -10,6 +10,7 @@ import typer
 from facechange.cli.folders import FolderRequest, change_folder
 from facechange.cli.options import (
     ConsentOption,
+    DetectorThresholdOption,
     EncoderOption,
     EngineOption,
     FaceOption,
@@ -44,6 +45,7 @@ def batch(
     model: ModelOption = "change-large",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
+    threshold: DetectorThresholdOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Change every photograph and video of a folder, and write a report and a page that shows them. What is finished is skipped."""
@@ -53,6 +55,5 @@ def batch(
 
     options = ChangeOptions(face, keep.value, strength, encoder, quality, preset)
     request = FolderRequest(folder, output, sources, consent, purpose, are_personas(sources), pattern)
-    change_folder(
-        request, describe_sources(sources), lambda changer: cast_sources(changer, sources), options, model, threads, engine, verbose
-    )
+    who = describe_sources(sources)
+    change_folder(request, who, lambda changer: cast_sources(changer, sources), options, model, threads, engine, threshold, verbose)

@@ -106,12 +106,12 @@ def _measure_model(options: ChangeOptions, opened: ChangeSubject, finder: Detect
 
 def _measure_locator(name_or_path: str, faces: Path, backgrounds: Path, split: str, seed: int) -> Subject:
     from facechange import evaluation
-    from facechange.faces.locate import FaceLocator
+    from facechange.change import load_locator
     from facechange.runtime import load_graph
 
     graph = load_graph(name_or_path)
     with waiting("Looking for faces"):
-        return _named(graph, evaluation.evaluate_locator(FaceLocator(graph).locate, faces, backgrounds, split, seed))
+        return _named(graph, evaluation.evaluate_locator(load_locator(scout=name_or_path).locate, faces, backgrounds, split, seed))
 
 
 def _draw_pictures(options: ChangeOptions, opened: ChangeSubject, folder: Path, model: str) -> dict[str, str]:

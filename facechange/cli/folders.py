@@ -41,6 +41,7 @@ def change_folder(
     model: str,
     threads: int | None,
     engine: str,
+    threshold: float | None,
     verbose: bool,
 ) -> None:
     """Change what is left to change of a folder; `who` is what `Casting.describe` will say. Exits with 1 where a file failed."""
@@ -53,12 +54,12 @@ def change_folder(
 
     started = time.perf_counter()
     card = load_card(graph_path(model).with_suffix(".json"))
-    described = describe_changes(who, card, options, request.consent, request.purpose)
+    described = describe_changes(who, card, options, request.consent, request.purpose) | {"detector_threshold": threshold}
     run = open_folder(request.folder, request.output, described, sources=request.sources, pattern=request.pattern)
     if run.jobs:
         grant = require_grant(request.consent, request.sources, run.targets, request.purpose, request.persona)
         with waiting("Loading the model"):
-            changer = load_changer(model, threads, engine, many_runs=True)
+            changer = load_changer(model, threads, engine, True, threshold)
             work = change_work(changer, make_casting(changer), grant, options)
         if verbose:
             typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)

@@ -11,6 +11,7 @@ import typer
 from facechange.cli.console import waiting
 from facechange.cli.options import (
     ConsentOption,
+    DetectorThresholdOption,
     EngineOption,
     FaceOption,
     KeepChoice,
@@ -41,6 +42,7 @@ def swap(
     model: ModelOption = "change-large",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
+    threshold: DetectorThresholdOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Change the faces of one photograph."""
@@ -49,7 +51,7 @@ def swap(
     started = time.perf_counter()
     grant = request_change(sources, target, output, consent, purpose)
     with waiting("Changing the photograph"):
-        changer = load_changer(model, threads, engine)
+        changer = load_changer(model, threads, engine, False, threshold)
         casting = cast_sources(changer, sources)
         published = change_photograph(changer, casting, target, output, grant=grant, face=face, strength=strength, keep=keep.value)
     say_published(published, changer, grant, started, verbose)

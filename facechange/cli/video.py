@@ -11,6 +11,7 @@ import typer
 from facechange.cli.console import counting, waiting
 from facechange.cli.options import (
     ConsentOption,
+    DetectorThresholdOption,
     EncoderOption,
     EngineOption,
     FaceOption,
@@ -53,6 +54,7 @@ def video(
     model: ModelOption = "change",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
+    threshold: DetectorThresholdOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Change the faces of a video; sound, subtitles, chapters and metadata stay. The same command goes on after an interruption."""
@@ -64,7 +66,7 @@ def video(
 
     started = time.perf_counter()
     grant = request_video_change(sources, target, output, consent, purpose)
-    changer = load_changer(model, threads, engine, many_runs=True)
+    changer = load_changer(model, threads, engine, True, threshold)
     casting = cast_sources(changer, sources)
     options = VideoOptions(face, keep.value, encoder, quality, preset, trim, strength)
     if preview:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
+from facechange.faces.closer_look import look_closer
 
 from facechange.core import Face, FaceError
-from facechange.faces.closer_look import look_closer
 from facechange.faces.locate import FINE_PX, STRIDES, UNITS_PX, FaceLocator, decode_maps, shrink, suppress_overlaps, to_input
 
 
