@@ -18,7 +18,7 @@ from facechange.core import Face, FaceError
 from facechange.faces.detector_maps import decode_detections, to_detector_input
 from facechange.faces.geometry import invert, roll_degrees
 from facechange.faces.locator_maps import decode_maps, to_input
-from facechange.faces.looks import EXACT_PX, carry_face, judge_claims, look_at
+from facechange.faces.looks import carry_face, judge_claims, look_exactly
 from facechange.faces.overlaps import suppress_overlaps
 
 COARSE_PX = 640  # longer side of the detector's first pass; faces from 2 % of the picture
@@ -27,7 +27,7 @@ TURNED_PX = 320  # of those over the turned picture, where nothing is found
 SCOUT_PX = 1600  # of the scout's; faces from 0.6 % of the picture
 MARGIN = 0.05  # of the longer side, around the first pass, so that a face may fill the frame
 CLAIM_SCORE, TURNED_CLAIM_SCORE, SCOUT_SCORE = 0.15, 0.3, 0.25  # what deserves a closer look
-LEAST_SCORE = 0.75  # what counts as a face
+LEAST_SCORE = 0.65  # what counts as a face
 LARGE_SHARE = 0.15  # of the longer side: next to so large a face the scout alone looks for small ones
 SAME_CLAIM, SAME_FACE = 0.5, 0.4  # intersection over union from which two are one
 
@@ -76,7 +76,7 @@ class FaceLocator:
 
         The score is 0 where nothing is seen there.
         """
-        seen = look_at(image, expected, [roll_degrees(face.points) for face in expected], EXACT_PX, self._detect_in)
+        seen = look_exactly(image, expected, [roll_degrees(face.points) for face in expected], self._detect_in)
         return [after or replace(before, score=0.0) for before, after in zip(expected, seen, strict=True)]
 
     def _judge(self, image: np.ndarray, claims: list[Face], least: float) -> list[Face]:
