@@ -71,7 +71,7 @@ DetectorThresholdOption = Annotated[
         "--detector-threshold",
         min=0.05,
         max=0.99,
-        help="How sure it has to be that something is a face, 0.65 by default: lower finds more, also what is none.",
+        help="How sure it has to be that something is a face, 0.72 by default: lower finds more, also what is none.",
         show_default=False,
     ),
 ]

@@ -16,7 +16,7 @@ class ModelCard:
     """The JSON beside a graph (`NAME.json` beside `NAME.onnx`)."""
 
     name: str
-    role: str  # "locator", "identity" or "change"
+    role: str  # "detector", "locator", "identity", "change" or "personas"
     version: str
     summary: str
     licence: str

@@ -27,7 +27,7 @@ TURNED_PX = 320  # of those over the turned picture, where nothing is found
 SCOUT_PX = 1600  # of the scout's; faces from 0.6 % of the picture
 MARGIN = 0.05  # of the longer side, around the first pass, so that a face may fill the frame
 CLAIM_SCORE, TURNED_CLAIM_SCORE, SCOUT_SCORE = 0.15, 0.3, 0.25  # what deserves a closer look
-LEAST_SCORE = 0.65  # what counts as a face
+LEAST_SCORE = 0.72  # what counts as a face
 LARGE_SHARE = 0.15  # of the longer side: next to so large a face the scout alone looks for small ones
 SAME_CLAIM, SAME_FACE = 0.5, 0.4  # intersection over union from which two are one
 

@@ -1,4 +1,4 @@
-"""Closer looks: each claimed face at the size that the detector knows best, in four turns, and once more upright.
+"""Closer looks: each claimed face at sizes that the detector knows well, in four turns, then ever more exactly upright.
 
 The turn in which it scores best says how the face stands. A claim that holds at one size and place only falls, and where
 looks contradict each other about the points the face says so.
@@ -15,8 +15,8 @@ from facechange.core import Face
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import invert, roll_degrees, transform_points, warp_box
 
-ROUGH_PX, EXACT_PX = 96, 160  # side of the looks; the longer side of the face is half of it
-HOPEFUL = 0.4  # what the best turn has to score for an exact look
+ROUGH_PX, FINE_PX, EXACT_PX = 96, 224, 160  # side of the looks; the longer side of the face is half of it
+HOPEFUL = 0.4  # what a look has to score for the next
 FARTHEST = 0.35  # of the face: how far from the middle it may be seen again
 LARGEST_RATIO = 1.7  # between the sizes of the claim and the look
 LARGEST_DISAGREEMENT = 0.15  # of the face: mean distance of the points of two looks that agree
@@ -32,16 +32,19 @@ def judge_claims(image: np.ndarray, claims: Sequence[Face], detect: Detect) -> l
     turns = [look_at(image, claims, [roll + turn for roll in rolls], ROUGH_PX, detect) for turn in (0, 90, 180, 270)]
     best = [max((seen for seen in looks if seen), key=lambda face: face.score, default=None) for looks in zip(*turns, strict=True)]
     roughs = [rough for rough in best if rough and rough.score >= HOPEFUL]
-    rolls = [roll_degrees(rough.points) for rough in roughs]
-    upright = look_exactly(image, roughs, rolls, detect)
-    inverted = look_exactly(image, roughs, [roll + 180 for roll in rolls], detect)
+    fine = look_at(image, roughs, [roll_degrees(rough.points) for rough in roughs], FINE_PX, detect)
+    pairs = [(rough, seen) for rough, seen in zip(roughs, fine, strict=True) if seen and seen.score >= HOPEFUL]
+    hopeful = [seen for _, seen in pairs]
+    rolls = [roll_degrees(seen.points) for seen in hopeful]
+    upright = look_exactly(image, hopeful, rolls, detect)
+    inverted = look_exactly(image, hopeful, [roll + 180 for roll in rolls], detect)
     faces = []
-    for rough, *looks in zip(roughs, upright, inverted, strict=True):
+    for (rough, before), *looks in zip(pairs, upright, inverted, strict=True):
         seen = sorted((face for face in looks if face), key=lambda face: -face.score)
         if seen:
             unclear = len(seen) == 2 and seen[0].score - seen[1].score < LEAST_ADVANTAGE
-            doubtful = seen[0].doubtful or unclear or not _agree(rough, seen[0])
-            faces.append(replace(seen[0], score=min(rough.score, seen[0].score), doubtful=doubtful))
+            doubtful = seen[0].doubtful or unclear or not _agree(before, seen[0])
+            faces.append(replace(seen[0], score=min(rough.score, before.score, seen[0].score), doubtful=doubtful))
     return faces
 
 
