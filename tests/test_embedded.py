@@ -36,7 +36,8 @@ def target() -> np.ndarray:
 
 def test_every_graph_has_its_card_and_all_fit_the_budget() -> None:
     graphs = sorted(WEIGHTS.glob("*.onnx"))
-    assert {load_card(path.with_suffix(".json")).role for path in graphs} == {"locator", "identity", "recogniser", "change", "personas"}
+    roles = {"detector", "locator", "identity", "recogniser", "change", "personas"}
+    assert {load_card(path.with_suffix(".json")).role for path in graphs} == roles
     for path in graphs:
         card = load_card(path.with_suffix(".json"))
         assert card.sha256 == hash_file(path)

@@ -1,7 +1,7 @@
 """The main job: pictures in memory and photographs as files."""
 
 from facechange.change.casting import OneForAll, PersonaCast, cast_sources
-from facechange.change.changer import STRENGTH_RANGE, Changer, load_changer
+from facechange.change.changer import STRENGTH_RANGE, Changer, load_changer, load_locator
 from facechange.change.photograph import Published, change_photograph, publish_mask_sheet, request_change
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "cast_sources",
     "change_photograph",
     "load_changer",
+    "load_locator",
     "publish_mask_sheet",
     "request_change",
 ]

@@ -14,6 +14,7 @@ from facechange.core import Changed, Deed, Face, Outcome
 from facechange.faces.cover import LEVELS, Cover, cover_face, face_region
 from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix
 from facechange.faces.put_back import Keep
+from facechange.faces.turn import is_beyond
 from facechange.pictures import Picture
 
 Fallback = Literal["blur", "mosaic", "box", "none"]
@@ -21,6 +22,7 @@ Fallback = Literal["blur", "mosaic", "box", "none"]
 ATTEMPTS: tuple[Deed, ...] = ("changed", "another persona", "stronger")
 STILL_ALIKE = "still like the original"
 DOUBTFUL = "it is not sure where its eyes, nose and mouth are"
+TURNED = "turned too far from the viewer to change"
 TOO_SMALL = "too small to change"
 
 
@@ -30,18 +32,20 @@ def anonymize_faces(
     """`picture` with each of `faces` as somebody else, or covered where no change that was tried makes it unlike who it was.
 
     With the `fallback` "none" such a face is left as the last attempt made it. Faces of less than `MINIMUM_FACE_PX` are never
-    changed, and those whose points are doubtful only where they are not going to be covered.
+    changed, and those whose points are doubtful, or that are turned too far for a change, only where they are not going to be covered.
     """
     work = _Work(changer, picture, list(faces), casting, keep)
     small = [index for index, face in enumerate(faces) if face.size_px < MINIMUM_FACE_PX]
     doubtful = [index for index, face in enumerate(faces) if face.doubtful and index not in small]
+    turned = [index for index, face in enumerate(faces) if is_beyond(face) and index not in (*small, *doubtful)]
+    hopeless = ((doubtful, DOUBTFUL), (turned, TURNED))
     work.give_up(small, TOO_SMALL)
-    if fallback != "none":
-        work.give_up(doubtful, DOUBTFUL)
+    for indices, why in hopeless if fallback != "none" else ():
+        work.give_up(indices, why)
     for done in ATTEMPTS:
         work.change(done)
-    work.give_up(doubtful, DOUBTFUL)
-    work.give_up(work.alike(), STILL_ALIKE)
+    for indices, why in (*hopeless, (work.alike(), STILL_ALIKE)):
+        work.give_up(indices, why)
     if fallback != "none":
         work.cover(fallback)
     return Changed(work.pixels, list(faces), outcomes=tuple(work.outcomes))

@@ -13,7 +13,7 @@ from facechange.change.comparing import FaceComparer, normalise
 from facechange.core import Changed, Face, FaceError, ModelCard, Outcome
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix
-from facechange.faces.locate import FaceLocator
+from facechange.faces.locate import LEAST_SCORE, FaceLocator
 from facechange.faces.put_back import Keep, put_back
 from facechange.faces.select import Chosen, Selection, as_selection, choose_faces, left_to_right
 from facechange.faces.tint import keep_tint
@@ -25,6 +25,7 @@ from facechange.trust.marks import say_once
 
 STRENGTH_RANGE = (0.0, 1.3)
 MINIMUM_FACE_PX = 16  # below this there is nothing to align by
+HIDING_SCORE = 0.5  # what counts as a face where people are hidden: to miss one is worse than to cover something else
 
 
 class Changer:
@@ -59,9 +60,10 @@ class Changer:
         """Side of the change crop."""
         return self._crops.size_px
 
-    def locate(self, picture: PictureLike) -> list[Face]:
-        """The faces of a picture, largest first."""
-        return self._locator.locate(as_picture(picture).rgb8())
+    def locate(self, picture: PictureLike, threshold: float | None = None, thorough: bool = False) -> list[Face]:
+        """The faces of a picture, largest first; `threshold` and `thorough` are `FaceLocator.locate`'s."""
+        image = as_picture(picture).rgb8()
+        return self._locator.locate(image, threshold, thorough)
 
     def follow(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
         """`expected` faces with the points and the score of a closer look at where they should be in `image` [H, W, 3] uint8."""
@@ -76,18 +78,24 @@ class Changer:
         """The faces that `selector` names (`SELECTOR_HELP` says how), left to right; raises what `choose` raises."""
         return self.choose(picture, selector).faces
 
-    def choose(self, picture: PictureLike, selection: Selection | str = "all", least_px: float = MINIMUM_FACE_PX) -> Chosen:
+    def choose(self, picture: PictureLike, selection: Selection | str = "all", everybody: bool = False) -> Chosen:
         """The faces that `selection` means, and which of its rules names each.
 
-        Faces of less than `least_px` do not count. Raises `FaceError` where no face is left or none is meant, and what reading the
-        pictures of `like:` raises.
+        Faces too small to change, and doubtful ones, do not count, unless `everybody` does: then they are also looked for thoroughly,
+        from `HIDING_SCORE` on. Raises `FaceError` where no face is left or none is meant, and what reading the pictures of `like:` raises.
         """
+        picture = as_picture(picture)
+        found = self.locate(picture, HIDING_SCORE, thorough=True) if everybody else self.locate(picture)
+        return self.choose_among(picture, found, selection, everybody)
+
+    def choose_among(self, picture: PictureLike, found: list[Face], selection: Selection | str, everybody: bool = False) -> Chosen:
+        """What `choose` chooses where `found` are the faces of `picture`."""
         picture, selection = as_picture(picture), as_selection(selection)
         height, width = picture.pixels.shape[:2]
-        found = self.locate(picture)
-        faces = left_to_right([face for face in found if face.size_px >= least_px])
+        faces = left_to_right([face for face in found if everybody or (face.size_px >= MINIMUM_FACE_PX and not face.doubtful)])
         if found and not faces:
             _check_size(found[0])
+            raise FaceError("It is not clear how the face is turned.", "Use a picture in which more of it is seen, or turn the picture.")
         cosines = {}
         if selection.likes and faces:
             identities = self.comparer.read(picture.rgb8(), faces)[0]
@@ -197,15 +205,33 @@ class Changer:
             )
 
 
-def load_changer(model: str | Path = "change-large", threads: int | None = None, engine: str = "auto", many_runs: bool = False) -> Changer:
+def load_changer(
+    model: str | Path = "change-large",
+    threads: int | None = None,
+    engine: str = "auto",
+    many_runs: bool = False,
+    detector_threshold: float | None = None,
+) -> Changer:
     """Load the embedded graphs, with the face-change `model` of that name (`change` is quick, `change-largest` has most detail) or file.
+
+    `threads`, `engine` and `many_runs` are `load_graph`'s, and so are the errors raised; `detector_threshold` (0..1) is the
+    least score of a face where it is not to be the locator's own.
+    """
+    others = "auto" if engine == "pytorch" else engine  # programs are made of face-change models alone
+    locator = load_locator(detector_threshold, threads, others, many_runs)
+    identity, recogniser = (load_graph(name, threads, others, many_runs) for name in ("identity", "recogniser"))
+    return Changer(locator, identity, load_graph(model, threads, engine, many_runs), recogniser)
+
+
+def load_locator(
+    threshold: float | None = None, threads: int | None = None, engine: str = "auto", many_runs: bool = False, scout: str | Path = "locator"
+) -> FaceLocator:
+    """Load what finds faces, the detector and the `scout`.
 
     `threads`, `engine` and `many_runs` are `load_graph`'s, and so are the errors raised.
     """
-    others = "auto" if engine == "pytorch" else engine  # programs are made of face-change models alone
-    locator, identity, recogniser = (load_graph(name, threads, others, many_runs) for name in ("locator", "identity", "recogniser"))
-    change = load_graph(model, threads, engine, many_runs)
-    return Changer(FaceLocator(locator), identity, change, recogniser)
+    detector, scouting = (load_graph(name, threads, engine, many_runs) for name in ("detector", scout))
+    return FaceLocator(detector, scouting, LEAST_SCORE if threshold is None else threshold)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 
 from facechange.change.anonymising import Fallback, anonymize_faces
 from facechange.change.casting import Casting, cast_faces, grant_change
-from facechange.change.changer import MINIMUM_FACE_PX, Changer, naming
+from facechange.change.changer import Changer, naming
 from facechange.change.mask_sheet import draw_mask_sheet, place_of_result
 from facechange.core import Face, FaceError, Outcome, OutputError
 from facechange.faces.align import warp_crop
@@ -73,8 +73,7 @@ def change_photograph(
     """
     picture = read_picture(target)
     with naming(target):
-        # A face that is missed is worse than something else that is covered.
-        chosen = changer.choose(picture, face, 0.0 if casting.hides else MINIMUM_FACE_PX)
+        chosen = changer.choose(picture, face, everybody=casting.hides)
         turned = 0
         if not casting.hides:
             chosen, turned = _leave_turned(chosen)

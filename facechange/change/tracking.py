@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from facechange.change.changer import MINIMUM_FACE_PX, Changer
+from facechange.change.changer import HIDING_SCORE, MINIMUM_FACE_PX, Changer
 from facechange.core import Face
 
 FULL_LOOK_EVERY = 8  # frames
@@ -54,10 +54,11 @@ class FaceTracker:
     With `identify` given a face is also known by who it is, so that people who cross keep their numbers.
     """
 
-    def __init__(self, changer: Changer, identify: Identify | None = None, least_px: float = MINIMUM_FACE_PX) -> None:
-        """Faces of less than `least_px` are passed over."""
+    def __init__(self, changer: Changer, identify: Identify | None = None, everybody: bool = False) -> None:
+        """Faces too small to be changed are passed over, unless `everybody` counts: then scores from `HIDING_SCORE` on do, too."""
         self._changer = changer
-        self._least_px = least_px
+        self._least_px = 0.0 if everybody else MINIMUM_FACE_PX
+        self._least_score = HIDING_SCORE if everybody else None
         self._identify = identify
         self._tracks: list[Track] = []
         self._next = 0
@@ -92,7 +93,7 @@ class FaceTracker:
         followed = None if cut or self._needs_full_look() else self._follow(image)
         if followed is None:
             self._since_full = 0
-            self._match(image, [face for face in self._changer.locate(image) if face.size_px >= self._least_px])
+            self._match(image, [face for face in self._changer.locate(image, self._least_score) if face.size_px >= self._least_px])
         self._since_full += 1
         self._tracks = [track for track in self._tracks if track.unseen <= MEMORY_FRAMES]
         seen = [track for track in self._tracks if track.unseen == 0]

@@ -10,6 +10,7 @@ import typer
 
 from facechange.cli.console import waiting
 from facechange.cli.options import (
+    DetectorThresholdOption,
     EngineOption,
     FaceOption,
     FallbackChoice,
@@ -51,6 +52,7 @@ def anonymize(
     ] = None,
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
+    threshold: DetectorThresholdOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Make the people in pictures unrecognisable: pose, expression, light and background stay, each person becomes a persona.
@@ -78,7 +80,7 @@ def anonymize(
         typer.echo("Names, places, dates, captions and previews in what the files say of themselves are taken away.", err=True)
         request = FolderRequest(target, output, (), basis, purpose, True, DEFAULT_PATTERN)
         options = ChangeOptions(chosen, fallback=fallback.value)
-        change_folder(request, cast.describe(), lambda changer: cast, options, model, threads, engine, verbose)
+        change_folder(request, cast.describe(), lambda changer: cast, options, model, threads, engine, threshold, verbose)
         return
     started = time.perf_counter()
     if moving:
@@ -90,11 +92,11 @@ def anonymize(
 
         grant = request_video_change([], target, output, basis, purpose, persona=True)
         settings = VideoOptions(chosen, fallback=fallback.value)
-        changer = load_changer(model, threads, engine, many_runs=True)
+        changer = load_changer(model, threads, engine, True, threshold)
         change_one_video(changer, cast, target, output, grant, settings, started, verbose, report)
         return
     grant = request_change([], target, output, basis, purpose, persona=True)
     with waiting("Changing the photograph"):
-        changer = load_changer(model, threads, engine)
+        changer = load_changer(model, threads, engine, False, threshold)
         published = change_photograph(changer, cast, target, output, grant=grant, face=chosen, fallback=fallback.value)
     say_published(published, changer, grant, started, verbose, hides=True, report=report)

@@ -17,6 +17,7 @@ from facechange.cli import (
     data,
     evaluate,
     export,
+    faces,
     live,
     masks,
     models,
@@ -44,6 +45,7 @@ app.command("video")(video.video)
 app.command("batch")(batch.batch)
 app.command("live")(live.live)
 app.command("masks")(masks.masks)
+app.command("faces")(faces.faces)
 app.command("verify")(verify.verify)
 app.add_typer(persona.app, name="persona")
 app.add_typer(consent.app, name="consent")

@@ -10,6 +10,7 @@ import typer
 from facechange.cli.folders import FolderRequest, change_folder
 from facechange.cli.options import (
     ConsentOption,
+    DetectorThresholdOption,
     EncoderOption,
     EngineOption,
     FaceOption,
@@ -47,6 +48,7 @@ def batch(
     model: ModelOption = "change-large",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
+    threshold: DetectorThresholdOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Change every photograph and video of a folder, and write a report and a page that shows them. What is finished is skipped."""
@@ -55,4 +57,4 @@ def batch(
     people = read_people(sources, rules, face, source_face)
     options = ChangeOptions(people.selection, keep.value, strength, encoder, quality, preset)
     request = FolderRequest(folder, output, people.files, consent, purpose, None, pattern)
-    change_folder(request, people.describe(), people.cast, options, model, threads, engine, verbose)
+    change_folder(request, people.describe(), people.cast, options, model, threads, engine, threshold, verbose)

@@ -96,11 +96,10 @@ def open_faces(folder: Path, split: str, landmarkers: list[PoseJudge]) -> FacePi
         raise PictureError(
             f"{folder} has no {split}.jsonl, so landmarks have to be found.", "Give --landmarks, or the folder of labelled shards."
         )
-    from facechange.faces.locate import FaceLocator
-    from facechange.runtime import load_graph
+    from facechange.change import load_locator
 
     with counting("Looking for faces") as progress:
-        found = evaluation.FoundFaces(folder, FaceLocator(load_graph("locator")).locate, landmarkers[0], progress)
+        found = evaluation.FoundFaces(folder, load_locator().locate, landmarkers[0], progress)
     tell_skipped(found.skipped)
     return found
 
@@ -157,12 +156,10 @@ def _measure_change(options: ChangeOptions, subject: ChangeSubject, keep: Callab
 def measure_anonymize(options: ChangeOptions, subject: ChangeSubject, detector: Detector | None) -> Report:
     """Every face made the persona of its person, as one run of `anonymize` does."""
     from facechange import evaluation
-    from facechange.change import PersonaCast
+    from facechange.change import PersonaCast, load_locator
     from facechange.evaluation.anonymize_report import Finder
-    from facechange.faces.locate import FaceLocator
-    from facechange.runtime import load_graph
 
-    finders: dict[str, Finder] = {"locator": FaceLocator(load_graph("locator")).locate}
+    finders: dict[str, Finder] = {"locator": load_locator().locate}
     if detector is not None:
         finders[detector.name] = detector.locate
     with counting("Anonymising faces") as progress:

@@ -33,10 +33,9 @@ def prepare(
 
     locate = None
     if needs_locator(source):
-        from facechange.faces.locate import FaceLocator
-        from facechange.runtime import load_graph
+        from facechange.change import load_locator
 
-        locate = FaceLocator(load_graph("locator")).locate
+        locate = load_locator().locate
     with counting("Aligning faces") as report:
         prepared = prepare_shards(source, output, size, locate, smallest_face, largest_enlargement, report)
     tell_skipped(prepared.skipped)

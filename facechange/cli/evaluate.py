@@ -155,13 +155,13 @@ def locator_command(
 ) -> None:
     """Faces found again on backgrounds at any size and roll, and faces claimed where there is none."""
     from facechange import evaluation
-    from facechange.faces.locate import FaceLocator
+    from facechange.change import load_locator
     from facechange.runtime import load_graph
 
     evaluation.check_outputs(json, markdown)
     graph = load_graph(model)
     with waiting("Looking for faces"):
-        report = evaluation.evaluate_locator(FaceLocator(graph).locate, faces, backgrounds, split, seed)
+        report = evaluation.evaluate_locator(load_locator(scout=model).locate, faces, backgrounds, split, seed)
     _show(report, f"{graph.card.name} {graph.card.version}", json, markdown)
 
 

@@ -190,13 +190,13 @@ def _measure_identity(name_or_path: str, folders: dict[str, Path], split: str, t
 
 def _measure_locator(name_or_path: str, folders: dict[str, Path], backgrounds: Path, split: str, seed: int, folder: Path) -> Subject:
     from facechange import evaluation
-    from facechange.faces.locate import FaceLocator
+    from facechange.change import load_locator
     from facechange.runtime import load_graph
 
     graph, measured = load_graph(name_or_path), {}
     for name, faces in folders.items():
         with waiting("Looking for faces"):
-            measured[name] = evaluation.evaluate_locator(FaceLocator(graph).locate, faces, backgrounds, split, seed)
+            measured[name] = evaluation.evaluate_locator(load_locator(scout=name_or_path).locate, faces, backgrounds, split, seed)
         measured[name].save(folder / f"locator-{name}.json")
     return _named(graph, measured)
 

@@ -41,6 +41,7 @@ def change_folder(
     model: str,
     threads: int | None,
     engine: str,
+    threshold: float | None,
     verbose: bool,
 ) -> None:
     """Change what is left to change of a folder; `who` is what `Casting.describe` will say.
@@ -56,13 +57,13 @@ def change_folder(
 
     started = time.perf_counter()
     card = load_card(graph_path(model).with_suffix(".json"))
-    described = describe_changes(who, card, options, request.consent, request.purpose)
+    described = describe_changes(who, card, options, request.consent, request.purpose) | {"detector_threshold": threshold}
     run = open_folder(request.folder, request.output, described, sources=request.sources, pattern=request.pattern)
     unmet: list[set[str]] = []  # of each file that was changed, the selectors that named nobody in it
     if run.jobs:
         grant = grant_change(request.consent, request.sources, run.targets, request.purpose, request.persona)
         with waiting("Loading the model"):
-            changer = load_changer(model, threads, engine, many_runs=True)
+            changer = load_changer(model, threads, engine, True, threshold)
             work = change_work(changer, make_casting(changer), grant, options, unmet.append)
         if verbose:
             typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)

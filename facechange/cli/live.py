@@ -10,6 +10,7 @@ import typer
 
 from facechange.cli.options import (
     ConsentOption,
+    DetectorThresholdOption,
     EngineOption,
     FaceOption,
     KeepChoice,
@@ -44,6 +45,7 @@ def live(
     model: ModelOption = "change",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
+    threshold: DetectorThresholdOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Change faces live. Frames that come too fast are dropped, never queued; each one carries a visible label. Ctrl-C ends it."""
@@ -69,7 +71,7 @@ def live(
         capture = Capture(chosen)
         if server:
             typer.echo(f"Look at {server.url}{'; other machines may reach it' if server.is_public else ''}", err=True)
-        changer = load_changer(model, threads, engine, many_runs=True)
+        changer = load_changer(model, threads, engine, True, threshold)
         if verbose:
             typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
         casting = people.cast(changer)

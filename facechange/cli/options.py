@@ -78,4 +78,14 @@ EngineOption = Annotated[
         metavar="NAME",
     ),
 ]
+DetectorThresholdOption = Annotated[
+    float | None,
+    typer.Option(
+        "--detector-threshold",
+        min=0.05,
+        max=0.99,
+        help="How sure it has to be that something is a face, 0.72 by default: lower finds more, also what is none.",
+        show_default=False,
+    ),
+]
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Say what is used.")]

@@ -11,6 +11,7 @@ import typer
 from facechange.cli.console import waiting
 from facechange.cli.options import (
     ConsentOption,
+    DetectorThresholdOption,
     EngineOption,
     FaceOption,
     KeepChoice,
@@ -46,6 +47,7 @@ def swap(
     model: ModelOption = "change-large",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
+    threshold: DetectorThresholdOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Change the faces of one photograph."""
@@ -57,7 +59,7 @@ def swap(
     people = read_people(sources, rules, face, source_face)
     grant = request_change(people.files, target, output, consent, purpose)
     with waiting("Changing the photograph"):
-        changer = load_changer(model, threads, engine)
+        changer = load_changer(model, threads, engine, False, threshold)
         casting, chosen = people.cast(changer), people.selection
         published = change_photograph(changer, casting, target, output, grant=grant, face=chosen, strength=strength, keep=keep.value)
     say_published(published, changer, grant, started, verbose, report=report)

@@ -22,9 +22,8 @@ def verify(
     import json
     from dataclasses import asdict
 
+    from facechange.change import load_locator
     from facechange.core import PictureError
-    from facechange.faces.locate import FaceLocator
-    from facechange.runtime import load_graph
     from facechange.trust.record import clean_line
     from facechange.trust.verify import examine
     from facechange.trust.verify_words import describe_findings
@@ -33,7 +32,7 @@ def verify(
         trusted = trust.read_text(encoding="ascii") if trust else ""
     except (OSError, UnicodeDecodeError):
         raise PictureError(f"The certificates {trust} cannot be read.", "Name a file of PEM certificates.") from None
-    locator = FaceLocator(load_graph("locator"))
+    locator = load_locator()
     entries: list[dict[str, Any]] = []
     for path in files:
         try:

@@ -11,6 +11,7 @@ import typer
 from facechange.cli.console import counting, waiting
 from facechange.cli.options import (
     ConsentOption,
+    DetectorThresholdOption,
     EncoderOption,
     EngineOption,
     FaceOption,
@@ -58,6 +59,7 @@ def video(
     model: ModelOption = "change",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
+    threshold: DetectorThresholdOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Change the faces of a video; sound, subtitles, chapters and metadata stay. The same command goes on after an interruption."""
@@ -72,7 +74,7 @@ def video(
     started = time.perf_counter()
     people = read_people(sources, rules, face, source_face)
     grant = request_video_change(people.files, target, output, consent, purpose)
-    changer = load_changer(model, threads, engine, many_runs=True)
+    changer = load_changer(model, threads, engine, True, threshold)
     casting = people.cast(changer)
     options = VideoOptions(people.selection, keep.value, encoder, quality, preset, trim, strength)
     if preview:

@@ -16,7 +16,7 @@ class ModelCard:
     """The JSON beside a graph (`NAME.json` beside `NAME.onnx`)."""
 
     name: str
-    role: str  # "locator", "identity", "recogniser", "change" or "personas"
+    role: str  # "detector", "locator", "identity", "recogniser", "change" or "personas"
     version: str
     summary: str
     licence: str

@@ -12,8 +12,8 @@ import numpy as np
 class Face:
     """A face found in a picture, in pixels of that picture.
 
-    `points` are left eye, right eye, nose tip, left and right mouth corner as the viewer sees them.
-    Where it is `doubtful` there is a face, but too little is known of where its points are to change it by them.
+    `points` are left eye, right eye, nose tip, left and right mouth corner as the viewer sees them once it stands upright.
+    Where it is `doubtful` there is a face, but looks at it contradict each other about the points: too little to change it by.
     """
 
     box: tuple[float, float, float, float]  # x, y, width, height

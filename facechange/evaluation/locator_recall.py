@@ -19,8 +19,8 @@ import numpy as np
 from facechange.core import Face
 from facechange.evaluation.intervals import wilson_percent
 from facechange.evaluation.report import Report
-from facechange.faces.geometry import transform_points
-from facechange.training.locator_data import paste_matrix, paste_patch, read_backgrounds, read_faces, warp_box
+from facechange.faces.geometry import transform_points, warp_box
+from facechange.training.locator_data import paste_matrix, paste_patch, read_backgrounds, read_faces
 
 Locate = Callable[[np.ndarray], list[Face]]
 LEAST_PX = 20.0

@@ -1,7 +1,7 @@
 """The face locator: a thin, fully convolutional, anchor-free detector of boxes and five points.
 
 One cell, one claim, as in CenterNet (Zhou et al. 2019) and YuNet (Wu et al. 2023); three strides joined by a feature
-pyramid (Lin et al. 2017). What the maps mean is defined once, in `faces.locate`.
+pyramid (Lin et al. 2017). What the maps mean is defined once, in `faces.locator_maps`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facechange.faces.locate import CHANNELS, STRIDES
+from facechange.faces.locator_maps import CHANNELS, STRIDES
 
 WIDTHS = (16, 16, 32, 64, 96)  # channels at strides 2, 4, 8, 16, 32
 PYRAMID_WIDTH = 32

@@ -13,7 +13,7 @@ from facechange.core import ModelCard, ModelError, hash_file, load_card
 from facechange.runtime.engines import Engine, Model, check_engine, open_engine, usable_processors
 
 CHANGE_NAMES = ("change", "change-large", "change-largest")  # the face-change models that ship, quick to slow
-EMBEDDED_NAMES = ("locator", "identity", "recogniser", *CHANGE_NAMES, "personas")  # the graphs in facechange/weights
+EMBEDDED_NAMES = ("detector", "locator", "identity", "recogniser", *CHANGE_NAMES, "personas")  # the graphs in facechange/weights
 
 
 class Graph:

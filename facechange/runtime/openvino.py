@@ -32,13 +32,14 @@ class OpenVinoEngine:
     number of items is free, the model is compiled for one and the items of a batch run one after the other.
     """
 
-    def __init__(self, compiled: Any, precision: str, *, one_by_one: bool) -> None:
+    def __init__(self, compiled: Any, names: list[str], precision: str, *, one_by_one: bool) -> None:
+        """`names` are the outputs': compiled, an output may also bear the name of what it was computed from."""
         self._compiled = compiled
         self._one_by_one = one_by_one
         self._idle: list[Any] = []
         self.name = f"OpenVINO CPU {precision}"
         self.input_names: list[str] = [port.get_any_name() for port in compiled.inputs]
-        self.output_names: list[str] = [port.get_any_name() for port in compiled.outputs]
+        self.output_names = names
 
     def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:
         """All outputs are computed; those not asked for are not copied."""
@@ -70,6 +71,7 @@ def open_compiled(model: Model, *, low_precision: bool) -> OpenVinoEngine:
     }
     try:
         network = core.read_model(model.data)
+        names = [port.get_any_name() for port in network.outputs]
         one_by_one = _fix_batch(network)
         _shield_constants(network)
         if bfloat16:
@@ -79,7 +81,7 @@ def open_compiled(model: Model, *, low_precision: bool) -> OpenVinoEngine:
         raise ModelError(
             f"{model.path.name} cannot be loaded ({str(error).strip().splitlines()[-1]}).", "Export the model again."
         ) from error
-    return OpenVinoEngine(compiled, "bf16" if bfloat16 else "fp32", one_by_one=one_by_one)
+    return OpenVinoEngine(compiled, names, "bf16" if bfloat16 else "fp32", one_by_one=one_by_one)
 
 
 def _infer(request: Any, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from facechange.core import ModelCard, TrainingError, hash_file
-from facechange.faces.locate import STRIDES
+from facechange.faces.locator_maps import STRIDES
 from facechange.model.locator import Locator, export_locator_graph
 from facechange.training.checkpoint import load_checkpoint, load_part, read_checkpoint, save_checkpoint, update_average
 from facechange.training.interrupt import PatientInterrupt
@@ -227,7 +227,7 @@ def export_locator(checkpoint: Path, path: Path, metrics: dict[str, Any] | None 
         template="none: a whole picture, its sides padded to multiples of 32 px",
         inputs={"picture": "[N, 3, H, W] float32 in [-1, 1], RGB, H and W multiples of 32"},
         outputs={
-            f"stride_{s}": f"[N, 15, H/{s}, W/{s}]: score logit, centre, log size, five points; decoded by faces.locate" for s in STRIDES
+            f"stride_{s}": f"[N, 15, H/{s}, W/{s}]: score logit, centre, log size, five points; see faces.locator_maps" for s in STRIDES
         },
         data="Composites of 3,879 generated faces of people who do not exist (boxes and points labelled by YuNet, Apache-2.0) "
         "on photographs without a face; one background in ten is held out.",

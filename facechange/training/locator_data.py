@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from facechange.core import PictureError, TrainingError
-from facechange.faces.geometry import transform_points
+from facechange.faces.geometry import transform_points, warp_box
 from facechange.faces.labelled import LabelledFaces
 from facechange.training.locator_scenes import degrade_picture, draw_background, draw_cover, draw_patch_mask
 
@@ -91,17 +91,6 @@ def store_face(image: np.ndarray, box: np.ndarray, points: np.ndarray) -> FacePi
 def _rescale(box: np.ndarray, points: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """`box` [4] and `points` [5, 2] of a picture, in pixel centres, after it was resized by `scale`."""
     return np.concatenate([(box[:2] + 0.5) * scale - 0.5, box[2:] * scale]), (points + 0.5) * scale - 0.5
-
-
-def warp_box(box: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """The upright box (x, y, w, h) of the ellipse inscribed in `box`, after `matrix` [2, 3].
-
-    That is where YuNet puts its box on a rolled face: over all rolls their intersection over union is 0.8 to 0.9, and 0.5
-    for the box around the four rolled corners.
-    """
-    centre = matrix[:, :2] @ (box[:2] + box[2:] / 2) + matrix[:, 2]
-    half = np.hypot(*(matrix[:, :2] * (box[2:] / 2)).T)
-    return np.concatenate([centre - half, 2 * half])
 
 
 def paste_matrix(box: np.ndarray, size: float, roll: float, centre: np.ndarray, stretch: float = 1.0) -> np.ndarray:

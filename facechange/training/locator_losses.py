@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from facechange.faces.locate import STRIDES, UNITS_PX
+from facechange.faces.locator_maps import STRIDES, UNITS_PX
 from facechange.training.locator_data import FACE, IGNORED, OVERSIZE
 
 SIZES_PX = {8: (0.0, 44.0), 16: (34.0, 125.0), 32: (96.0, 1e4)}  # longer sides each stride answers for; they overlap
@@ -17,7 +17,7 @@ POINT_BETA = 0.03  # of the face's longer side: where the points' loss turns fro
 def decode_cells(cells: Tensor, stride: int) -> tuple[Tensor, Tensor]:
     """Map [N, 15, h, w] => boxes [N, h·w, 4] as corners (x, y, x, y) and points [N, h·w, 5, 2], in pixels.
 
-    The differentiable twin of `faces.locate.decode_maps`.
+    The differentiable twin of `faces.locator_maps.decode_maps`.
     """
     values = cells.flatten(2).transpose(1, 2)  # [N, h·w, 15]
     centres = cell_centres(cells, stride)

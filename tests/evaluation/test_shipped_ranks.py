@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facechange.change import load_locator
 from facechange.evaluation import LabelledFaces, Recogniser, Report, change_with, evaluate_change, identify_with, load_references
 from facechange.faces.geometry import estimate_similarity, transform_points
-from facechange.faces.locate import FaceLocator
 from facechange.faces.mean_face68 import read_mean_face
 from facechange.pictures import read_picture
 from facechange.runtime import graph_path, load_graph
@@ -22,7 +22,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder = tmp_path_factory.mktemp("faces")
-    locator = FaceLocator(load_graph("locator"))
+    locator = load_locator()
     face = read_mean_face()[0][:, :2]
     five = np.stack([face[36:42].mean(0), face[42:48].mean(0), face[30], face[48], face[54]])
     lines = []

@@ -1,151 +1,155 @@
-"""From a locator's maps to faces: decoding, the two looks, overlaps, bad input. The graph is a stand-in."""
+"""Finding faces of any size and turn with the graphs that ship, in how many passes, and what is refused."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from facechange.core import Face, FaceError
-from facechange.faces.closer_look import look_closer
-from facechange.faces.locate import FINE_PX, STRIDES, UNITS_PX, FaceLocator, decode_maps, shrink, suppress_overlaps, to_input
+from facechange.core import FaceError
+from facechange.faces.geometry import transform_points
+from facechange.faces.locate import COARSE_PX, SCOUT_PX, FaceLocator, shrink
+from facechange.pictures import read_picture
+from facechange.runtime import Graph, load_graph
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def empty_maps(height: int, width: int) -> dict[str, np.ndarray]:
-    maps = {f"stride_{s}": np.zeros((1, 15, height // s, width // s), np.float32) for s in STRIDES}
-    for cells in maps.values():
-        cells[:, 0] = -10
-    return maps
+class Counted:
+    """A graph that remembers the shapes of what it was shown."""
 
-
-class WhiteSquareGraph:
-    """Claims the bounding box of all white pixels, by the map whose unit is closest."""
-
-    def __init__(self) -> None:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
         self.shapes: list[tuple[int, ...]] = []
 
     def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-        picture = inputs["picture"]
+        (picture,) = inputs.values()
         self.shapes.append(picture.shape)
-        assert picture.dtype == np.float32 and picture.min() >= -1 and picture.max() <= 1
-        each = [self.claim(pixels) for pixels in picture[:, 0]]
-        return {name: np.concatenate([maps[name] for maps in each]) for name in each[0]}
+        return self.graph.run(inputs, outputs)
 
-    def claim(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        maps = empty_maps(*pixels.shape)
-        rows, columns = np.nonzero(pixels > 0.5)
-        if rows.size:
-            low, high = np.array([columns.min(), rows.min()]), np.array([columns.max() + 1, rows.max() + 1])
-            size, middle = high - low, (low + high - 1) / 2
-            stride = min(STRIDES, key=lambda s: abs(np.log(UNITS_PX[s] / size.max())))
-            column, row = (middle / stride).astype(int)
-            centre = (np.array([column, row]) + 0.5) * stride - 0.5
-            values = np.concatenate([[5.0], (middle - centre) / stride, np.log(size / UNITS_PX[stride])])
-            points = np.tile((middle - centre) / UNITS_PX[stride], 5)
-            maps[f"stride_{stride}"][0, :, row, column] = np.concatenate([values, points])
-        return maps
+    def passes(self) -> int:
+        """Over whole pictures, none of which is a small square here."""
+        return sum(shape[2] != shape[3] for shape in self.shapes)
+
+    def looks(self) -> list[int]:
+        """The sides of the closer looks, each once."""
+        return list(dict.fromkeys(shape[3] for shape in self.shapes if shape[2] == shape[3]))
 
 
-@pytest.mark.parametrize(("height", "width", "square"), [(2400, 3200, 120), (480, 640, 200), (90, 70, 40), (900, 300, 40)])
-def test_a_face_comes_back_in_pixels_of_the_picture(height: int, width: int, square: int) -> None:
-    image = np.zeros((height, width, 3), np.uint8)
-    left, top = width // 2 - square // 3, height // 3
-    image[top : top + square, left : left + square] = 255
-    faces = FaceLocator(WhiteSquareGraph()).locate(image)
-    shown_width, shown_height = min(square, width - left), min(square, height - top)
-    tolerance = 1.5 * max(1.0, max(height, width) / FINE_PX)
-    assert len(faces) >= 1
-    finest = min(faces, key=lambda face: abs(face.box[2] - shown_width))
-    np.testing.assert_allclose(finest.box, (left - 0.5, top - 0.5, shown_width, shown_height), atol=tolerance)
-    np.testing.assert_allclose(finest.points, np.tile([left + (shown_width - 1) / 2, top + (shown_height - 1) / 2], (5, 1)), atol=tolerance)
-    assert finest.score == pytest.approx(1 / (1 + np.exp(-5)))  # seen again, as surely
+@pytest.fixture(scope="module")
+def graphs() -> tuple[Graph, Graph]:
+    return load_graph("detector", 1, "cpu"), load_graph("locator", 1, "cpu")
 
 
-def test_two_looks_at_a_large_picture_one_at_a_small_one() -> None:
-    graph = WhiteSquareGraph()
-    FaceLocator(graph).locate(np.zeros((3000, 4000, 3), np.uint8))
-    assert graph.shapes == [(1, 3, 288, 352), (1, 3, 1216, 1600)]
-    graph.shapes.clear()
-    FaceLocator(graph).locate(np.zeros((20, 30, 3), np.uint8))
-    assert graph.shapes == [(1, 3, 32, 64)]
+@pytest.fixture(scope="module")
+def locator(graphs: tuple[Graph, Graph]) -> FaceLocator:
+    return FaceLocator(*graphs)
 
 
-def test_a_claim_that_no_closer_look_could_save_gets_none() -> None:
-    """Of a small face that the first look gives 0.5 the mean of both looks stays under 0.77."""
-
-    class Weak(WhiteSquareGraph):
-        def claim(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-            maps = super().claim(pixels)
-            for cells in maps.values():
-                cells[:, 0] = np.minimum(cells[:, 0], 0)
-            return maps
-
-    image = np.zeros((600, 600, 3), np.uint8)
-    image[300:340, 300:340] = 255
-    for threshold, looks in ((0.77, 2), (0.7, 3)):
-        graph = Weak()
-        FaceLocator(graph, threshold).locate(image)
-        assert len(graph.shapes) == looks
+@pytest.fixture(scope="module")
+def example() -> np.ndarray:
+    return read_picture(EXAMPLES / "target.jpg").rgb8()
 
 
-def test_decoding_by_hand() -> None:
-    maps = empty_maps(64, 96)
-    maps["stride_16"][0, :, 1, 2] = [0.0, 0.25, -0.5, np.log(0.5), 0.0, *np.arange(10) / 10]
-    scores, boxes, points = decode_maps(maps, 0.5)
-    centre = np.array([2.5 * 16 - 0.5, 1.5 * 16 - 0.5])
-    np.testing.assert_allclose(scores, [0.5])
-    np.testing.assert_allclose(boxes, [[centre[0] + 4 - 15, centre[1] - 8 - 30, 30, 60]], rtol=1e-6)
-    np.testing.assert_allclose(points[0], centre + 60 * np.arange(10).reshape(5, 2) / 10, rtol=1e-6)
+def put(picture: np.ndarray, image: np.ndarray, scale: float, degrees: float, centre: tuple[float, float]) -> np.ndarray:
+    """Draw `image` scaled and turned clockwise on `picture` in place; returns the matrix."""
+    angle, middle = np.radians(degrees), (np.array(image.shape[1::-1]) - 1) / 2
+    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = np.hstack([linear, (np.array(centre) - linear @ middle)[:, None]])
+    small = shrink(image, scale)
+    onto = matrix.copy()
+    onto[:, :2] *= image.shape[0] / small.shape[0]
+    onto[:, 2] = np.array(centre) - onto[:, :2] @ ((np.array(small.shape[1::-1]) - 1) / 2)
+    cv2.warpAffine(small, onto, picture.shape[1::-1], dst=picture, borderMode=cv2.BORDER_TRANSPARENT)
+    return matrix
 
 
-def test_overlapping_claims_leave_the_best() -> None:
-    boxes = np.array([[0, 0, 10, 10], [1, 1, 10, 10], [20, 0, 10, 10], [22, 2, 4, 4]], float)
-    assert suppress_overlaps(boxes, np.array([0.6, 0.9, 0.7, 0.8])) == [1, 3, 2]
-    assert suppress_overlaps(np.zeros((0, 4)), np.zeros(0)) == []
+@pytest.mark.parametrize("degrees", range(0, 360, 15))
+def test_a_face_is_found_however_it_is_turned_with_its_points_in_order(locator: FaceLocator, example: np.ndarray, degrees: int) -> None:
+    (face,) = locator.locate(example)
+    picture = np.full((256, 320, 3), (110, 120, 130), np.uint8)
+    matrix = put(picture, example, 0.2, degrees, (160, 128))
+    (found,) = locator.locate(picture)
+    error = np.linalg.norm(found.points - transform_points(face.points, matrix), axis=1).mean()
+    assert error < 0.1 * 0.2 * face.size_px, "the left eye is the viewer's once the face stands upright"
+    assert not found.doubtful or degrees % 90 == 45, "only half-way between the turns may it be unclear"
 
 
-class Fixed:
-    """Claims a face of 20 px near a corner and one of 60 px in the middle, whatever it is shown."""
-
-    def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-        maps = empty_maps(64, 64)
-        maps["stride_8"][0, 0, 1, 1], maps["stride_16"][0, 0, 3, 3] = 4.0, 1.0
-        return {name: cells.repeat(len(inputs["picture"]), 0) for name, cells in maps.items()}
-
-
-def test_the_largest_face_comes_first_and_claims_not_seen_again_fall() -> None:
-    image = np.zeros((50, 50, 3), np.uint8)
-    faces = FaceLocator(Fixed(), threshold=0.5).locate(image)
-    assert [face.size_px for face in faces] == pytest.approx([60, 20])
-    sure = 1 / (1 + np.exp(-4))
-    assert faces[1].score == pytest.approx(sure / 2)  # no closer look shows a face in its middle
-    assert FaceLocator(Fixed(), threshold=0.7).locate(image) == []  # large claims may score 0.2 less
+@pytest.mark.parametrize(("scale", "shape"), [(0.045, (480, 640)), (1.0, (700, 640)), (0.06, (1500, 2000))])
+def test_small_ones_and_those_that_fill_the_frame(locator: FaceLocator, example: np.ndarray, scale: float, shape: tuple[int, int]) -> None:
+    (face,) = locator.locate(example)
+    picture = np.full((*shape, 3), (110, 120, 130), np.uint8)
+    matrix = put(picture, example, scale, 0, (shape[1] / 2, shape[0] / 2))
+    (found,) = locator.locate(picture)
+    error = np.linalg.norm(found.points - transform_points(face.points, matrix), axis=1).mean()
+    assert error < 0.08 * scale * face.size_px
 
 
-def test_a_closer_look_is_upright_and_mirrored() -> None:
-    """The points come back through the turn, and the mirrored look's change sides."""
-    upright = np.array([[80.0, 80], [112, 80], [96, 96], [84, 112], [108, 112]])  # in the look
+def test_two_overlapping_faces_stay_two(locator: FaceLocator, example: np.ndarray) -> None:
+    picture = np.full((600, 800, 3), 150, np.uint8)
+    other = read_picture(EXAMPLES / "source.jpg").rgb8()
+    for image, left in ((example, 110), (other, 330)):
+        (x, y, width, height) = locator.locate(image)[0].box
+        crop = image[max(0, round(y - 0.2 * height)) : round(y + 1.05 * height), round(x - 0.05 * width) : round(x + 1.05 * width)]
+        crop = cv2.resize(crop, (250, 460), interpolation=cv2.INTER_AREA)
+        oval = np.zeros(crop.shape[:2], np.uint8)
+        cv2.ellipse(oval, (125, 230), (120, 225), 0, 0, 360, 255, -1)
+        picture[70:530, left : left + 250][oval > 0] = crop[oval > 0]
+    faces = locator.locate(picture)
+    assert len(faces) == 2
+    assert not any(face.doubtful for face in faces)
+    middles = sorted(face.box[0] + face.box[2] / 2 for face in faces)
+    assert middles == [pytest.approx(235, abs=25), pytest.approx(455, abs=25)]
 
-    def decode(maps: Mapping[str, np.ndarray], threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        mirrored, shift = maps["which"][0] == 1, np.array([2, 0])
-        points = (np.array([191, 0]) + upright * (-1, 1))[[1, 0, 2, 4, 3]] + shift if mirrored else upright + shift
-        return np.array([0.9 if mirrored else 0.7]), np.array([[48.0, 48, 96, 96]]), points[None]
 
-    rolled = np.array([[100.0, 100], [100, 132], [84, 116], [68, 104], [68, 128]])  # a quarter turn clockwise
-    claim = Face((60.0, 92.0, 48.0, 48.0), rolled, 0.5)
-    image = np.zeros((300, 300, 3), np.uint8)
-    (seen,) = look_closer(image, [claim], lambda crops: {"which": np.arange(len(crops))}, decode)
-    assert seen.score == pytest.approx((0.5 + 0.8) / 2)
-    expected = np.array([84, 116]) + (upright[:, ::-1] - 95.5) * (-1, 1) / 2  # the two looks' errors of 2 px cancel out
-    np.testing.assert_allclose(seen.points, expected, atol=1e-3)
+def test_nothing_is_found_where_nobody_is(locator: FaceLocator) -> None:
+    random = np.random.default_rng(0)
+    texture = cv2.resize(random.integers(0, 255, (30, 40, 3), dtype=np.uint8), (320, 240), interpolation=cv2.INTER_CUBIC)
+    for picture in (random.integers(0, 255, (240, 320, 3), dtype=np.uint8), texture, np.zeros((20, 30, 3), np.uint8)):
+        assert locator.locate(picture) == []
 
 
-def test_input_is_padded_with_grey_to_multiples_of_32() -> None:
-    tensor = to_input(np.full((30, 40, 3), 255, np.uint8), margin=3)
-    assert tensor.shape == (1, 3, 64, 64)
-    np.testing.assert_allclose(tensor[0, :, 3:33, 3:43], 1)
-    assert np.abs(tensor[0, :, 33:]).max() < 0.01 and np.abs(tensor[0, :, :3]).max() < 0.01
+def test_an_easy_picture_takes_one_pass_of_each(graphs: tuple[Graph, Graph], example: np.ndarray) -> None:
+    detector, scout = (Counted(graph) for graph in graphs)
+    picture = np.full((1500, 2000, 3), 110, np.uint8)
+    put(picture, example, 1.0, 0, (1000, 750))
+    assert len(FaceLocator(detector, scout).locate(picture)) == 1
+    assert detector.passes() == 1 and len(scout.shapes) == 1
+    assert max(detector.shapes[0][2:]) <= COARSE_PX * 1.15 and max(scout.shapes[0][2:]) <= SCOUT_PX
+    assert detector.looks() == [96, 224, 160] and len(detector.shapes) == 1 + 4 + 1 + 4, "the claims of a pass are looked at together"
+
+
+def test_a_picture_without_a_face_is_turned_and_a_thorough_search_always_does(graphs: tuple[Graph, Graph], example: np.ndarray) -> None:
+    detector, scout = (Counted(graph) for graph in graphs)
+    locator = FaceLocator(detector, scout)
+    locator.locate(np.full((300, 400, 3), 110, np.uint8))
+    assert detector.passes() == 4 and len(scout.shapes) == 1
+    detector.shapes.clear()
+    picture = np.full((300, 400, 3), 110, np.uint8)
+    put(picture, example, 0.25, 0, (200, 150))
+    assert len(locator.locate(picture, thorough=True)) == 1
+    assert detector.passes() == 4
+
+
+def test_the_threshold_decides_what_is_a_face(graphs: tuple[Graph, Graph], locator: FaceLocator, example: np.ndarray) -> None:
+    (face,) = locator.locate(example)
+    assert 0.8 < face.score < 0.97
+    assert locator.locate(example, threshold=0.98) == []
+    assert FaceLocator(*graphs, threshold=0.98).locate(example) == []
+    assert len(FaceLocator(*graphs, threshold=0.98).locate(example, threshold=0.5)) == 1
+
+
+def test_following_tells_where_a_face_went_and_whether_it_is_there(locator: FaceLocator, example: np.ndarray) -> None:
+    (face,) = locator.locate(example)
+    moved = np.roll(example, (8, -12), (0, 1))
+    (seen,) = locator.follow(moved, [face])
+    np.testing.assert_allclose(seen.points, face.points + np.array([-12, 8]), atol=0.03 * face.size_px)
+    assert seen.score > 0.8
+    (gone,) = locator.follow(np.full_like(example, 110), [face])
+    assert gone.score == 0
 
 
 def test_shrinking_averages_fine_texture() -> None:
@@ -157,6 +161,6 @@ def test_shrinking_averages_fine_texture() -> None:
 
 
 @pytest.mark.parametrize("image", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3), np.float32), np.zeros((0, 9, 3), np.uint8)])
-def test_other_arrays_are_refused(image: np.ndarray) -> None:
+def test_other_arrays_are_refused(locator: FaceLocator, image: np.ndarray) -> None:
     with pytest.raises(FaceError, match="uint8 RGB"):
-        FaceLocator(WhiteSquareGraph()).locate(image)
+        locator.locate(image)

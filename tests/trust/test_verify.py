@@ -35,10 +35,9 @@ FORBIDDEN = ("authentic", "genuine", "real photograph", "unaltered")
 
 @pytest.fixture(scope="module")
 def face() -> Face:
-    from facechange.faces.locate import FaceLocator
-    from facechange.runtime import load_graph
+    from facechange.change import load_locator
 
-    return FaceLocator(load_graph("locator", 1)).locate(read_picture(EXAMPLE).rgb8())[0]
+    return load_locator(threads=1).locate(read_picture(EXAMPLE).rgb8())[0]
 
 
 @pytest.fixture

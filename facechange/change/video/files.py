@@ -14,7 +14,7 @@ import numpy as np
 
 from facechange.change.anonymising import Fallback
 from facechange.change.casting import Casting, TrackCasting, describe_selection, grant_change
-from facechange.change.changer import MINIMUM_FACE_PX, Changer, check_strength
+from facechange.change.changer import Changer, check_strength
 from facechange.change.choosing import FaceChoice
 from facechange.change.tracking import FaceTracker
 from facechange.change.video.ahead import run_ahead
@@ -230,8 +230,8 @@ def _pipeline(
     facts = join.facts
     # Nobody asks who the people are, and it does no harm if two who cross are taken for each other.
     by_sight = not choice.asks_who and casting.everyone is not None and options.strength == 1.0
-    least_px = 0.0 if casting.hides else MINIMUM_FACE_PX  # what is too small to be changed is covered
-    tracker = FaceTracker(changer, None if by_sight else lambda image, face: changer.comparer.read(image, [face])[0][0], least_px)
+    who = None if by_sight else lambda image, face: changer.comparer.read(image, [face])[0][0]
+    tracker = FaceTracker(changer, who, everybody=casting.hides)  # what is too small to be changed is covered
     placer = Placer(tracker, choice, TrackCasting(casting, tracker, options.strength), facts.time_base, SEGMENT_FRAMES)
     renderer = Renderer(changer, options.keep, facts, watch, partial(_mark, journal.facts["identifier"]))
     if journal.last is not None and journal.last.state is not None:

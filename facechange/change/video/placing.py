@@ -21,7 +21,7 @@ from facechange.change.choosing import FaceChoice
 from facechange.change.tracking import FaceTracker, Sighting
 from facechange.change.video.filling import FILLED_FRAMES, Trails, cut_patch, find_patch
 from facechange.change.video.frames import SourceFrame
-from facechange.faces.turn import share_followed
+from facechange.faces.turn import BEYOND, share_followed, turn_of
 from facechange.pictures.picture import to_uint8
 
 REACH_FRAMES = 4  # how far before and after a frame is looked for a steady place
@@ -39,7 +39,7 @@ class Placement:
     opacity: float  # 0..1
     identity: np.ndarray  # [512], the new one
     original: np.ndarray | None = None  # [512], who it is, where that matters
-    doubtful: bool = False  # where the points are, or too small to be changed
+    doubtful: bool = False  # where the points are, or too small or too far turned to be changed
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,8 +126,9 @@ class Placer:
             if placed is not None:
                 size_px = max(sighting.size_px for seen in shot for sighting in seen.sightings if sighting.number == number)
                 doubtful = any(sighting.doubtful for seen in shot for sighting in seen.sightings if sighting.number == number)
+                hopeless = doubtful or size_px < MINIMUM_FACE_PX or turn_of(placed[0]) >= BEYOND
                 identity, original = self._casting.identity_of(number), self._casting.original_of(number)
-                placements.append(Placement(number, *placed, identity, original, doubtful or size_px < MINIMUM_FACE_PX))
+                placements.append(Placement(number, *placed, identity, original, hopeless))
         if state is not None:  # only now: later frames may have told where a face was in these
             state = {**state, "seen": [_to_json(seen) for seen in self._seen if here.index - REACH_FRAMES < seen.index <= here.index]}
         return PlacedFrame(frame, here.cut, placements, state)
