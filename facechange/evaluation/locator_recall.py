@@ -2,7 +2,7 @@
 
 Protocol: every face picture of the split is pasted once, one to three a canvas, on backgrounds that no training saw
 (longer side 320 to 1280 px). The face's longer side is log-uniform from 20 px to nine tenths of the canvas's shorter side,
-its roll uniform in ±90°, its place uniform where its box fits without meeting another's. It counts as found where a claimed
+its roll uniform over the whole turn, its place uniform where its box fits without meeting another's. It counts as found where a claimed
 box meets YuNet's, carried along, with an intersection over union of at least 0.5. Face-free pictures are the held-out
 backgrounds in all four quarter turns.
 """
@@ -25,7 +25,7 @@ from facechange.training.locator_data import paste_matrix, paste_patch, read_bac
 Locate = Callable[[np.ndarray], list[Face]]
 LEAST_PX = 20.0
 SIZE_EDGES_PX = (20, 32, 64, 128, 256, 10_000)
-ROLL_EDGES = (0, 15, 30, 60, 90)
+ROLL_EDGES = (0, 15, 45, 90, 135, 180)
 
 
 def evaluate_locator(locate: Locate, faces: Path, backgrounds: Path, split: str = "val", seed: int = 0) -> Report:
@@ -85,7 +85,7 @@ def compose_canvases(
                 waiting.append((image, box, points))
                 continue
             matrix, roll = place
-            paste_patch(canvas, *_reduce(image, matrix, _draw_mask(random, image.shape[0], box)))
+            paste_patch(canvas, *_reduce(image, matrix, _draw_mask(random, image.shape[:2], box)))
             pasted.append((warp_box(box, matrix), transform_points(points, matrix), roll))
         if pasted:
             yield canvas, pasted
@@ -97,7 +97,7 @@ def _find_place(
     """A matrix and a roll that put `box` inside the canvas, its patch clear of the boxes `taken`; None where 50 tries fail."""
     for _ in range(50):
         size = np.exp(random.uniform(np.log(LEAST_PX), np.log(0.9 * min(shape[:2]))))
-        roll = random.uniform(-90, 90)
+        roll = random.uniform(-180, 180)
         matrix = paste_matrix(box, size, roll, random.uniform(0, shape[1::-1]))
         low, extent = np.split(warp_box(box, matrix), 2)
         fits = (low >= 0).all() and (low + extent <= shape[1::-1]).all()
@@ -107,9 +107,9 @@ def _find_place(
     return None
 
 
-def _draw_mask(random: np.random.Generator, side: int, box: np.ndarray) -> np.ndarray:
-    """What of a picture to paste: the rectangle around head and shoulders, or a soft oval of the head (uint8 [side, side])."""
-    mask = np.zeros((side, side), np.uint8)
+def _draw_mask(random: np.random.Generator, shape: tuple[int, ...], box: np.ndarray) -> np.ndarray:
+    """What of a picture to paste: the rectangle around head and shoulders, or a soft oval of the head (uint8 of `shape`)."""
+    mask = np.zeros(shape, np.uint8)
     centre = box[:2] + box[2:] / 2
     if random.random() < 0.5:
         low, high = np.rint(centre - 0.8 * box[2:]).astype(int), np.rint(centre + 0.8 * box[2:]).astype(int)
@@ -122,10 +122,10 @@ def _draw_mask(random: np.random.Generator, side: int, box: np.ndarray) -> np.nd
 def _reduce(image: np.ndarray, matrix: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Picture, mask and matrix with the picture averaged down first, so that a small face does not alias."""
     scale = min(1.0, float(np.hypot(*matrix[:, 0])))
-    side = max(1, round(image.shape[0] * scale))
-    small, small_mask = (cv2.resize(layer, (side, side), interpolation=cv2.INTER_AREA) for layer in (image, mask))
-    grow = image.shape[0] / side
-    back = np.array([[grow, 0, (grow - 1) / 2], [0, grow, (grow - 1) / 2], [0, 0, 1]])
+    width, height = (max(1, round(side * scale)) for side in image.shape[1::-1])
+    small, small_mask = (cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA) for layer in (image, mask))
+    across, down = image.shape[1] / width, image.shape[0] / height
+    back = np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]])
     return small, small_mask, matrix @ back
 
 

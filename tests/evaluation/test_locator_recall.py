@@ -58,7 +58,7 @@ def test_every_face_is_pasted_once_within_its_canvas() -> None:
     for shape, box, points, roll in pasted:
         assert (box[:2] >= 0).all() and (box[:2] + box[2:] <= shape[1::-1]).all()
         assert (points >= box[:2]).all() and (points <= box[:2] + box[2:]).all()
-        assert 14 <= max(box[2:]) <= 0.9 * min(shape[:2]) + 1e-6 and abs(roll) <= 90
+        assert 14 <= max(box[2:]) <= 0.9 * min(shape[:2]) + 1e-6 and abs(roll) <= 180
 
 
 def test_overlap_by_hand() -> None:
