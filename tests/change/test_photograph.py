@@ -95,7 +95,7 @@ def test_a_face_that_is_turned_too_far_is_left_and_counted_but_never_where_peopl
 ) -> None:
     near, far = toy_changer.select(folder / "target.png", "all")
     profile = far.points + np.array([[0, 0], [0, 0], [0.9 * (far.points[1, 0] - far.points[0, 0]), 0], [0, 0], [0, 0]], np.float32)
-    monkeypatch.setattr(toy_changer, "locate", lambda picture: [near, replace(far, points=profile)])
+    monkeypatch.setattr(toy_changer, "locate", lambda picture, *given, **named: [near, replace(far, points=profile)])
     target, output = folder / "target.png", folder / "out.png"
     grant = request_change([], target, output, CONSENT)
     published = change_photograph(toy_changer, OneForAll(COLOUR, []), target, output, grant=grant)
@@ -105,7 +105,7 @@ def test_a_face_that_is_turned_too_far_is_left_and_counted_but_never_where_peopl
     np.testing.assert_array_equal(before, after)
     hidden = change_photograph(toy_changer, PersonaCast(), target, output, grant=grant)
     assert (hidden.faces, hidden.turned) == (2, 0)
-    monkeypatch.setattr(toy_changer, "locate", lambda picture: [replace(far, points=profile)])
+    monkeypatch.setattr(toy_changer, "locate", lambda picture, *given, **named: [replace(far, points=profile)])
     with pytest.raises(FaceError, match=r"target.png: The face is turned too far"):
         change_photograph(toy_changer, OneForAll(COLOUR, []), target, output, grant=grant)
 

@@ -26,7 +26,7 @@ class DoubtfulOnTheRight:
     def __init__(self, changer: Changer) -> None:
         self.inner = changer._locator
 
-    def locate(self, image: np.ndarray) -> list[Face]:
+    def locate(self, image: np.ndarray, threshold: float | None = None, thorough: bool = False) -> list[Face]:
         faces = self.inner.locate(image)
         return [replace(face, doubtful=face.box[0] == max(other.box[0] for other in faces)) for face in faces]
 

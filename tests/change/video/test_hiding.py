@@ -31,7 +31,7 @@ def late(changer: Changer, monkeypatch: pytest.MonkeyPatch) -> Changer:
     """A locator that finds nothing at first."""
     looks, locate = [], changer.locate
 
-    def locate_late(image: np.ndarray) -> list[Face]:
+    def locate_late(image: np.ndarray, *given: object, **named: object) -> list[Face]:
         looks.append(1)
         return locate(image) if len(looks) > MISSED else []
 
