@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from facechange.core import Face
-from facechange.faces.align import warp_crop
+from facechange.faces.align import warp_crops
 from facechange.faces.geometry import identity_crop_matrix
 from facechange.runtime import Graph, to_tensor
 
@@ -25,22 +25,23 @@ class FaceComparer:
         self.identity_alike = float(identity.card.metrics.get("cosine_different_faces_p99", {"mean": IDENTITY_ALIKE})["mean"])
         self._alike = [self.identity_alike, RECOGNISER_ALIKE][: len(self._graphs)]
 
-    def read(self, image: np.ndarray, faces: Sequence[Face]) -> list[np.ndarray]:
-        """What each network reads of `faces` in `image` [H, W, 3] uint8, through their points: [N, D] of length 1 for each network."""
-        return self.read_crops([warp_crop(image, identity_crop_matrix(face.points), 112) for face in faces])
+    def read(self, image: np.ndarray, faces: Sequence[Face], last_alone: bool = False) -> list[np.ndarray]:
+        """What each network reads of `faces` in `image` [H, W, 3] uint8, through their points: [N, D] of length 1 for each network.
 
-    def read_crops(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The same of identity crops, uint8 [112, 112, 3] each."""
+        With `last_alone` the last network alone is asked, which is a quarter of the work.
+        """
+        crops = warp_crops(image, [identity_crop_matrix(face.points) for face in faces], 112)
         tensors = np.concatenate([to_tensor(crop) for crop in crops])
-        return [normalise(graph.run({"crop": tensors}, ["identity"])["identity"]) for graph in self._graphs]
+        graphs = self._graphs[-1:] if last_alone else self._graphs
+        return [normalise(graph.run({"crop": tensors}, ["identity"])["identity"]) for graph in graphs]
 
     def cosines(self, before: list[np.ndarray], after: list[np.ndarray]) -> list[tuple[float, ...]]:
-        """For each face the cosine of what each network `read` before and after."""
+        """For each face the cosine of what each network that was asked `read` before and after."""
         return [tuple(map(float, row)) for row in np.stack([(one * other).sum(1) for one, other in zip(before, after, strict=True)], 1)]
 
     def are_alike(self, cosines: tuple[float, ...]) -> bool:
-        """Whether one of the networks takes two faces with these `cosines` for one person."""
-        return any(cosine >= alike for cosine, alike in zip(cosines, self._alike, strict=True))
+        """Whether one of the networks takes two faces with these `cosines`, of all networks or of the last, for one person."""
+        return any(cosine >= alike for cosine, alike in zip(cosines, self._alike[-len(cosines) :], strict=True))
 
 
 def normalise(vectors: np.ndarray) -> np.ndarray:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 
@@ -23,6 +26,14 @@ def warp_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     side = size * shrink
     large = cv2.warpAffine(image, rescale(matrix, shrink), (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def warp_crops(image: np.ndarray, matrices: Sequence[np.ndarray], size: int) -> list[np.ndarray]:
+    """`warp_crop` by each of `matrices`, on as many threads as there are processors."""
+    if len(matrices) < 2:
+        return [warp_crop(image, matrix, size) for matrix in matrices]
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda matrix: warp_crop(image, matrix, size), matrices))
 
 
 def _reduce(image: np.ndarray, matrix: np.ndarray, size: int, factor: int) -> tuple[np.ndarray, np.ndarray]:

@@ -27,6 +27,7 @@ TURNED_PX = 320  # of those over the turned picture, where nothing is found
 SCOUT_PX = 1600  # of the scout's; faces from 0.6 % of the picture
 MARGIN = 0.05  # of the longer side, around the first pass, so that a face may fill the frame
 CLAIM_SCORE, TURNED_CLAIM_SCORE, SCOUT_SCORE = 0.15, 0.3, 0.25  # what deserves a closer look
+LARGE_CLAIM_PX = 160  # in a picture of `SCOUT_PX`: a closer look shows a face at 112 px at most
 LEAST_SCORE = 0.72  # what counts as a face
 LARGE_SHARE = 0.15  # of the longer side: next to so large a face the scout alone looks for small ones
 SAME_CLAIM, SAME_FACE = 0.5, 0.4  # intersection over union from which two are one
@@ -80,7 +81,13 @@ class FaceLocator:
         return [after or replace(before, score=0.0) for before, after in zip(expected, seen, strict=True)]
 
     def _judge(self, image: np.ndarray, claims: list[Face], least: float) -> list[Face]:
-        judged = judge_claims(image, _keep_best(claims, SAME_CLAIM), self._detect_in)
+        kept = _keep_best(claims, SAME_CLAIM)
+        small = shrink(image, SCOUT_PX / max(image.shape[:2]))
+        matrix = _shrink_matrix(image.shape, small.shape, 0)
+        large = [claim.size_px * matrix[0, 0] >= LARGE_CLAIM_PX for claim in kept]  # the small picture shows enough of these
+        judged = judge_claims(image, [claim for claim, is_large in zip(kept, large, strict=True) if not is_large], self._detect_in)
+        there = [carry_face(claim, matrix) for claim, is_large in zip(kept, large, strict=True) if is_large]
+        judged += [carry_face(face, invert(matrix)) for face in judge_claims(small, there, self._detect_in)]
         return _keep_best([face for face in judged if face.score >= least], SAME_FACE)
 
     def _detect_in(self, images: list[np.ndarray]) -> list[list[Face]]:

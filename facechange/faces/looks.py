@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from facechange.core import Face
-from facechange.faces.align import warp_crop
+from facechange.faces.align import warp_crops
 from facechange.faces.geometry import invert, roll_degrees, transform_points, warp_box
 
 ROUGH_PX, FINE_PX, EXACT_PX = 96, 224, 160  # side of the looks; the longer side of the face is half of it
@@ -67,7 +67,7 @@ def look_at(
         matrices = [_look_matrix(face, roll, side_px) for face, roll in zip(faces[part], rolls[part], strict=True)]
         if mirrored:
             matrices = [np.array([(0, 0, side_px - 1) - matrix[0], matrix[1]]) for matrix in matrices]
-        for matrix, shown in zip(matrices, detect([warp_crop(image, matrix, side_px) for matrix in matrices]), strict=True):
+        for matrix, shown in zip(matrices, detect(warp_crops(image, matrices, side_px)), strict=True):
             middle = next((face for face in shown if _is_in_the_middle(face, side_px)), None)
             back = carry_face(middle, invert(matrix)) if middle else None
             seen.append(replace(back, points=back.points[[1, 0, 2, 4, 3]]) if back and mirrored else back)

@@ -75,7 +75,7 @@ class DetailStep(FaceStep):
         drawn_at = torch.randint(-beyond, room // 2 + beyond + 1, (len(rows), 2), generator=generator, device=self.device)
         corners = (2 * drawn_at).clamp(0, room)
         inner = MARGIN_PX * (1 + (corners == room).long() - (corners == 0).long())
-        identity = super().read_identities(batch)
+        identity = self.read_identities(batch)
         with autocast(self.device):
             attributes = self._smaller.attributes(functional.avg_pool2d(batch.target, 2))
             feature, _ = self._smaller.generator.fuse(identity, attributes)
@@ -108,9 +108,8 @@ class DetailStep(FaceStep):
         )
 
     def read_identities(self, batch: FaceBatch) -> Tensor:
-        """f_id [K, 512] of each window's pair."""
-        assert isinstance(batch, WindowBatch)
-        return batch.identity
+        """f_id of each pair, or of each window's: [K, 512]."""
+        return batch.identity if isinstance(batch, WindowBatch) else super().read_identities(batch)
 
     def _generator_terms(
         self, batch: FaceBatch, identity: Tensor, spoil: Callable[[Tensor], Tensor], generator: torch.Generator

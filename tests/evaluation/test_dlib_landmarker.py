@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facechange.change import load_locator
 from facechange.evaluation import DlibLandmarker
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
-from facechange.faces.locate import FaceLocator
 from facechange.pictures import read_picture
-from facechange.runtime import load_graph
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -21,7 +20,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 @pytest.mark.skipif(not (find_spec("dlib") and find_spec("face_recognition_models")), reason="needs facechange[evaluate]")
 def test_landmarks_lie_where_the_locator_sees_eyes_nose_and_mouth() -> None:
     picture = read_picture(EXAMPLES / "source.jpg").rgb8()
-    points = FaceLocator(load_graph("locator")).locate(picture)[0].points
+    points = load_locator().locate(picture)[0].points
     judge = DlibLandmarker()
     for size in (128, 512):
         matrix = ffhq_crop_matrix(points, size)

@@ -10,14 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
+from facechange.change import load_locator
 from facechange.core import DependencyError
 from facechange.evaluation import DlibRecogniser
 from facechange.evaluation.dlib_recogniser import CHIP_PX, FIVE_OF_68
 from facechange.faces.geometry import estimate_similarity, transform_points
-from facechange.faces.locate import FaceLocator
 from facechange.faces.mean_face68 import read_mean_face
 from facechange.pictures import read_picture
-from facechange.runtime import load_graph
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 needs_dlib = pytest.mark.skipif(not (find_spec("dlib") and find_spec("face_recognition_models")), reason="needs facechange[evaluate]")
@@ -26,7 +25,7 @@ needs_dlib = pytest.mark.skipif(not (find_spec("dlib") and find_spec("face_recog
 def read_face(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """An example picture, its five points, and the mean face's 68 laid on them."""
     picture = read_picture(EXAMPLES / name).rgb8()
-    points = FaceLocator(load_graph("locator")).locate(picture)[0].points
+    points = load_locator().locate(picture)[0].points
     mean = read_mean_face()[0][:, :2]
     five = np.stack([mean[36:42].mean(0), mean[42:48].mean(0), mean[30], mean[48], mean[54]])
     return picture, points, transform_points(mean, estimate_similarity(five, points))

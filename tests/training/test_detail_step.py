@@ -59,7 +59,7 @@ def test_windows_match_their_margins_and_reach_the_border(config: FaceConfig) ->
     """What is compared lies in one place of the picture, and judges see pairs of two people."""
     config = replace(config, batch=16)
     faces = load_faces(config.train, 128)
-    step, _ = _open_run(config, faces)
+    step, _ = _open_run(config)
     assert isinstance(step, DetailStep)
     batch = make_batch(faces, config, 0)
     cut = step._cut(batch, torch.Generator().manual_seed(0))
@@ -78,7 +78,7 @@ def test_windows_match_their_margins_and_reach_the_border(config: FaceConfig) ->
 
 def test_detail_is_not_rounded_to_bfloat16(config: FaceConfig) -> None:
     faces = load_faces(config.train, 128)
-    step, _ = _open_run(config, faces)
+    step, _ = _open_run(config)
     assert isinstance(step, DetailStep)
     refine, seen = step._refine, []
 
@@ -127,7 +127,7 @@ def test_the_finest_measure_goes_on_over_another_smaller_model(config: FaceConfi
     taught = train_face(config)
     other = train_face(replace(config, run=tmp_path / "other", size=64, window=None, start_from=None, pictures=8, seed=1))
     onward = replace(config, run=tmp_path / "onward", start_from=other.checkpoint, finest_from=taught.checkpoint)
-    step, progress = _open_run(onward, load_faces(config.train, 128))
+    step, progress = _open_run(onward)
     old, smaller = load_face_changer(taught.checkpoint).state_dict(), load_face_changer(other.checkpoint).state_dict()
     for network in (step.networks.changer, step.networks.average):
         found = network.state_dict()

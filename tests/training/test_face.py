@@ -102,7 +102,7 @@ def test_a_batch_is_a_function_of_seed_and_step(config: FaceConfig) -> None:
     one, same, other = (make_batch(faces, config, step) for step in (3, 3, 4))
     assert torch.equal(one.target, same.target) and torch.equal(one.source, same.source)
     assert not torch.equal(one.target, other.target)
-    assert one.same_object.sum() == 1
+    assert one.same_object.sum() == 2  # recovered pairs
     assert one.target.shape == (4, 3, 64, 64) and one.source.shape == one.target.shape
     assert one.target.abs().max() <= 1 + 1e-5 and one.background.min() >= 0 and one.background.max() <= 1
 
@@ -124,9 +124,9 @@ def test_a_lost_run_stops_and_names_the_last_good_checkpoint(config: FaceConfig,
     assert (config.run / "face.safetensors").read_bytes() == good
 
 
-def test_wrong_checkpoints_and_weights_are_refused(config: FaceConfig, recogniser_path: Path) -> None:
+def test_wrong_checkpoints_and_weights_are_refused(config: FaceConfig) -> None:
     with pytest.raises(TrainingError, match="not a checkpoint"):
-        load_identity_network(recogniser_path)
+        load_identity_network(config.train / "aligned-00000.jsonl")
     with pytest.raises(TrainingError, match="no loss named"):
         replace(config, weights=LOSS_WEIGHTS | {"beauty": 1.0})
     with pytest.raises(TrainingError, match="Nothing spoils pictures by rain"):
