@@ -31,7 +31,7 @@ class ModelCard:
     training: str
     limits: str
     metrics: dict[str, Any] = field(default_factory=dict)
-    face_median: float = 0.0  # luma in 0..1 to which a face's median is brought before, and back after (runtime.exposure); 0: as it is
+    face_median: float = 0.0  # luma in 0..1 to which a darker face's median is lifted before, and back after (runtime.exposure); 0: none
     bfloat16: bool = False  # whether it may be computed in bfloat16: within 45 dB PSNR of float32
 
     def save(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Bring a crop to the exposure that a face-change model likes, and its result back: cameras and skins differ, the model need not."""
+"""Lift the exposure of dark faces before a face-change model sees them, and take it back after: cameras and skins differ."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import numpy as np
 
 # Where the face lies in the FFHQ-style crop (faces.geometry.ffhq_crop_matrix), in parts of the side: top, bottom, left, right.
 FACE = (0.38, 0.8, 0.32, 0.68)
-EXPONENTS = (0.4, 1.4)  # beyond these dark noise or clipped light would be stretched too far
+EXPONENTS = (0.5, 1.0)  # dark faces alone are lifted, and not so far that their noise would be stretched
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def find_exponents(crops: np.ndarray, median: float) -> np.ndarray:
-    """The exponents [N] that take the median luma of the face in each crop to `median`, as far as `EXPONENTS` go.
+    """The exponents [N] that lift the median luma of the face in each crop to `median`, as far as `EXPONENTS` go.
 
     `crops` are [N, R, R, 3], float32 in [0, 1].
     """

@@ -72,7 +72,7 @@ class FaceConfig:
     backgrounds: Path | None = None  # tar of photographs without a face that occluders are cut from; else from faces
     spoiling: dict[str, float] = field(default_factory=lambda: dict(SPOILING_SHARES))
     judges: tuple[str, ...] = JUDGES  # the teachers of L_ICL
-    face_median: float = 0.647  # luma in 0..1 to which faces are exposed (runtime.exposure); 0: as they are
+    face_median: float = 0.56  # luma in 0..1 to which dark faces are lifted (runtime.exposure); 0: as they are
     learn_masks: bool = True  # else every M is 1/2: attribute features are simply added
     weights: dict[str, float] = field(default_factory=lambda: dict(LOSS_WEIGHTS))
     feature_layers_outside_face: int = 2  # m of formula 4
