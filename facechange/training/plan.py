@@ -9,7 +9,7 @@ import torch
 from facechange.model.costs import count_changer_costs, count_discriminator_costs
 from facechange.training.config import FaceConfig
 from facechange.training.detail_step import MARGIN_PX, count_judged, count_windows
-from facechange.training.memory import resolve_device
+from facechange.training.memory import has_bfloat16, resolve_device
 
 IDENTITY_FLOPS = 2 * 1.8e9  # both judges of identity on one crop, forward and back to its pixels
 BYTES_A_VALUE = 2  # activations are bfloat16
@@ -44,9 +44,9 @@ def describe_plan(config: FaceConfig) -> list[str]:
 
 
 def _measure_flops(device: torch.device) -> float:
-    """The rate of a large bfloat16 matrix product on `device`, operations a second."""
+    """The rate of a large matrix product on `device`, in bfloat16 where it has it: operations a second."""
     side = 1024 if device.type == "cpu" else 8192
-    factor = torch.randn(side, side, device=device, dtype=torch.bfloat16)
+    factor = torch.randn(side, side, device=device, dtype=torch.bfloat16 if has_bfloat16(device) else torch.float32)
     rates = []
     for _ in range(4):
         if device.type == "cuda":
