@@ -27,4 +27,4 @@ def test_landmarks_lie_where_the_locator_sees_eyes_nose_and_mouth() -> None:
         found = judge.find(warp_crop(picture, matrix, size)[None])
         assert found.shape == (1, 68, 2)
         five = np.stack([found[0, 36:42].mean(0), found[0, 42:48].mean(0), found[0, 30], found[0, 48], found[0, 54]])
-        assert np.linalg.norm(five - transform_points(points, matrix), axis=1).max() < 0.03 * size
+        assert np.linalg.norm(five - transform_points(points, matrix), axis=1).max() < 0.05 * size
