@@ -28,6 +28,7 @@ def photographs(
     from facechange import evaluation
     from facechange.change import PersonaCast, load_changer
     from facechange.change.anonymising import anonymize_faces
+    from facechange.change.changer import HIDING_SCORE
     from facechange.cli.change_measurement import open_judge
     from facechange.core import Changed
     from facechange.evaluation.photographs_report import evaluate_photographs
@@ -39,7 +40,7 @@ def photographs(
     labelled, changer, cast = evaluation.LabelledFaces(faces, split), load_changer(model, engine=engine, many_runs=True), PersonaCast(seed)
 
     def anonymize(picture: np.ndarray) -> Changed:
-        return anonymize_faces(changer, as_picture(picture), changer.locate(picture), cast, fallback.value)
+        return anonymize_faces(changer, as_picture(picture), changer.locate(picture, HIDING_SCORE, thorough=True), cast, fallback.value)
 
     def see(picture: np.ndarray, face: LabelledFace) -> np.ndarray:
         landmarks68 = face.landmarks5 if face.landmarks68 is None else face.landmarks68

@@ -70,6 +70,8 @@ class CropChanger:
         wanted = self._mask_names if with_masks else self._kept_mask_names
         before, median = _to_float(crops), self.card.face_median
         exponents = find_exponents(before, median) if median else None
+        if exponents is not None and (exponents == 1).all():  # no dark face: bytes need no detour through powers
+            exponents = None
         tensors = _to_tensors(crops if exponents is None else expose(before, exponents))  # [N, 3, R, R]
         baked = self._baked  # once: another thread may bake meanwhile
         if baked is not None and _is_same(identities, baked[0]):
