@@ -68,6 +68,11 @@ class Changer:
         image = as_picture(picture).rgb8()
         return self._locator.locate(image, threshold, thorough)
 
+    @property
+    def least_score(self) -> float:
+        """The score from which on something counts as a face."""
+        return self._locator.threshold
+
     def follow(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
         """`expected` faces with the points and the score of a closer look at where they should be in `image` [H, W, 3] uint8."""
         return self._locator.follow(image, expected)

@@ -12,13 +12,15 @@ from facechange.change.anonymising import Fallback, anonymize_faces
 from facechange.change.casting import Casting, cast_faces, grant_change
 from facechange.change.changer import Changer, naming
 from facechange.change.mask_sheet import draw_mask_sheet, place_of_result
-from facechange.core import Face, FaceError, Outcome, OutputError
+from facechange.core import Face, FaceError, Outcome, OutputError, PictureError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
 from facechange.faces.put_back import Keep
 from facechange.faces.select import Chosen, Selection
 from facechange.faces.turn import is_beyond, part_beyond
 from facechange.pictures import as_picture, read_picture, without_names
+from facechange.pictures.kinds import is_moving
+from facechange.pictures.reading import CHANGE_VIDEOS, readable_file
 from facechange.trust import Grant, check_writable, publish
 
 _SHEET_CROP_PX = 384
@@ -43,8 +45,12 @@ def request_change(
 
     `persona` is `grant_change`'s.
 
-    Raises what `trust.require_grant` raises, and `OutputError` where `output` cannot be written or is one of the pictures.
+    Raises what `trust.require_grant` raises, `OutputError` where `output` cannot be written or is one of the pictures, and
+    `PictureError` where `target` moves: of an animation only one frame would be left.
     """
+    with readable_file(target):
+        if is_moving(target):
+            raise PictureError(f"{target.name} is a video or an animation, not a photograph.", CHANGE_VIDEOS)
     if any(path.exists() and output.exists() and path.samefile(output) for path in (*sources, target)):
         raise OutputError(f"{output} is one of the pictures to read.", "Write the result to another file, so that the original stays.")
     check_writable(output)

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from facechange.change.folder.journal import Entry, State
 
 PAGE_NAME = "facechange-batch.html"
-_SHOWN_AS_PICTURE = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp"}
+_SHOWN_AS_PICTURE = {".jpg", ".jpeg", ".jfif", ".png", ".apng", ".webp", ".avif", ".gif", ".bmp"}
 _SHOWN_AS_VIDEO = {".mp4", ".m4v", ".mov", ".webm"}
 _HEADINGS: tuple[tuple[State, str], ...] = (("failed", "Failed"), ("faceless", "Without such a face"), ("done", "Changed"))
 _STYLE = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -51,6 +52,23 @@ def is_animated_webp(path: Path) -> bool:
     except OSError:
         return False
     return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
+
+
+def count_plays(path: Path) -> int:
+    """How often the GIF, WebP or PNG at `path` is shown; 0 for ever, also where its head cannot be read as Pillow does.
+
+    A GIF says how often it is repeated after the first time; one that says nothing is shown once.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large pictures: `inspect_video` holds them to limits of its own
+            with Image.open(path, formats=("GIF", "WEBP", "PNG")) as image:
+                said, gif = image.info.get("loop"), image.format == "GIF"
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
+        return 0
+    if gif:
+        return 1 if said is None else said + 1 if said else 0
+    return said or 0
 
 
 @dataclass(frozen=True)
