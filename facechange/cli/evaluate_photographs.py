@@ -40,7 +40,7 @@ def photographs(
     labelled, changer, cast = evaluation.LabelledFaces(faces, split), load_changer(model, engine=engine, many_runs=True), PersonaCast(seed)
 
     def anonymize(picture: np.ndarray) -> Changed:
-        return anonymize_faces(changer, as_picture(picture), changer.locate(picture, HIDING_SCORE, thorough=True), cast, fallback.value)
+        return anonymize_faces(changer, as_picture(picture), changer.find_all(picture, HIDING_SCORE, thorough=True), cast, fallback.value)
 
     def see(picture: np.ndarray, face: LabelledFace) -> np.ndarray:
         landmarks68 = face.landmarks5 if face.landmarks68 is None else face.landmarks68

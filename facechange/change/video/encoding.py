@@ -18,7 +18,7 @@ from facechange.core import OutputError
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 ANIMATION_SUFFIXES = (".gif", ".webp", ".png", ".apng")  # made in one go from frames that were stored losslessly
-ANIMATION_CODECS = ("gif", "webp", "apng")
+ANIMATION_CODECS = ("gif", "webp", "apng", "avif")
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", *ANIMATION_SUFFIXES)
 
 

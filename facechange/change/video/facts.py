@@ -13,7 +13,7 @@ import av
 from av.stream import Disposition
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc
 
-from facechange.change.video.pictures_in import MILLISECOND, count_plays, first_number, is_animated_webp, is_pattern, read_head
+from facechange.change.video.pictures_in import MILLISECOND, count_plays, first_number, is_pattern, is_pillow_animation, read_head
 from facechange.core import VideoError
 
 if TYPE_CHECKING:
@@ -89,9 +89,9 @@ def inspect_video(path: Path) -> VideoFacts:
     Raises `VideoError` for a file without a decodable frame, sizes out of bounds, and HDR in the PQ transfer, whose values
     mean other brightnesses than those the model learned from.
     """
-    if is_animated_webp(path):
+    if is_pillow_animation(path):
         head = read_head(path)
-        return facts_of(head.first, "webp", MILLISECOND, head.rate, head.frames, plays=count_plays(path))
+        return facts_of(head.first, head.codec, MILLISECOND, head.rate, head.frames, plays=count_plays(path))
     with open_video(path) as container:
         stream = video_stream(container, path.name)
         width, height = stream.codec_context.width, stream.codec_context.height

@@ -14,7 +14,7 @@ import numpy as np
 
 from facechange.change.video.facts import VideoFacts, open_video, video_stream
 from facechange.change.video.fields import Decoded, make_whole
-from facechange.change.video.pictures_in import is_animated_webp, read_animated_webp
+from facechange.change.video.pictures_in import is_pillow_animation, read_animation
 from facechange.change.video.planes import store_as, to_upright_rgb
 from facechange.core import VideoError
 
@@ -83,8 +83,8 @@ def read_frames(path: Path, facts: VideoFacts, pixel_format: str, window: Window
 def _in_order(path: Path, window: Window) -> Generator[Decoded, None, None]:
     """Frames with their times, which rise strictly, from some frame at or before the first one wanted."""
     wanted = max((pts for pts in (window.start_pts, window.done_pts) if pts is not None), default=None)
-    if is_animated_webp(path):
-        yield from ((frame.pts or 0, frame.duration, frame, False) for frame in read_animated_webp(path))
+    if is_pillow_animation(path):
+        yield from ((frame.pts or 0, frame.duration, frame, False) for frame in read_animation(path))
         return
     if wanted is not None:
         frames = _decode(path, wanted)

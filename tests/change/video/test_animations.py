@@ -78,6 +78,7 @@ def test_every_frame_lasts_as_long_and_the_whole_plays_as_often(tmp_path: Path, 
         ("in.webp", 3, "out.gif", 2),
         ("in.webp", 3, "out.apng", 3),
         ("in.png", 1, "out.gif", None),
+        ("in.avif", None, "out.webp", 0),
     ],
 )
 def test_kinds_that_count_otherwise_are_shown_as_often(
