@@ -59,6 +59,11 @@ class Changer:
         return self._crops.engine
 
     @property
+    def engine_reason(self) -> str:
+        """Why that was taken, in words."""
+        return self._crops.engine_reason
+
+    @property
     def size_px(self) -> int:
         """Side of the change crop."""
         return self._crops.size_px

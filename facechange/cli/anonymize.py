@@ -92,13 +92,14 @@ def anonymize(
         from facechange.change.video import VideoOptions, request_video_change
         from facechange.cli.video import change_one_video
 
-        grant = request_video_change([], target, output, basis, purpose, persona=True)
         settings = VideoOptions(chosen, fallback=fallback.value)
-        changer = load_changer(model or "change", threads, engine, True, threshold)
+        with waiting("Reading the video"):
+            grant = request_video_change([], target, output, basis, purpose, persona=True)
+            changer = load_changer(model or "change", threads, engine, True, threshold)
         change_one_video(changer, cast, target, output, grant, settings, started, verbose, report)
         return
-    grant = request_change([], target, output, basis, purpose, persona=True)
     with waiting("Changing the photograph"):
+        grant = request_change([], target, output, basis, purpose, persona=True)
         changer = load_changer(model or PHOTOGRAPHS, threads, engine, False, threshold)
         published = change_photograph(changer, cast, target, output, grant=grant, face=chosen, fallback=fallback.value)
     say_published(published, changer, grant, started, verbose, hides=True, report=report)

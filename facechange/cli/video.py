@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facechange.cli.console import counting, waiting
+from facechange.cli.console import counting, tell_used, waiting
 from facechange.cli.options import (
     BeyondOption,
     ConsentOption,
@@ -76,9 +76,10 @@ def video(
     check_report(face_report)
     started = time.perf_counter()
     people = read_people(sources, rules, face, source_face)
-    grant = request_video_change(people.files, target, output, consent, purpose)
-    changer = load_changer(model, threads, engine, True, threshold)
-    casting = people.cast(changer)
+    with waiting("Reading the video"):
+        grant = request_video_change(people.files, target, output, consent, purpose)
+        changer = load_changer(model, threads, engine, True, threshold)
+        casting = people.cast(changer)
     options = VideoOptions(people.selection, keep.value, encoder, quality, preset, trim, strength)
     options = options if beyond is None else replace(options, beyond=beyond.value)
     if preview:
@@ -108,7 +109,7 @@ def change_one_video(
     from facechange.trust.files import copy_whole
 
     if verbose:
-        typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
+        tell_used(changer, grant)
     try:
         with counting("Changing the video") as report:
             done = change_video(changer, casting, target, output, grant=grant, options=options, report=report)
