@@ -21,6 +21,7 @@ from facechange.faces.select import Chosen, Selection
 from facechange.faces.turn import Beyond, check_followed, is_beyond, share_followed
 from facechange.pictures import as_picture, read_picture, without_names
 from facechange.pictures.kinds import is_moving
+from facechange.pictures.picture import FURTHER_PICTURES
 from facechange.pictures.reading import CHANGE_VIDEOS, readable_file
 from facechange.trust import Grant, check_writable, publish
 
@@ -34,7 +35,7 @@ class Published:
     path: Path
     faces: int
     unmet: dict[str, FaceError] = field(default_factory=dict)  # for a selector that named nobody, where others did, why
-    taken_away: tuple[str, ...] = ()  # kinds of metadata, in words, where people are hidden
+    taken_away: tuple[str, ...] = ()  # in words: further pictures of the file and, where people are hidden, kinds of metadata
     turned: int = 0  # faces that were left as they are, because a change would smear them; where people are hidden none is
     outcomes: tuple[Outcome, ...] = ()
 
@@ -95,7 +96,8 @@ def change_photograph(
         if beyond == "covered":
             changed = _cover(changed, [face for face in chosen.faces if is_beyond(face)])
     result = replace(picture, pixels=changed.image)
-    result, taken_away = without_names(result) if casting.hides else (result, ())
+    further = tuple(words for words in picture.left_behind if words == FURTHER_PICTURES)
+    result, taken_away = without_names(result) if casting.hides else (result, further)
     path = publish(
         result,
         output,

@@ -74,6 +74,8 @@ def change_folder(
         counts = run.report()
     for entry in run.failures:
         typer.echo(_printable(f"{entry.target}: {entry.message}"), err=True)
+    for entry in run.noted:
+        typer.echo(_printable(f"{entry.target}: {', '.join(entry.notes)}."), err=True)
     for selector in sorted(set.intersection(*unmet)) if unmet and not counts.skipped else []:
         typer.echo(f"No file has a face for {selector}.", err=True)
     earlier = f" ({counts.skipped} of them before)" if counts.skipped else ""

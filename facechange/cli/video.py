@@ -129,7 +129,7 @@ def change_one_video(
     if done.repeated:
         typer.echo(f"{done.repeated} damaged frames show the frame before them.", err=True)
     if done.interlaced:
-        typer.echo(f"{done.interlaced} frames were interlaced; they are progressive now, each made of one of its fields.", err=True)
+        typer.echo(f"{done.interlaced} frames were interlaced: of the two moments in each the first is a whole picture now.", err=True)
     if done.resumed_at:
         typer.echo(f"{done.resumed_at} frames were there from an earlier run.", err=True)
     typer.echo(f"{done.path}: {done.changed} of {done.frames} frames changed in {time.perf_counter() - started:.1f} s")

@@ -61,10 +61,10 @@ def _draw_entry(entry: Entry, folder: Path, output: Path) -> str:
 
 
 def _remarks(entry: Entry) -> list[str]:
-    """What is to be known about the faces of a file besides that they were changed."""
+    """What is to be known about a file besides that its faces were changed."""
     told = {"covered": "covered, because no change made it unlike the person", "left": "still recognisable"}
     told["unrecognisable"] = "changed, but not recognisably the source"
-    return [f"{getattr(entry, name)} {words}" for name, words in told.items() if getattr(entry, name)]
+    return [*(f"{getattr(entry, name)} {words}" for name, words in told.items() if getattr(entry, name)), *entry.notes]
 
 
 def _show(link: str, name: str) -> str:
