@@ -65,10 +65,10 @@ def change_work(
         if target.moving:
             video = _change_video(changer, casting, target.path, output, grant, options)
             tell(set(video.unmet))
-            notes = {f"{words} left out": 1 for words in video.left_out}
-            notes |= {f"{video.interlaced} interlaced frames made whole": video.interlaced}
-            notes |= {f"{video.repeated} damaged frames show the frame before them": video.repeated}
-            return _to_done(video.changed, video.outcomes, casting.hides, tuple(words for words, count in notes.items() if count))
+            counted = {f"{words} left out": 1 for words in video.left_out}
+            counted |= {f"{video.interlaced} interlaced frames made whole": video.interlaced}
+            counted |= {f"{video.repeated} damaged frames show the frame before them": video.repeated}
+            return _to_done(video.changed, video.outcomes, casting.hides, tuple(words for words, count in counted.items() if count))
         if output.suffix.lower() not in WRITABLE_SUFFIXES:
             raise OutputError(f"The name {output.name} ends in no kind of picture.", "Let --output-pattern end in .{extension}.")
         published = change_photograph(

@@ -13,6 +13,7 @@ import av
 import numpy as np
 from av.filter import Graph
 from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
 
 from facechange.change.video.encoding import ENCODERS, open_encoder
 from facechange.change.video.facts import VideoFacts
@@ -82,7 +83,7 @@ def write_animation(join: Join, journal: Journal, path: Path) -> None:
     last_s = (journal.last.segment.last_duration or 1 / (facts.rate * facts.time_base)) * facts.time_base
     time_s = Fraction(0)
     with av.open(str(path), "w", format=kind.container, options=_container_options(kind, facts.plays, last_s)) as container:
-        stream = container.add_stream(kind.encoder, rate=facts.rate.limit_denominator(1001))
+        stream = cast(VideoStream, container.add_stream(kind.encoder, rate=facts.rate.limit_denominator(1001)))
         stream.codec_context.time_base = kind.time_base
         for time_s, frame in stored_frames(join, journal):
             ready = _ready(frame, facts, kind)
