@@ -30,6 +30,8 @@ COLOURS = np.random.default_rng(0).normal(size=(3, 512)).astype(np.float32)  # c
 class ToyLocator:
     """Finds what is much redder than blue; the points are where a face's would be in such an oval."""
 
+    threshold = 0.72
+
     def locate(self, image: np.ndarray, threshold: float | None = None, thorough: bool = False) -> list[Face]:
         reddish = (image[..., 0].astype(int) - image[..., 2] > 60).astype(np.uint8)
         _, _, boxes, _ = cv2.connectedComponentsWithStats(reddish)

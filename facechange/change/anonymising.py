@@ -138,5 +138,5 @@ class _Work:
         end = np.ceil(region.max(0) + face.size_px / 2).astype(int)
         image = replace(self._picture, pixels=self.pixels[start[1] : end[1], start[0] : end[0]]).rgb8()
         middle = np.array(face.box[:2]) + np.array(face.box[2:]) / 2 - start
-        middles = [np.array(found.box[:2]) + np.array(found.box[2:]) / 2 for found in self._changer.locate(np.ascontiguousarray(image))]
+        middles = [np.array(found.box[:2]) + np.array(found.box[2:]) / 2 for found in self._changer.find_all(np.ascontiguousarray(image))]
         return any(np.hypot(*(each - middle)) < face.size_px / 2 for each in middles)

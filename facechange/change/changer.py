@@ -59,14 +59,27 @@ class Changer:
         return self._crops.engine
 
     @property
+    def engine_reason(self) -> str:
+        """Why that was taken, in words."""
+        return self._crops.engine_reason
+
+    @property
     def size_px(self) -> int:
         """Side of the change crop."""
         return self._crops.size_px
 
     def locate(self, picture: PictureLike, threshold: float | None = None, thorough: bool = False) -> list[Face]:
-        """The faces of a picture, largest first; `threshold` and `thorough` are `FaceLocator.locate`'s."""
-        image = as_picture(picture).rgb8()
-        return self._locator.locate(image, threshold, thorough)
+        """The faces of a picture that `change` takes, largest first; `threshold` and `thorough` are `FaceLocator.locate`'s."""
+        return [face for face in self.find_all(picture, threshold, thorough) if face.size_px >= MINIMUM_FACE_PX]
+
+    def find_all(self, picture: PictureLike, threshold: float | None = None, thorough: bool = False) -> list[Face]:
+        """`locate`, and the faces that are too small to be changed."""
+        return self._locator.locate(as_picture(picture).rgb8(), threshold, thorough)
+
+    @property
+    def least_score(self) -> float:
+        """The score from which on something counts as a face."""
+        return self._locator.threshold
 
     def follow(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
         """`expected` faces with the points and the score of a closer look at where they should be in `image` [H, W, 3] uint8."""
@@ -88,7 +101,7 @@ class Changer:
         from `HIDING_SCORE` on. Raises `FaceError` where no face is left or none is meant, and what reading the pictures of `like:` raises.
         """
         picture = as_picture(picture)
-        found = self.locate(picture, HIDING_SCORE, thorough=True) if everybody else self.locate(picture)
+        found = self.find_all(picture, HIDING_SCORE, thorough=True) if everybody else self.find_all(picture)
         return self.choose_among(picture, found, selection, everybody)
 
     def choose_among(self, picture: PictureLike, found: list[Face], selection: Selection | str, everybody: bool = False) -> Chosen:

@@ -33,7 +33,7 @@ class FoundFace:
 
 def explain_faces(changer: Changer, picture: Picture, selector: str) -> list[FoundFace]:
     """Every face of `picture`, left to right. Raises `FaceError` where there is no face at all, or `selector` is no selector."""
-    found = changer.locate(picture)
+    found = changer.find_all(picture)
     usable = [face for face in left_to_right(found) if not _reason(face)]
     meant = changer.choose_among(picture, found, selector).faces if usable or not found else []
     explained, numbers = [], {id(face): number for number, face in enumerate(usable, 1)}

@@ -12,7 +12,7 @@ from facechange.change.anonymising import TURNED, Fallback, anonymize_faces
 from facechange.change.casting import Casting, cast_faces, grant_change
 from facechange.change.changer import Changer, naming
 from facechange.change.mask_sheet import draw_mask_sheet, place_of_result
-from facechange.core import Changed, Face, FaceError, Outcome, OutputError
+from facechange.core import Changed, Face, FaceError, Outcome, OutputError, PictureError
 from facechange.faces.align import warp_crop
 from facechange.faces.cover import LEVELS, cover_face
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
@@ -20,6 +20,9 @@ from facechange.faces.put_back import Keep
 from facechange.faces.select import Chosen, Selection
 from facechange.faces.turn import Beyond, check_followed, is_beyond, share_followed
 from facechange.pictures import as_picture, read_picture, without_names
+from facechange.pictures.kinds import is_moving
+from facechange.pictures.picture import FURTHER_PICTURES
+from facechange.pictures.reading import CHANGE_VIDEOS, readable_file
 from facechange.trust import Grant, check_writable, publish
 
 _SHEET_CROP_PX = 384
@@ -32,7 +35,7 @@ class Published:
     path: Path
     faces: int
     unmet: dict[str, FaceError] = field(default_factory=dict)  # for a selector that named nobody, where others did, why
-    taken_away: tuple[str, ...] = ()  # kinds of metadata, in words, where people are hidden
+    taken_away: tuple[str, ...] = ()  # in words: further pictures of the file and, where people are hidden, kinds of metadata
     turned: int = 0  # faces that were left as they are, because a change would smear them; where people are hidden none is
     outcomes: tuple[Outcome, ...] = ()
 
@@ -44,8 +47,12 @@ def request_change(
 
     `persona` is `grant_change`'s.
 
-    Raises what `trust.require_grant` raises, and `OutputError` where `output` cannot be written or is one of the pictures.
+    Raises what `trust.require_grant` raises, `OutputError` where `output` cannot be written or is one of the pictures, and
+    `PictureError` where `target` moves: of an animation only one frame would be left.
     """
+    with readable_file(target):
+        if is_moving(target):
+            raise PictureError(f"{target.name} is a video or an animation, not a photograph.", CHANGE_VIDEOS)
     if any(path.exists() and output.exists() and path.samefile(output) for path in (*sources, target)):
         raise OutputError(f"{output} is one of the pictures to read.", "Write the result to another file, so that the original stays.")
     check_writable(output)
@@ -89,7 +96,8 @@ def change_photograph(
         if beyond == "covered":
             changed = _cover(changed, [face for face in chosen.faces if is_beyond(face)])
     result = replace(picture, pixels=changed.image)
-    result, taken_away = without_names(result) if casting.hides else (result, ())
+    further = tuple(words for words in picture.left_behind if words == FURTHER_PICTURES)
+    result, taken_away = without_names(result) if casting.hides else (result, further)
     path = publish(
         result,
         output,

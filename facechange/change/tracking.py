@@ -93,7 +93,7 @@ class FaceTracker:
         followed = None if cut or self._needs_full_look() else self._follow(image)
         if followed is None:
             self._since_full = 0
-            self._match(image, [face for face in self._changer.locate(image, self._least_score) if face.size_px >= self._least_px])
+            self._match(image, [face for face in self._changer.find_all(image, self._least_score) if face.size_px >= self._least_px])
         self._since_full += 1
         self._tracks = [track for track in self._tracks if track.unseen <= MEMORY_FRAMES]
         seen = [track for track in self._tracks if track.unseen == 0]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facechange.cli.console import counting
+from facechange.cli.console import counting, waiting
 from facechange.cli.training_run import interruptible, parse_numbers, print_row
 
 if TYPE_CHECKING:
@@ -89,14 +89,15 @@ def _measure(path: Path, identity: Path, faces: LabelledFaces, judge: Recogniser
     from facechange import evaluation
     from facechange.runtime import load_graph
 
-    graph = load_graph(path)
-    change, identify = evaluation.change_with(graph), evaluation.identify_with(load_graph(identity))
     with counting("Changing faces") as progress:
+        graph = load_graph(path)
+        change, identify = evaluation.change_with(graph), evaluation.identify_with(load_graph(identity))
         return evaluation.evaluate_change(
             change, identify, graph.card.size_px, faces, [judge], pairs, 0, progress, landmarkers=[] if landmarker is None else [landmarker]
         )
 
 
+@waiting("Drawing the grid")
 def _draw_grid(graphs: Sequence[Path], identity: Path, faces: LabelledFaces) -> np.ndarray:
     """A row a pair of faces that the model which ships made of `faces`: source, target, and the result of every graph in order."""
     import numpy as np

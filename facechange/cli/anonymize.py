@@ -23,6 +23,7 @@ from facechange.cli.options import (
 from facechange.cli.people import read_selection
 
 BASIS = "The people shown are made unrecognisable: each face becomes that of somebody who does not exist."
+PHOTOGRAPHS = "change-large"  # the model for them; videos get the quick one
 
 
 def anonymize(
@@ -62,17 +63,16 @@ def anonymize(
     in the end; then the exit code is 11.
     """
     from facechange.change import PersonaCast, change_photograph, load_changer, request_change
-    from facechange.change.folder.finding import is_moving
     from facechange.change.telling import check_report
     from facechange.cli.swap import say_published
+    from facechange.pictures.kinds import is_moving
+    from facechange.pictures.reading import readable_file
 
     if report is not None and target.is_dir():
         raise typer.BadParameter("A folder gets its report by itself: facechange-batch.json beside the results.", param_hint="--report")
     check_report(report)
     chosen = read_selection(face, only, all_but)
     cast, basis = PersonaCast(seed), consent or BASIS
-    moving = target.is_file() and is_moving(target)
-    model = model or ("change" if moving else "change-large")
     if target.is_dir():
         from facechange.change.folder import DEFAULT_PATTERN, ChangeOptions
         from facechange.cli.folders import FolderRequest, change_folder
@@ -80,9 +80,11 @@ def anonymize(
         typer.echo("Names, places, dates, captions and previews in what the files say of themselves are taken away.", err=True)
         request = FolderRequest(target, output, (), basis, purpose, True, DEFAULT_PATTERN)
         options = ChangeOptions(chosen, fallback=fallback.value)
-        change_folder(request, cast.describe(), lambda changer: cast, options, model, threads, engine, threshold, verbose)
+        change_folder(request, cast.describe(), lambda changer: cast, options, model or PHOTOGRAPHS, threads, engine, threshold, verbose)
         return
     started = time.perf_counter()
+    with readable_file(target):
+        moving = is_moving(target)
     if moving:
         from facechange.cli.extras import need_video
 
@@ -90,13 +92,14 @@ def anonymize(
         from facechange.change.video import VideoOptions, request_video_change
         from facechange.cli.video import change_one_video
 
-        grant = request_video_change([], target, output, basis, purpose, persona=True)
         settings = VideoOptions(chosen, fallback=fallback.value)
-        changer = load_changer(model, threads, engine, True, threshold)
+        with waiting("Reading the video"):
+            grant = request_video_change([], target, output, basis, purpose, persona=True)
+            changer = load_changer(model or "change", threads, engine, True, threshold)
         change_one_video(changer, cast, target, output, grant, settings, started, verbose, report)
         return
-    grant = request_change([], target, output, basis, purpose, persona=True)
     with waiting("Changing the photograph"):
-        changer = load_changer(model, threads, engine, False, threshold)
+        grant = request_change([], target, output, basis, purpose, persona=True)
+        changer = load_changer(model or PHOTOGRAPHS, threads, engine, False, threshold)
         published = change_photograph(changer, cast, target, output, grant=grant, face=chosen, fallback=fallback.value)
     say_published(published, changer, grant, started, verbose, hides=True, report=report)

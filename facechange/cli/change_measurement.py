@@ -67,10 +67,11 @@ def open_subject(options: ChangeOptions) -> ChangeSubject:
 
     if options.fid:
         need_fid()
-    judges = [open_judge(name, options.normalisation) for name in options.recognisers]
-    landmarkers = [open_landmarker(name) for name in options.landmarks if name != MEDIAPIPE]
-    mesh = FaceMesh() if MEDIAPIPE in options.landmarks else None
-    change, identity = load_graph(options.model, engine=options.engine), load_graph(options.identity)
+    with waiting("Loading the judges and the networks"):
+        judges = [open_judge(name, options.normalisation) for name in options.recognisers]
+        landmarkers = [open_landmarker(name) for name in options.landmarks if name != MEDIAPIPE]
+        mesh = FaceMesh() if MEDIAPIPE in options.landmarks else None
+        change, identity = load_graph(options.model, engine=options.engine), load_graph(options.identity)
     return ChangeSubject(judges, landmarkers, change, identity, open_faces(options.faces, options.split, landmarkers), mesh)
 
 
@@ -135,7 +136,8 @@ def _measure_change(options: ChangeOptions, subject: ChangeSubject, keep: Callab
     if options.backgrounds is not None:
         from facechange.training.locator_data import read_backgrounds
 
-        photographs = read_backgrounds(options.backgrounds, held_out=True)
+        with waiting("Reading the backgrounds"):
+            photographs = read_backgrounds(options.backgrounds, held_out=True)
     with tempfile.TemporaryDirectory() as folder, counting("Changing faces") as progress:
         references = {}
         if options.references:
@@ -165,7 +167,8 @@ def measure_anonymize(options: ChangeOptions, subject: ChangeSubject, detector: 
     from facechange.change import PersonaCast, load_locator
     from facechange.evaluation.anonymize_report import Finder
 
-    finders: dict[str, Finder] = {"locator": load_locator().locate}
+    with waiting("Loading the locator"):
+        finders: dict[str, Finder] = {"locator": load_locator().locate}
     if detector is not None:
         finders[detector.name] = detector.locate
     with counting("Anonymising faces") as progress:

@@ -6,8 +6,13 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from facechange.change import Changer
+    from facechange.trust import Grant
 
 NAMED = 3  # of what was skipped for one reason, so many are named
 
@@ -35,6 +40,11 @@ def counting(text: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(text, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def tell_used(changer: Changer, grant: Grant) -> None:
+    """What a change rests on, and what makes it."""
+    typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}: {changer.engine_reason}.", err=True)
 
 
 def tell_skipped(skipped: Mapping[str, str]) -> None:

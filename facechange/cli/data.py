@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facechange.cli.console import counting, tell_skipped
+from facechange.cli.console import counting, tell_skipped, waiting
 
 app = typer.Typer(help="Prepare pictures for training.", no_args_is_help=True)
 
@@ -35,7 +35,8 @@ def prepare(
     if needs_locator(source):
         from facechange.change import load_locator
 
-        locate = load_locator().locate
+        with waiting("Loading the locator"):
+            locate = load_locator().locate
     with counting("Aligning faces") as report:
         prepared = prepare_shards(source, output, size, locate, smallest_face, largest_enlargement, report)
     tell_skipped(prepared.skipped)

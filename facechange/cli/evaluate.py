@@ -137,8 +137,9 @@ def identity_command(
     from facechange.runtime import load_graph
 
     evaluation.check_outputs(json, markdown)
-    judge, graph = evaluation.Recogniser(teacher, normalisation), load_graph(model)
-    labelled = evaluation.LabelledFaces(faces, split)
+    with waiting("Loading the networks"):
+        judge, graph = evaluation.Recogniser(teacher, normalisation), load_graph(model)
+        labelled = evaluation.LabelledFaces(faces, split)
     with counting("Reading faces") as progress:
         report = evaluation.evaluate_identity(evaluation.identify_with(graph), labelled, judge, seed, progress)
     _show(report, f"{graph.card.name} {graph.card.version}", json, markdown)
@@ -160,8 +161,8 @@ def locator_command(
     from facechange.runtime import load_graph
 
     evaluation.check_outputs(json, markdown)
-    graph = load_graph(model)
     with waiting("Looking for faces"):
+        graph = load_graph(model)
         report = evaluation.evaluate_locator(load_locator(scout=model).locate, faces, backgrounds, split, seed)
     _show(report, f"{graph.card.name} {graph.card.version}", json, markdown)
 

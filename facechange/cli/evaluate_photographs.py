@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facechange.cli.console import counting
+from facechange.cli.console import counting, waiting
 from facechange.cli.options import EngineOption, FallbackChoice, FallbackOption
 
 
@@ -36,11 +36,13 @@ def photographs(
     from facechange.pictures import as_picture
 
     evaluation.check_outputs(json)
-    judge = open_judge(recogniser, normalisation)
-    labelled, changer, cast = evaluation.LabelledFaces(faces, split), load_changer(model, engine=engine, many_runs=True), PersonaCast(seed)
+    with waiting("Loading the judge and the model"):
+        judge = open_judge(recogniser, normalisation)
+        labelled, changer = evaluation.LabelledFaces(faces, split), load_changer(model, engine=engine, many_runs=True)
+    cast = PersonaCast(seed)
 
     def anonymize(picture: np.ndarray) -> Changed:
-        return anonymize_faces(changer, as_picture(picture), changer.locate(picture, HIDING_SCORE, thorough=True), cast, fallback.value)
+        return anonymize_faces(changer, as_picture(picture), changer.find_all(picture, HIDING_SCORE, thorough=True), cast, fallback.value)
 
     def see(picture: np.ndarray, face: LabelledFace) -> np.ndarray:
         landmarks68 = face.landmarks5 if face.landmarks68 is None else face.landmarks68

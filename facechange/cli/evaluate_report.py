@@ -179,7 +179,9 @@ def _measure_identity(name_or_path: str, folders: dict[str, Path], split: str, t
     from facechange import evaluation
     from facechange.runtime import load_graph
 
-    graph, measured = load_graph(name_or_path), {}
+    measured = {}
+    with waiting("Loading the network"):
+        graph = load_graph(name_or_path)
     for name, faces in folders.items():
         with counting("Reading faces") as progress:
             labelled = evaluation.LabelledFaces(faces, split)
@@ -193,7 +195,9 @@ def _measure_locator(name_or_path: str, folders: dict[str, Path], backgrounds: P
     from facechange.change import load_locator
     from facechange.runtime import load_graph
 
-    graph, measured = load_graph(name_or_path), {}
+    measured = {}
+    with waiting("Loading the network"):
+        graph = load_graph(name_or_path)
     for name, faces in folders.items():
         with waiting("Looking for faces"):
             measured[name] = evaluation.evaluate_locator(load_locator(scout=name_or_path).locate, faces, backgrounds, split, seed)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facechange.cli.console import waiting
+
 if TYPE_CHECKING:
     from facechange.core import ModelCard
 
@@ -39,7 +41,8 @@ def program(
     path = graph_path(model)
     if path.is_file() and not os.access(path.parent, os.W_OK):
         raise OutputError(f"{path.parent} cannot be written.", "Copy the graph and its card (.json) to a folder of yours, and name it.")
-    written = export_face_program(path)
+    with waiting("Exporting"):
+        written = export_face_program(path)
     typer.echo(f"{written}: {written.stat().st_size / 2**20:.1f} MiB")
 
 
@@ -72,7 +75,9 @@ def recogniser(
     from facechange.faces.labelled import LabelledFaces
     from facechange.training.export import export_recogniser
 
-    _say(export_recogniser(teacher, output, None if faces is None else LabelledFaces(faces, split)), output)
+    with waiting("Exporting"):
+        card = export_recogniser(teacher, output, None if faces is None else LabelledFaces(faces, split))
+    _say(card, output)
 
 
 @app.command("personas")
@@ -92,7 +97,9 @@ def personas(
     from facechange.runtime import graph_path
     from facechange.training.personas import export_personas
 
-    _say(export_personas(train, identity_network or graph_path("identity"), output), output)
+    with waiting("Exporting"):
+        card = export_personas(train, identity_network or graph_path("identity"), output)
+    _say(card, output)
 
 
 def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None) -> None:
@@ -105,7 +112,8 @@ def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None) -> 
     function = {"export_face": export.export_face, "export_identity": export.export_identity, "export_locator": locator.export_locator}[
         kind
     ]
-    card = function(checkpoint, output, _read_metrics(metrics))
+    with waiting("Exporting"):
+        card = function(checkpoint, output, _read_metrics(metrics))
     _say(card, output)
 
 

@@ -1,7 +1,9 @@
 """What an optional extra brings, and what to say where it is missing."""
 
+from importlib import import_module
 from importlib.util import find_spec
 
+from facechange.cli.console import waiting
 from facechange.core import DependencyError
 
 
@@ -11,6 +13,8 @@ def need_training() -> None:
         raise DependencyError(
             "Training and export need PyTorch, which is not installed.", 'Install it with: pip install "facechange[train]"'
         )
+    with waiting("Loading PyTorch"):
+        import_module("torch")
 
 
 def need_video() -> None:

@@ -32,8 +32,8 @@ def faces(
     if output.suffix.lower() not in WRITABLE_SUFFIXES:
         raise OutputError(f"The name {output.name} ends in no kind of picture.", f"Use one of {', '.join(WRITABLE_SUFFIXES)}.")
     check_place(output)
-    picture = read_picture(target)
     with waiting("Looking for faces"), naming(target):
+        picture = read_picture(target)
         found = explain_faces(load_changer("change", threads, engine, False, threshold), picture, face)
     sheet = encode_picture(as_picture(draw_faces_sheet(picture.rgb8(), found)), output.suffix)
     with plain_errors(output):

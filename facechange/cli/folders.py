@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from facechange.cli.console import counting, waiting
+from facechange.cli.console import counting, tell_used, waiting
 
 if TYPE_CHECKING:
     from facechange.change.casting import Casting
@@ -58,21 +58,24 @@ def change_folder(
     started = time.perf_counter()
     card = load_card(graph_path(model).with_suffix(".json"))
     described = describe_changes(who, card, options, request.consent, request.purpose) | {"detector_threshold": threshold}
-    run = open_folder(request.folder, request.output, described, sources=request.sources, pattern=request.pattern)
+    with waiting("Looking through the folder"):
+        run = open_folder(request.folder, request.output, described, sources=request.sources, pattern=request.pattern)
     unmet: list[set[str]] = []  # of each file that was changed, the selectors that named nobody in it
     if run.jobs:
-        grant = grant_change(request.consent, request.sources, run.targets, request.purpose, request.persona)
         with waiting("Loading the model"):
+            grant = grant_change(request.consent, request.sources, run.targets, request.purpose, request.persona)
             changer = load_changer(model, threads, engine, True, threshold)
             work = change_work(changer, make_casting(changer), grant, options, unmet.append)
         if verbose:
-            typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
+            tell_used(changer, grant)
         with counting("Changing the folder") as report:
             counts = run.change(work, report)
     else:
         counts = run.report()
     for entry in run.failures:
         typer.echo(_printable(f"{entry.target}: {entry.message}"), err=True)
+    for entry in run.noted:
+        typer.echo(_printable(f"{entry.target}: {', '.join(entry.notes)}."), err=True)
     for selector in sorted(set.intersection(*unmet)) if unmet and not counts.skipped else []:
         typer.echo(f"No file has a face for {selector}.", err=True)
     earlier = f" ({counts.skipped} of them before)" if counts.skipped else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facechange.cli.console import tell_used, waiting
 from facechange.cli.options import (
     ConsentOption,
     DetectorThresholdOption,
@@ -71,10 +72,11 @@ def live(
         capture = Capture(chosen)
         if server:
             typer.echo(f"Look at {server.url}{'; other machines may reach it' if server.is_public else ''}", err=True)
-        changer = load_changer(model, threads, engine, True, threshold)
+        with waiting("Loading the model"):
+            changer = load_changer(model, threads, engine, True, threshold)
+            casting = people.cast(changer)
         if verbose:
-            typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
-        casting = people.cast(changer)
+            tell_used(changer, grant)
         try:
             shown = run_live(changer, casting, capture, sinks, grant=grant, face=people.selection, keep=keep.value, report=_say_pace)
         except KeyboardInterrupt:  # the usual way to end it

@@ -29,8 +29,8 @@ def masks(
     from facechange.change import load_changer, publish_mask_sheet, request_change
 
     started = time.perf_counter()
-    grant = request_change([source], target, output, consent, purpose)
     with waiting("Drawing the masks"):
+        grant = request_change([source], target, output, consent, purpose)
         changer = load_changer(model, threads, engine)
         published = publish_mask_sheet(changer, source, target, output, grant=grant, face=face, source_face=source_face)
     typer.echo(f"{published.path}: masks of 1 face drawn in {time.perf_counter() - started:.1f} s")

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import typer
 
+USES = {
+    "change": "Quick: what video, live and anonymize on videos take.",
+    "change-large": "More detail, slower: what swap, batch, masks and anonymize on photographs take.",
+    "change-largest": "Most detail, slowest: for faces that fill a large photograph.",
+}
+
 app = typer.Typer(help="The networks that facechange runs.", no_args_is_help=True)
 
 
@@ -27,4 +33,5 @@ def list_models() -> None:
             continue
         side = f"{card.size_px} px" if card.size_px else "any size"
         facts = (side, f"{card.parameters / 1e6:.1f} M parameters", f"{size / 2**20:.1f} MiB", card.licence)
-        typer.echo(f"{name}: {card.name} {card.version} ({', '.join(facts)})\n    {card.summary}")
+        use = f"\n    {USES[name]}" if name in USES else ""
+        typer.echo(f"{name}: {card.name} {card.version} ({', '.join(facts)}){use}\n    {card.summary}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facechange.cli.options import OutputOption
+from facechange.cli.console import waiting
 
 app = typer.Typer(help="Keep a person who does not exist, for a virtual character.", no_args_is_help=True)
 
@@ -23,22 +23,28 @@ def new(
 
     from facechange.change.personas import new_persona, write_persona
 
-    persona = new_persona(name or output.stem, secrets.randbelow(2**32) if seed is None else seed)
-    write_persona(persona, output)
+    with waiting("Drawing the persona"):
+        persona = new_persona(name or output.stem, secrets.randbelow(2**32) if seed is None else seed)
+        write_persona(persona, output)
     typer.echo(f"{output}: {persona.name}, seed {persona.seed}")
 
 
 @app.command("show")
 def show(
     persona: Annotated[Path, typer.Argument(help="A file made by facechange persona new.")],
-    output: OutputOption,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Where to draw its portrait; the extension decides the format.", show_default=False),
+    ] = None,
 ) -> None:
-    """Draw the persona's portrait: its identity on the face of somebody else who does not exist."""
+    """Say who a persona is; with -o draw its portrait, its identity on the face of somebody else who does not exist."""
     from facechange.change import cast_sources, change_photograph, load_changer, request_change
     from facechange.change.personas import PORTRAIT, read_persona
 
-    kept = read_persona(persona)
-    grant = request_change([persona], PORTRAIT, output, "synthetic")
-    changer = load_changer()
-    change_photograph(changer, cast_sources(changer, [persona]), PORTRAIT, output, grant=grant)
-    typer.echo(f"{output}: {kept.name}, seed {kept.seed}")
+    with waiting("Drawing the persona"):
+        kept = read_persona(persona)
+        if output is not None:
+            grant = request_change([persona], PORTRAIT, output, "synthetic")
+            changer = load_changer()
+            change_photograph(changer, cast_sources(changer, [persona]), PORTRAIT, output, grant=grant)
+    typer.echo(f"{output or persona}: {kept.name}, seed {kept.seed}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facechange.cli.console import waiting
+from facechange.cli.console import tell_used, waiting
 from facechange.cli.options import (
     BeyondOption,
     ConsentOption,
@@ -59,8 +59,8 @@ def swap(
     check_report(report)
     started = time.perf_counter()
     people = read_people(sources, rules, face, source_face)
-    grant = request_change(people.files, target, output, consent, purpose)
     with waiting("Changing the photograph"):
+        grant = request_change(people.files, target, output, consent, purpose)
         changer = load_changer(model, threads, engine, False, threshold)
         casting, chosen = people.cast(changer), people.selection
         published = change_photograph(
@@ -88,7 +88,7 @@ def say_published(
     from facechange.core import EXIT_NOT_ALL_CHANGED
 
     if verbose:
-        typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
+        tell_used(changer, grant)
     for error in published.unmet.values():
         typer.echo(str(error), err=True)
     if published.taken_away:

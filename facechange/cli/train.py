@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facechange.cli.ablations import ablations
+from facechange.cli.console import waiting
 from facechange.cli.training_run import interruptible, parse_numbers, print_row
 
 if TYPE_CHECKING:
@@ -102,8 +103,9 @@ def face(
         compile=compile_networks,
     )
     if dry_run:
-        for line in describe_plan(config):
-            typer.echo(line)
+        with waiting("Measuring this machine"):
+            plan = describe_plan(config)
+        typer.echo("\n".join(plan))
         return
     typer.echo("Reading the faces and their identities ...")
     with interruptible(run):

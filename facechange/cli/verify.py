@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from facechange.cli.console import waiting
+
 
 def verify(
     files: Annotated[list[Path], typer.Argument(help="Pictures or videos, of anybody's making.", metavar="FILE...")],
@@ -32,11 +34,13 @@ def verify(
         trusted = trust.read_text(encoding="ascii") if trust else ""
     except (OSError, UnicodeDecodeError):
         raise PictureError(f"The certificates {trust} cannot be read.", "Name a file of PEM certificates.") from None
-    locator = load_locator()
+    with waiting("Loading the locator"):
+        locator = load_locator()
     entries: list[dict[str, Any]] = []
     for path in files:
         try:
-            findings = examine(path, locator.locate, trusted)
+            with waiting("Looking at the file"):
+                findings = examine(path, locator.locate, trusted)
         except PictureError as error:  # the others are looked at all the same
             entries.append({"file": path.name, "error": str(error)})
             typer.echo(clean_line(str(error)), err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facechange.cli.console import counting, waiting
+from facechange.cli.console import counting, tell_used, waiting
 from facechange.cli.options import (
     BeyondOption,
     ConsentOption,
@@ -76,9 +76,10 @@ def video(
     check_report(face_report)
     started = time.perf_counter()
     people = read_people(sources, rules, face, source_face)
-    grant = request_video_change(people.files, target, output, consent, purpose)
-    changer = load_changer(model, threads, engine, True, threshold)
-    casting = people.cast(changer)
+    with waiting("Reading the video"):
+        grant = request_video_change(people.files, target, output, consent, purpose)
+        changer = load_changer(model, threads, engine, True, threshold)
+        casting = people.cast(changer)
     options = VideoOptions(people.selection, keep.value, encoder, quality, preset, trim, strength)
     options = options if beyond is None else replace(options, beyond=beyond.value)
     if preview:
@@ -108,7 +109,7 @@ def change_one_video(
     from facechange.trust.files import copy_whole
 
     if verbose:
-        typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
+        tell_used(changer, grant)
     try:
         with counting("Changing the video") as report:
             done = change_video(changer, casting, target, output, grant=grant, options=options, report=report)
@@ -127,6 +128,8 @@ def change_one_video(
         typer.echo(f"Taken away: {', '.join(done.taken_away)}.", err=True)
     if done.repeated:
         typer.echo(f"{done.repeated} damaged frames show the frame before them.", err=True)
+    if done.interlaced:
+        typer.echo(f"{done.interlaced} frames were interlaced: of the two moments in each the first is a whole picture now.", err=True)
     if done.resumed_at:
         typer.echo(f"{done.resumed_at} frames were there from an earlier run.", err=True)
     typer.echo(f"{done.path}: {done.changed} of {done.frames} frames changed in {time.perf_counter() - started:.1f} s")

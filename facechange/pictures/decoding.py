@@ -11,7 +11,7 @@ from PIL import Image, ImageCms, JpegImagePlugin
 
 from facechange.core import PictureError
 from facechange.pictures import exif as exif_blocks
-from facechange.pictures.picture import JpegSettings, Picture
+from facechange.pictures.picture import FURTHER_PICTURES, JpegSettings, Picture
 from facechange.pictures.xmp import clean_xmp
 
 GREY_MODES = ("1", "L", "LA", "La")
@@ -144,7 +144,7 @@ def _left_behind(image: Image.Image, data: bytes | None) -> tuple[str, ...]:
     found = {
         "previews": exif is not None and exif_blocks.holds_previews(exif),
         "captions": "photoshop" in info or "comment" in info or (image.format == "PNG" and texts),
-        "further pictures": getattr(image, "n_frames", 1) > 1 or image.format == "MPO",
+        FURTHER_PICTURES: getattr(image, "n_frames", 1) > 1 or image.format == "MPO",
         "data behind the picture": data is not None and image.format in ("JPEG", "MPO") and bool(_behind_jpeg(data).strip(b"\0")),
     }
     return tuple(words for words, there in found.items() if there)

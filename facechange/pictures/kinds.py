@@ -1,8 +1,9 @@
-"""Tell by its first bytes what a file is, so that the sentence a user reads fits."""
+"""Tell by what it holds what a file is, whatever it is called, so that it is worked on as that and the sentence a user reads fits."""
 
 from __future__ import annotations
 
-from pathlib import PurePath
+import warnings
+from pathlib import Path, PurePath
 
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 PICTURE_BRANDS = (*HEIF_BRANDS, b"avif", b"avis")
@@ -14,6 +15,7 @@ VIDEO_STARTS = (
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # Windows Media
 )
 VIDEO_SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".mts", ".m2ts", ".3gp", ".ogv"}
+ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
 RAW_SUFFIXES = {".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"}
 
 
@@ -29,6 +31,36 @@ def is_video(start: bytes, name: str) -> bool:
     if start[:4] == b"RIFF":
         return start[8:12] == b"AVI "
     return start.startswith(VIDEO_STARTS) or PurePath(name).suffix.lower() in VIDEO_SUFFIXES
+
+
+def is_moving(path: Path) -> bool:
+    """Whether a file is a video or an animation: a GIF, PNG, WebP or AVIF of several frames.
+
+    A damaged animation of which no second frame is found counts as a picture: reading it says what is wrong. Raises `OSError`
+    where the file cannot be read.
+    """
+    with path.open("rb") as file:
+        start = file.read(64)
+        if not _may_be_animated(start):
+            return bool(start) and is_video(start, path.name)
+        from PIL import Image  # late: most files need it not
+
+        file.seek(0)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of large pictures: reading holds them to limits of our own
+                with Image.open(file, formats=ANIMATED_FORMATS) as image:
+                    return bool(getattr(image, "is_animated", False))
+        except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
+            return False
+
+
+def _may_be_animated(start: bytes) -> bool:
+    if start[:4] == b"RIFF":
+        return start[8:12] == b"WEBP"
+    if start[4:8] == b"ftyp":
+        return b"avis" in start[8:]
+    return start.startswith((b"GIF8", b"\x89PNG\r\n\x1a\n"))
 
 
 def is_camera_raw(name: str) -> bool:

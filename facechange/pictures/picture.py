@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+FURTHER_PICTURES = "further pictures"  # in `Picture.left_behind`: pages, a second view, frames
+
 
 @dataclass(frozen=True)
 class JpegSettings:

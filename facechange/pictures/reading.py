@@ -24,6 +24,7 @@ PictureLike: TypeAlias = "Picture | Image.Image | np.ndarray | Path | str"
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 READABLE = "JPEG, PNG, WebP, AVIF, HEIC and TIFF photographs are read."
 AGAIN = "Get the file again from where it came."
+CHANGE_VIDEOS = "To change the faces in it: facechange video; to take one person's face from it, save a frame as a picture."
 SHRINK = "Make it smaller first."
 LARGEST_PIXELS = 100_000_000
 LARGEST_BYTES = 2 << 30
@@ -113,7 +114,7 @@ def _read_bytes(path: Path) -> bytes:
 def _open(data: bytes, name: str) -> Image.Image:
     """Open the header with Pillow and hold it to the limits; no pixel is decoded yet."""
     if kinds.is_video(data[:64], name):
-        raise PictureError(f"{name} is a video; facechange swap takes photographs.", "Save one frame of it as a picture.")
+        raise PictureError(f"{name} is a video, not a photograph.", CHANGE_VIDEOS)
     if kinds.is_camera_raw(name):
         raise PictureError(f"{name} is a camera raw file.", "Develop it to TIFF or JPEG first.")
     formats: tuple[str, ...] = FORMATS

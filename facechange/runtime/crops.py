@@ -37,7 +37,7 @@ class CropChanger:
             raise ModelError(f"{graph.card.name} is not a face-change model.", "Give a graph written by facechange export.")
         self.card = graph.card
         self.size_px = graph.card.size_px
-        self.engine = graph.engine
+        self.engine, self.engine_reason = graph.engine, graph.engine_reason
         self._graph = graph
         self._baked: tuple[np.ndarray, Graph] | None = None
         self._mask_names = _coarse_to_fine(graph.output_names)

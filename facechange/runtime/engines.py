@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,8 +42,8 @@ class Model:
     fixed: Mapping[str, np.ndarray] = field(default_factory=dict)  # constant inputs; an identity: nothing of it may reach a disk
 
 
-def preferred_engines(model: Model) -> list[str]:
-    """The engines that `auto` tries in turn: those on accelerators that seem to be there, last the quickest on processors.
+def preferred_engines(model: Model) -> dict[str, str]:
+    """The engines that `auto` tries in turn, and why: those on accelerators that seem to be there, last the quickest on processors.
 
     ONNX Runtime is ready sooner, OpenVINO runs faster: a graph that runs once or twice is for the one, a graph for many runs,
     as a baked one is, for the other. So is a large one, for which ONNX Runtime takes several times the memory, in float32
@@ -52,32 +51,44 @@ def preferred_engines(model: Model) -> list[str]:
     """
     import onnxruntime
 
-    preferred = []
+    preferred = {}
     if program_path(model).is_file() and find_spec("torch"):
         from facechange.runtime.pytorch import sees_gpu
 
-        preferred += ["pytorch"] if sees_gpu() else []
+        if sees_gpu():
+            preferred["pytorch"] = "PyTorch sees a GPU"
     available = onnxruntime.get_available_providers()
     providers = (("CUDAExecutionProvider", "cuda"), ("DmlExecutionProvider", "directml"))
-    preferred += [engine for provider, engine in providers if provider in available]
+    preferred |= {engine: f"ONNX Runtime has {engine}" for provider, engine in providers if provider in available}
     if not find_spec("openvino"):
-        return [*preferred, "cpu"]
+        return preferred | {"cpu": "OpenVINO, which is faster, is not installed: pip install 'facechange[fast]'"}
     if model.many_runs or model.fixed:
-        return [*preferred, "openvino"]
-    return [*preferred, "openvino-fp32" if model.size_px >= LARGE_PX else "cpu"]
+        return preferred | {"openvino": "the fastest on processors once it is ready, and many pictures are to come"}
+    if model.size_px >= LARGE_PX:
+        return preferred | {"openvino-fp32": f"for {model.size_px} px ONNX Runtime takes several times the memory"}
+    return preferred | {"cpu": "ready soonest, and only one picture is to come"}
+
+
+def choose_engine(model: Model, engine: str) -> tuple[Engine, str]:
+    """`model` ready on the engine of that name, one of `ENGINES`, and in words why it was taken. Raises what `open_engine` does."""
+    if engine != "auto":
+        return open_engine(model, engine), "as it was asked for"
+    preferred, missing = preferred_engines(model), ""
+    *accelerated, last = preferred
+    for name in accelerated:
+        try:
+            return open_engine(model, name), preferred[name]
+        except ModelError as error:  # its package is here, but not its driver
+            missing += f"; not {name}: {error.message}"
+    return open_engine(model, last), preferred[last] + missing
 
 
 def open_engine(model: Model, engine: str) -> Engine:
-    """Make `model` ready on the engine of that name, one of `ENGINES`.
+    """Make `model` ready on the engine of that name, one of `ENGINES` but `auto`.
 
     Raises `DependencyError` where its package is not installed, `ModelError` where this machine lacks its device or the
     graph cannot be loaded.
     """
-    if engine == "auto":
-        *accelerated, engine = preferred_engines(model)
-        for name in accelerated:
-            with suppress(ModelError):  # its package is here, but not its driver
-                return open_engine(model, name)
     if engine == "pytorch":
         if not program_path(model).is_file():
             raise ModelError(

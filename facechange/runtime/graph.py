@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from facechange.core import ModelCard, ModelError, hash_file, load_card
-from facechange.runtime.engines import Engine, Model, check_engine, open_engine, usable_processors
+from facechange.runtime.engines import Engine, Model, check_engine, choose_engine, usable_processors
 
 CHANGE_NAMES = ("change", "change-large", "change-largest")  # the face-change models that ship, quick to slow
 EMBEDDED_NAMES = ("detector", "locator", "identity", "recogniser", *CHANGE_NAMES, "personas")  # the graphs in facechange/weights
@@ -22,7 +22,8 @@ class Graph:
     def __init__(self, model: Model, card: ModelCard, engine: str) -> None:
         self._model = model
         self._wish = engine
-        self._engine: Engine = open_engine(model, engine)
+        self._engine: Engine
+        self._engine, self.engine_reason = choose_engine(model, engine)
         self.card = card
         self.input_names = self._engine.input_names
         self.output_names = self._engine.output_names

@@ -38,9 +38,16 @@ def describe_plan(config: FaceConfig) -> list[str]:
         f"parameters: changer {changer.parameters / 1e6:.1f} M, discriminator {discriminator.parameters / 1e6:.1f} M",
         f"changer: {changer.forward_flops / 1e9:.1f} GFLOP a picture; whole step {step_flops / 1e9:.0f} GFLOP a picture",
         f"memory: {memory / 2**20:.0f} MiB a picture, {(memory * config.batch + states) / 2**30:.1f} GiB at batch {config.batch}",
-        f"speed to expect: {speed:.0f} pictures a second",
+        f"speed to expect: {say_speed(speed)}",
         f"{config.pictures:,} pictures: {config.pictures / speed / 3600:.1f} hours",
     ]
+
+
+def say_speed(pictures_a_second: float) -> str:
+    """A speed in the unit in which it is no fraction of a picture."""
+    units = ((1, "a second"), (60, "a minute"))
+    seconds, unit = next(((length, name) for length, name in units if pictures_a_second * length >= 1), (3600, "an hour"))
+    return f"{pictures_a_second * seconds:,.1f} pictures {unit}"
 
 
 def _measure_flops(device: torch.device) -> float:

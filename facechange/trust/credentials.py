@@ -23,6 +23,7 @@ MEDIA_TYPES = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
     ".png": "image/png",
+    ".apng": "image/png",
     ".webp": "image/webp",
     ".avif": "image/avif",
     ".heic": "image/heic",

@@ -58,7 +58,7 @@ def identity_of(changer: Changer, draw: Draw, colour: tuple[int, int, int]) -> n
 
 
 def anonymize(changer: Changer, picture: np.ndarray, cast: Cast, **options: str) -> Changed:
-    return anonymize_faces(changer, as_picture(picture), changer.locate(picture), cast, **options)  # type: ignore[arg-type]
+    return anonymize_faces(changer, as_picture(picture), changer.find_all(picture), cast, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("fallback", ["blur", "mosaic", "box"])
@@ -114,7 +114,7 @@ def test_without_a_fallback_the_face_is_left_and_that_is_said(idle: Changer, fac
 def test_doubtful_and_tiny_faces_are_covered_at_once(changer: Changer, faces_picture: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = faces_picture({(200, 150): ORANGE}, height=120)
     picture[20:30, 20:28] = ORANGE
-    found = changer.locate(picture)
+    found = changer.find_all(picture)
     faces = [replace(face, doubtful=face.size_px > 50) for face in found]
     monkeypatch.setattr(changer, "change", None)
     changed = anonymize_faces(changer, as_picture(picture), faces, Cast())

@@ -120,6 +120,14 @@ def test_no_face_and_tiny_face_are_said_with_the_file(toy_changer: Changer, face
             toy_changer.identify(path)
 
 
+def test_every_face_that_is_located_can_be_changed(toy_changer: Changer, crowd: np.ndarray, person: np.ndarray) -> None:
+    picture = crowd.copy()
+    picture[20:30, 20:28] = ORANGE
+    faces = toy_changer.locate(picture)
+    assert toy_changer.change(picture, toy_changer.identify(person), faces).faces == faces
+    assert [face.size_px < 16 for face in toy_changer.find_all(picture)] == [False] * len(faces) + [True]
+
+
 def test_a_graph_of_another_kind_is_refused(toy_changer: Changer, identity_path: Path) -> None:
     with pytest.raises(ModelError, match="not a face-change model"):
         Changer(toy_changer._locator, load_graph(identity_path), load_graph(identity_path))

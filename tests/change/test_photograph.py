@@ -96,7 +96,7 @@ def test_a_face_that_is_turned_too_far_is_left_and_counted_but_never_where_peopl
 ) -> None:
     near, far = toy_changer.select(folder / "target.png", "all")
     profile = far.points + np.array([[0, 0], [0, 0], [0.9 * (far.points[1, 0] - far.points[0, 0]), 0], [0, 0], [0, 0]], np.float32)
-    monkeypatch.setattr(toy_changer, "locate", lambda picture, *given, **named: [near, replace(far, points=profile)])
+    monkeypatch.setattr(toy_changer, "find_all", lambda picture, *given, **named: [near, replace(far, points=profile)])
     target, output = folder / "target.png", folder / "out.png"
     grant = request_change([], target, output, CONSENT)
     published = change_photograph(toy_changer, OneForAll(COLOUR, []), target, output, grant=grant)
@@ -106,7 +106,7 @@ def test_a_face_that_is_turned_too_far_is_left_and_counted_but_never_where_peopl
     np.testing.assert_array_equal(before, after)
     hidden = change_photograph(toy_changer, PersonaCast(), target, output, grant=grant)
     assert (hidden.faces, hidden.turned) == (2, 0)
-    monkeypatch.setattr(toy_changer, "locate", lambda picture, *given, **named: [replace(far, points=profile)])
+    monkeypatch.setattr(toy_changer, "find_all", lambda picture, *given, **named: [replace(far, points=profile)])
     with pytest.raises(FaceError, match=r"target.png: The face is turned too far"):
         change_photograph(toy_changer, OneForAll(COLOUR, []), target, output, grant=grant)
 
@@ -121,7 +121,7 @@ def test_a_face_that_is_turned_too_far_is_faded_or_covered_by_choice(
 
     def change_with(beyond: Beyond, turn: float) -> tuple[np.ndarray, Published]:
         monkeypatch.setattr("facechange.faces.turn.turn_of", lambda points: turn if points is far.points else 0.0)
-        monkeypatch.setattr(toy_changer, "locate", lambda picture, *given, **named: [near, far])
+        monkeypatch.setattr(toy_changer, "find_all", lambda picture, *given, **named: [near, far])
         published = change_photograph(toy_changer, OneForAll(COLOUR, []), target, folder / "out.png", grant=grant, beyond=beyond)
         return np.asarray(Image.open(folder / "out.png"))[y : y + height, x : x + width].astype(float), published
 

@@ -61,6 +61,7 @@ def test_a_persona_is_made_shown_and_used_as_a_source(run: Run, tmp_path: Path) 
     code, out, err = run("persona", "new", "-o", "ann.persona", "--seed", "5")
     assert code == 0, err
     assert "ann, seed 5" in out
+    assert run("persona", "show", "ann.persona")[:2] == (0, "ann.persona: ann, seed 5\n")
     assert run("persona", "show", "ann.persona", "-o", "ann.png")[0] == 0
     code, _, err = run("swap", "ann.persona", str(EXAMPLES / "source.jpg"), "-o", "out.png")
     assert code == 6  # who is in the target has a say

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from PIL import Image
 
 import facechange.change
 from facechange.change import Changer
+from facechange.runtime import CHANGE_NAMES
 from facechange.trust import read_statement
 
 ORANGE, YELLOW = (230, 110, 60), (235, 190, 40)
@@ -43,7 +45,7 @@ def test_swap_takes_several_sources_and_options(run: Callable, tmp_path: Path) -
     code, out, err = run("swap", "a.png", "a.png", "b.png", "--output", "out.webp", *CONSENT, *options)
     assert code == 0
     assert "1 face changed" in out
-    assert "toy-change 1" in err
+    assert "toy-change 1, on ONNX Runtime CPU: " in err
 
 
 def test_masks_writes_a_sheet(run: Callable, tmp_path: Path) -> None:
@@ -85,6 +87,25 @@ def test_bad_input_ends_in_a_sentence_a_code_and_no_file(
     assert set(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+@pytest.mark.parametrize("command", ["swap", "masks"])
+def test_what_moves_is_refused_with_the_name_of_the_command(
+    run: Callable, tmp_path: Path, faces_picture: Callable[..., np.ndarray], command: str, kind: str
+) -> None:
+    frames = [Image.fromarray(faces_picture({(80 + x, 150): YELLOW}, (200, 200))) for x in (0, 9)]
+    frames[0].save(tmp_path / "in.jpg", kind, save_all=True, append_images=frames[1:])
+    code, _, err = run(command, "a.png", "in.jpg", "-o", "out.png", *CONSENT)
+    assert code == 3 and "in.jpg is a video or an animation" in err and "facechange video" in err
+    assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.jpg"])
+def test_a_video_is_refused_with_the_name_of_the_command(run: Callable, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"\0\0\0\x18ftypisom" + bytes(80))
+    code, _, err = run("swap", "a.png", name, "-o", "out.png", *CONSENT)
+    assert code == 3 and "facechange video" in err
+
+
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [(KeyboardInterrupt(), 130, "Stopped"), (MemoryError(), 71, "memory"), (ZeroDivisionError("secret\nlines"), 70, "bug")],
@@ -107,6 +128,9 @@ def test_models_list_names_every_role(run: Callable) -> None:
     code, out, _ = run("models", "list")
     assert code == 0
     assert all(role in out for role in ("locator", "identity", "change"))
+    entries = dict(entry.split(": ", 1) for entry in re.split(r"\n(?! )", out.strip()))
+    uses = {entries[name].split("\n")[1] for name in CHANGE_NAMES}
+    assert len(uses) == len(CHANGE_NAMES), "nobody could choose between them"
 
 
 def test_help_and_version_load_nothing_heavy() -> None:

@@ -46,6 +46,29 @@ def test_what_failed_is_named_and_the_exit_code_says_so(run: Callable, tmp_path:
     assert len(json.loads((tmp_path / "out" / "facechange-batch.json").read_text())["files"]) == 4
 
 
+def test_what_of_a_file_is_left_out_is_said(run: Callable, tmp_path: Path, faces_picture: Callable[..., np.ndarray]) -> None:
+    pages = [Image.fromarray(faces_picture({(150, 150): YELLOW}, (300, 300), 160)) for _ in range(2)]
+    pages[0].save(tmp_path / "in" / "pages.tiff", save_all=True, append_images=pages[1:])
+    for _ in range(2):
+        code, _, err = run(*BATCH)
+        assert (code, err) == (0, "pages.tiff: further pictures left out.\n")
+    assert "further pictures left out" in (tmp_path / "out" / "facechange-batch.html").read_text()
+    code, _, err = run("swap", "a.png", "in/pages.tiff", "-o", "out.tiff", "--consent", "All agreed.")
+    assert (code, err) == (0, "Taken away: further pictures.\n")
+
+
+def test_animations_stay_animations(run: Callable, tmp_path: Path, faces_picture: Callable[..., np.ndarray]) -> None:
+    frames = [Image.fromarray(faces_picture({(150 + x, 150): YELLOW}, (300, 300), 160)) for x in (0, 4)]
+    names = ("moves.gif", "moves.png", "moves.webp")
+    for name in names:
+        frames[0].save(tmp_path / "in" / name, save_all=True, append_images=frames[1:], duration=[100, 700])
+    code, out, err = run(*BATCH)
+    assert code == 0 and "4 changed" in out, err
+    for name in names:
+        with Image.open(tmp_path / "out" / name) as image:
+            assert getattr(image, "n_frames", 1) == 2, name
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

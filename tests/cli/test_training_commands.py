@@ -1,6 +1,7 @@
 """`data prepare`, `train`, `export` and `--dry-run` through the command line, on a handful of drawn faces."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -61,12 +62,29 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
     given = ("--train", tmp_path, "--run", tmp_path / "run", "--identity", tmp_path, "--recogniser", tmp_path)
     result = run("train", "face", *given, "--preset", "tiny", "--size", 64, "--dry-run")
     assert result.exit_code == 0
-    for word in ("parameters", "GFLOP a picture", "MiB a picture", "pictures a second"):
+    for word in ("parameters", "GFLOP a picture", "MiB a picture"):
         assert word in result.stdout
+    speed = re.search(r"speed to expect: ([\d,.]+) pictures an? (second|minute|hour)", result.stdout)
+    assert speed and float(speed[1].replace(",", "")) > 0
     finest = ("--preset", "small", "--size", 512, "--start-from", tmp_path, "--dry-run")
     whole, windows = (run("train", "face", *given, *finest, *window).stdout for window in ((), ("--window", 128)))
     assert flops_of(windows) < flops_of(whole) / 2
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("speed", "words"),
+    [
+        (2345.6, "2,345.6 pictures a second"),
+        (1, "1.0 pictures a second"),
+        (0.04, "2.4 pictures a minute"),
+        (0.004, "14.4 pictures an hour"),
+    ],
+)
+def test_no_speed_is_said_to_be_nothing(speed: float, words: str) -> None:
+    from facechange.training.plan import say_speed
+
+    assert say_speed(speed) == words
 
 
 def test_unknown_losses_presets_and_empty_data_are_refused(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_bad_files_get_one_sentence(tmp_path: Path, upright, deep, encode, capfd
         "garbled.png": (png[:60] + bytes(40) + png[100:], "damaged"),
         "large.png": (too_many_pixels(10_100, 10_000), "101 megapixels"),
         "bomb.png": (too_many_pixels(60_000, 60_000), "more than 100 megapixels"),
-        "film.mp4": (b"\0\0\0\x18ftypisom" + bytes(80), "is a video; facechange swap takes photographs"),
+        "film.mp4": (b"\0\0\0\x18ftypisom" + bytes(80), "is a video, not a photograph. To change the faces in it: facechange video;"),
         "film.jpg": (b"\x1a\x45\xdf\xa3" + bytes(80), "is a video"),
         "raw.nef": (encode(upright, "TIFF"), "camera raw"),
         "float.tiff": (encode(Image.fromarray(upright[..., 0].astype(np.float32)), "TIFF"), "32-bit"),

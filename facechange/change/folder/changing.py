@@ -21,6 +21,7 @@ from facechange.faces.put_back import Keep
 from facechange.faces.select import Selection
 from facechange.faces.turn import Beyond
 from facechange.pictures import WRITABLE_SUFFIXES
+from facechange.pictures.picture import FURTHER_PICTURES
 from facechange.trust import Grant
 
 if TYPE_CHECKING:
@@ -64,7 +65,10 @@ def change_work(
         if target.moving:
             video = _change_video(changer, casting, target.path, output, grant, options)
             tell(set(video.unmet))
-            return _to_done(video.changed, video.outcomes, casting.hides)
+            counted = {f"{words} left out": 1 for words in video.left_out}
+            counted |= {f"{video.interlaced} interlaced frames made whole": video.interlaced}
+            counted |= {f"{video.repeated} damaged frames show the frame before them": video.repeated}
+            return _to_done(video.changed, video.outcomes, casting.hides, tuple(words for words, count in counted.items() if count))
         if output.suffix.lower() not in WRITABLE_SUFFIXES:
             raise OutputError(f"The name {output.name} ends in no kind of picture.", "Let --output-pattern end in .{extension}.")
         published = change_photograph(
@@ -80,12 +84,13 @@ def change_work(
             beyond=options.beyond or "left",
         )
         tell(set(published.unmet))
-        return _to_done(published.faces, published.outcomes, casting.hides)
+        notes = tuple(f"{words} left out" for words in published.taken_away if words == FURTHER_PICTURES)
+        return _to_done(published.faces, published.outcomes, casting.hides, notes)
 
     return change
 
 
-def _to_done(faces: int, outcomes: tuple[Outcome, ...], hides: bool) -> Done:
+def _to_done(faces: int, outcomes: tuple[Outcome, ...], hides: bool, notes: tuple[str, ...]) -> Done:
     table = tabulate_all(outcomes, hides)
     counts = table["counts"]
     return Done(
@@ -94,6 +99,7 @@ def _to_done(faces: int, outcomes: tuple[Outcome, ...], hides: bool) -> Done:
         left=counts["left"],
         unrecognisable=counts.get("unrecognisable", 0),
         outcomes=tuple(table["faces"]),
+        notes=notes,
     )
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from facechange.core import PictureError
 from facechange.pictures import WRITABLE_SUFFIXES
-from facechange.pictures.kinds import RAW_SUFFIXES, VIDEO_SUFFIXES, is_video
+from facechange.pictures.kinds import RAW_SUFFIXES, VIDEO_SUFFIXES, is_moving
 
 # Camera raws are refused later, by name: who has a folder of them should read why.
-SUFFIXES = {*WRITABLE_SUFFIXES, ".bmp", ".gif", ".jfif", *VIDEO_SUFFIXES, *RAW_SUFFIXES}
-_ANIMATIONS = {".gif", ".webp"}
+SUFFIXES = {*WRITABLE_SUFFIXES, ".apng", ".bmp", ".gif", ".jfif", *VIDEO_SUFFIXES, *RAW_SUFFIXES}
 
 
 @dataclass(frozen=True)
@@ -69,18 +68,3 @@ def _name(path: Path, folder: Path) -> str:
 
 def _is_same(one: Path, other: Path) -> bool:
     return other.exists() and one.exists() and one.samefile(other)
-
-
-def is_moving(path: Path) -> bool:
-    """Whether a file is a video or an animation; raises `OSError` where it cannot be read."""
-    with path.open("rb") as file:
-        start = file.read(64)
-    if path.suffix.lower() not in _ANIMATIONS:
-        return bool(start) and is_video(start, path.name)
-    from PIL import Image  # late: animations are rare
-
-    try:
-        with Image.open(path) as image:
-            return bool(getattr(image, "is_animated", False))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return False  # reading the picture says what is wrong with it

@@ -26,6 +26,7 @@ class Done:
     left: int = 0  # the same, but not covered: by choice
     unrecognisable: int = 0  # faces that do not look more like the source than like who they were
     outcomes: tuple[dict[str, Any], ...] = ()  # a table a face
+    notes: tuple[str, ...] = ()  # what of the file did not come into the result, in words
 
 
 @dataclass(frozen=True)
@@ -123,4 +124,4 @@ def stamp(path: Path) -> tuple[int, ...]:
 
 
 def _parse_entry(value: dict[str, Any]) -> Entry:
-    return Entry(**{**value, **{name: tuple(value[name]) for name in ("target_stamp", "output_stamp", "outcomes")}})
+    return Entry(**{**value, **{name: tuple(value[name]) for name in ("target_stamp", "output_stamp", "outcomes", "notes")}})

@@ -10,7 +10,7 @@ from facechange.pictures import WRITABLE_SUFFIXES
 
 DEFAULT_PATTERN = "{target_name}.{extension}"
 FIELDS = ("index", "source_name", "target_name", "extension")
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".gif", ".webp")  # that videos are written as
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".gif", ".webp", ".png", ".apng")  # that videos are written as
 
 
 def check_pattern(pattern: str) -> None:

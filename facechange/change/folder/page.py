@@ -16,7 +16,7 @@ from urllib.parse import quote
 from facechange.change.folder.journal import Entry, State
 
 PAGE_NAME = "facechange-batch.html"
-_SHOWN_AS_PICTURE = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp"}
+_SHOWN_AS_PICTURE = {".jpg", ".jpeg", ".jfif", ".png", ".apng", ".webp", ".avif", ".gif", ".bmp"}
 _SHOWN_AS_VIDEO = {".mp4", ".m4v", ".mov", ".webm"}
 _HEADINGS: tuple[tuple[State, str], ...] = (("failed", "Failed"), ("faceless", "Without such a face"), ("done", "Changed"))
 _STYLE = """
@@ -61,10 +61,10 @@ def _draw_entry(entry: Entry, folder: Path, output: Path) -> str:
 
 
 def _remarks(entry: Entry) -> list[str]:
-    """What is to be known about the faces of a file besides that they were changed."""
+    """What is to be known about a file besides that its faces were changed."""
     told = {"covered": "covered, because no change made it unlike the person", "left": "still recognisable"}
     told["unrecognisable"] = "changed, but not recognisably the source"
-    return [f"{getattr(entry, name)} {words}" for name, words in told.items() if getattr(entry, name)]
+    return [*(f"{getattr(entry, name)} {words}" for name, words in told.items() if getattr(entry, name)), *entry.notes]
 
 
 def _show(link: str, name: str) -> str:

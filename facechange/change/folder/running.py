@@ -49,6 +49,11 @@ class FolderRun:
         """The files that have no result because something is wrong with them."""
         return [entry for entry in self._journal.entries if entry.state == "failed"]
 
+    @property
+    def noted(self) -> list[Entry]:
+        """The files of which something did not come into the result."""
+        return [entry for entry in self._journal.entries if entry.notes]
+
     def change(self, work: Work, report: Report = lambda done, total: None) -> Counts:
         """Do `work` to each file that is left, and write the report beside the results.
 

@@ -17,7 +17,9 @@ from facechange.change.video.planes import can_edit
 from facechange.core import OutputError
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
-PICTURE_SUFFIXES = (".gif", ".webp")  # animations, made in one go from frames that were stored losslessly
+ANIMATION_SUFFIXES = (".gif", ".webp", ".png", ".apng")  # made in one go from frames that were stored losslessly
+ANIMATION_CODECS = ("gif", "webp", "apng", "avif")
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", *ANIMATION_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,11 @@ def choose_encoder(facts: VideoFacts, output: Path, kind: str | None, quality: i
     """Settings for a result named `output`.
 
     Without a `kind`: AV1 for WebM, ProRes and FFV1 for themselves, H.265 for more than 8 bits, and H.264 for everything else.
-    `quality` is 0 to 100. Raises `OutputError` for an unknown name and for an encoder that this FFmpeg lacks.
+    `quality` is 0 to 100. Raises `OutputError` for an unknown name and for an encoder that this FFmpeg lacks, and as `check_kind` does.
     """
+    check_kind(facts, output)
     suffix = output.suffix.lower()
-    if is_pattern(output) or suffix in PICTURE_SUFFIXES:
+    if is_pattern(output) or suffix in ANIMATION_SUFFIXES:
         kind = "ffv1"
     elif kind is None:
         by_source = {"prores": "prores", "ffv1": "ffv1"}.get(facts.codec, "h265" if facts.bits > 8 else "h264")
@@ -71,6 +74,20 @@ def choose_encoder(facts: VideoFacts, output: Path, kind: str | None, quality: i
     if ENCODERS[kind].name not in av.codecs_available:
         raise OutputError(f"The FFmpeg of this installation cannot write {kind}.", "Choose another --output-video-encoder.")
     return EncoderSettings(kind, _pixel_format(facts, kind), _options(kind, quality, preset, facts.has_alpha))
+
+
+def check_kind(facts: VideoFacts, output: Path) -> None:
+    """Raise `OutputError` where `output` is named like no video; .png is one where an animation stays one, else it would be a slip."""
+    if is_pattern(output):
+        return
+    suffix = output.suffix.lower()
+    if suffix not in VIDEO_SUFFIXES:
+        remedy = f"Use one of {', '.join(VIDEO_SUFFIXES)}, or frames/%04d.png for pictures."
+        raise OutputError(f"The name {output.name} ends in no kind of video.", remedy)
+    if suffix == ".png" and facts.codec not in ANIMATION_CODECS:
+        raise OutputError(
+            f"The video would become one animated PNG, {output.name}.", "Use .apng for that, or frames/%04d.png for pictures."
+        )
 
 
 def open_encoder(settings: EncoderSettings, facts: VideoFacts, context: VideoCodecContext | None = None) -> VideoCodecContext:

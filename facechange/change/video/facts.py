@@ -13,7 +13,7 @@ import av
 from av.stream import Disposition
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc
 
-from facechange.change.video.pictures_in import MILLISECOND, first_number, is_animated_webp, is_pattern, read_head
+from facechange.change.video.pictures_in import MILLISECOND, count_plays, first_number, is_pattern, is_pillow_animation, read_head
 from facechange.core import VideoError
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class VideoFacts:
     start_pts: int  # of the first frame
     origin: Fraction  # seconds at which the clock of the file starts; 0 for files whose times mean something by themselves
     streams: tuple[str, ...]  # kinds of the other tracks
+    plays: int = 0  # how often an animation is shown; 0 for ever
 
 
 @contextmanager
@@ -88,9 +89,9 @@ def inspect_video(path: Path) -> VideoFacts:
     Raises `VideoError` for a file without a decodable frame, sizes out of bounds, and HDR in the PQ transfer, whose values
     mean other brightnesses than those the model learned from.
     """
-    if is_animated_webp(path):
+    if is_pillow_animation(path):
         head = read_head(path)
-        return facts_of(head.first, "webp", MILLISECOND, head.rate, head.frames)
+        return facts_of(head.first, head.codec, MILLISECOND, head.rate, head.frames, plays=count_plays(path))
     with open_video(path) as container:
         stream = video_stream(container, path.name)
         width, height = stream.codec_context.width, stream.codec_context.height
@@ -104,7 +105,9 @@ def inspect_video(path: Path) -> VideoFacts:
         frames = stream.frames or round((container.duration or 0) / av.time_base * rate)
         aspect = stream.codec_context.sample_aspect_ratio
         others = tuple(other.type for other in container.streams if other.index != stream.index)
-        return facts_of(frame, stream.codec_context.name, time_base, rate, frames, aspect=aspect, origin=origin, streams=others)
+        codec = stream.codec_context.name
+        plays = count_plays(path) if codec in ("gif", "apng") else 0  # FFmpeg does not say
+        return facts_of(frame, codec, time_base, rate, frames, aspect=aspect, origin=origin, streams=others, plays=plays)
 
 
 def facts_of(
@@ -117,6 +120,7 @@ def facts_of(
     aspect: Fraction | None = None,
     origin: Fraction = Fraction(0),
     streams: tuple[str, ...] = (),
+    plays: int = 0,
 ) -> VideoFacts:
     """The facts that a first frame and what the file says about its track add up to."""
     if frame.color_trc == ColorTrc.SMPTE2084:
@@ -145,6 +149,7 @@ def facts_of(
         start_pts=frame.pts or 0,
         origin=origin,
         streams=streams,
+        plays=plays,
     )
 
 

@@ -18,7 +18,7 @@ from facechange.change.changer import Changer, check_strength
 from facechange.change.choosing import FaceChoice
 from facechange.change.tracking import FaceTracker
 from facechange.change.video.ahead import run_ahead
-from facechange.change.video.encoding import PICTURE_SUFFIXES, EncoderSettings, choose_encoder
+from facechange.change.video.encoding import ANIMATION_SUFFIXES, EncoderSettings, check_kind, choose_encoder
 from facechange.change.video.facts import VideoFacts, inspect_video
 from facechange.change.video.frames import Window, parse_trim, read_frames
 from facechange.change.video.journal import Entry, Journal, Progress
@@ -36,7 +36,6 @@ from facechange.faces.turn import Beyond
 from facechange.trust import Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media
 from facechange.trust.files import plain_errors
 
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", *PICTURE_SUFFIXES)
 SEGMENT_FRAMES = 96
 BYTES_AHEAD = 48 << 20  # of frames waiting between two stages
 
@@ -75,6 +74,7 @@ class PublishedVideo:
     unmet: list[str]  # selectors that named nobody in any frame
     taken_away: tuple[str, ...] = ()  # what does not go on, in words: previews of the original, and names where people are hidden
     faces: list[dict[str, Any]] = field(default_factory=list)  # what became of each face that was followed, a row of `Watch.table`
+    interlaced: int = 0  # frames that were, and are whole now
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -88,15 +88,12 @@ def request_video_change(
     """Leave to begin, asked for before anything is decoded: `change.request_change` for videos."""
     if any(path.exists() and output.exists() and path.samefile(output) for path in (*sources, video)) or video == output:
         raise OutputError(f"{output} is one of the files to read.", "Write the result to another file, so that the original stays.")
+    facts = inspect_video(video)
+    check_kind(facts, output)
     if is_pattern(output):
         check_writable(numbered(output, 0))
-    elif output.suffix.lower() not in VIDEO_SUFFIXES:
-        raise OutputError(
-            f"The name {output.name} ends in no kind of video.", f"Use one of {', '.join(VIDEO_SUFFIXES)}, or frames/%04d.png for pictures."
-        )
     else:
         check_media_writable(output)
-    inspect_video(video)
     return grant_change(consent, sources, pictures_of(video), purpose, persona)
 
 
@@ -138,7 +135,7 @@ def _change(
     report: Report,
 ) -> PublishedVideo:
     """Go on from what `journal` has to the published result."""
-    as_pictures = is_pattern(output) or output.suffix.lower() in PICTURE_SUFFIXES
+    as_pictures = is_pattern(output) or output.suffix.lower() in ANIMATION_SUFFIXES
     finished = journal.folder / f"finished{output.suffix}"
     resumed_at = journal.last.progress.frames if journal.last else 0
     try:
@@ -163,7 +160,16 @@ def _change(
     journal.discard()
     unmet = choice.unmet if resumed_at < progress.frames else []  # a run that only published did not look
     return PublishedVideo(
-        output, progress.frames, progress.changed, progress.repeated, resumed_at, left_out, unmet, taken_away, progress.faces
+        output,
+        progress.frames,
+        progress.changed,
+        progress.repeated,
+        resumed_at,
+        left_out,
+        unmet,
+        taken_away,
+        progress.faces,
+        progress.interlaced,
     )
 
 
@@ -175,6 +181,7 @@ def _request(changer: Changer, casting: Casting, video: Path, options: VideoOpti
         "options": {**asdict(options), **describe_selection(options.face)},
         "settings": asdict(settings),
         "model": changer.card.sha256,
+        "detector_threshold": changer.least_score,
         "engine": changer.engine,
         "ffmpeg": av.ffmpeg_version_info,
     }
@@ -260,6 +267,7 @@ def _count(progress: Progress, rendered: RenderedFrame) -> Progress:
         frames=progress.frames + 1,
         changed=progress.changed + (rendered.faces > 0),
         repeated=progress.repeated + rendered.frame.repeated,
+        interlaced=progress.interlaced + rendered.frame.interlaced,
     )
 
 
@@ -268,7 +276,7 @@ def _publish(changer: Changer, sources: Sequence[Path], join: Join, journal: Jou
         publish_pictures(join, journal, output, grant, changer.card)
         return
     with plain_errors(output):
-        if output.suffix.lower() in PICTURE_SUFFIXES:
+        if output.suffix.lower() in ANIMATION_SUFFIXES:
             write_animation(join, journal, finished)
         else:
             write_result(join, journal, finished)

@@ -13,7 +13,8 @@ import av
 import numpy as np
 
 from facechange.change.video.facts import VideoFacts, open_video, video_stream
-from facechange.change.video.pictures_in import is_animated_webp, read_animated_webp
+from facechange.change.video.fields import Decoded, make_whole
+from facechange.change.video.pictures_in import is_pillow_animation, read_animation
 from facechange.change.video.planes import store_as, to_upright_rgb
 from facechange.core import VideoError
 
@@ -33,6 +34,7 @@ class SourceFrame:
     stored: av.VideoFrame  # of its own, in the pixel format of the result
     rgb: np.ndarray  # upright, uint8 or uint16 [H, W, 3]
     repeated: bool  # it could not be decoded, and this is the one before it again
+    interlaced: bool = False  # it was, and is whole here
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,6 @@ class Window:
     end_pts: int | None = None  # exclusive
     done_frames: int = 0
     done_pts: int | None = None  # of the last frame that is done
-
-
-Decoded = tuple[int, int, av.VideoFrame, bool]  # pts, duration, frame, whether it stands for one that was lost
 
 
 def parse_trim(text: str | None, facts: VideoFacts) -> Window:
@@ -67,24 +66,25 @@ def parse_trim(text: str | None, facts: VideoFacts) -> Window:
 def read_frames(path: Path, facts: VideoFacts, pixel_format: str, window: Window) -> Generator[SourceFrame, None, None]:
     """The frames of `path` inside `window` after those that are done.
 
-    A frame that the decoder gives up is replaced by the one before it. Raises `VideoError` where the clock falls back.
+    A frame that the decoder gives up is replaced by the one before it, an interlaced one is made whole. Raises `VideoError`
+    where the clock falls back.
     """
     index = window.done_frames
-    for pts, duration, frame, repeated in _in_order(path, window):
+    for (pts, duration, frame, repeated), interlaced in make_whole(_in_order(path, window)):
         if (window.start_pts is not None and pts < window.start_pts) or (window.done_pts is not None and pts <= window.done_pts):
             continue
         if window.end_pts is not None and pts >= window.end_pts:
             return
         stored = store_as(frame, pixel_format, facts)
-        yield SourceFrame(index, pts, duration, stored, to_upright_rgb(stored, facts), repeated)
+        yield SourceFrame(index, pts, duration, stored, to_upright_rgb(stored, facts), repeated, interlaced)
         index += 1
 
 
 def _in_order(path: Path, window: Window) -> Generator[Decoded, None, None]:
     """Frames with their times, which rise strictly, from some frame at or before the first one wanted."""
     wanted = max((pts for pts in (window.start_pts, window.done_pts) if pts is not None), default=None)
-    if is_animated_webp(path):
-        yield from ((frame.pts or 0, frame.duration, frame, False) for frame in read_animated_webp(path))
+    if is_pillow_animation(path):
+        yield from ((frame.pts or 0, frame.duration, frame, False) for frame in read_animation(path))
         return
     if wanted is not None:
         frames = _decode(path, wanted)

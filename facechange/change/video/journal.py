@@ -28,6 +28,7 @@ class Progress:
     frames: int = 0
     changed: int = 0  # frames with a changed face
     repeated: int = 0  # frames that could not be decoded
+    interlaced: int = 0  # frames that were
     faces: list[dict[str, Any]] = field(default_factory=list)  # what became of each face, of `Watch.table`; right in the last entry
 
 

@@ -16,7 +16,7 @@ from facechange.change.video.facts import VideoFacts, open_video, video_stream
 from facechange.change.video.frames import Window
 from facechange.change.video.journal import Journal
 from facechange.change.video.nameless import goes_on, kept_tags, say_left_behind
-from facechange.change.video.pictures_in import is_animated_webp
+from facechange.change.video.pictures_in import is_pillow_animation
 from facechange.change.video.segments import read_packets
 from facechange.core import OutputError
 
@@ -105,7 +105,7 @@ def _refusals(path: Path) -> Iterator[None]:
 
 def _open_source(path: Path) -> AbstractContextManager[InputContainer | None]:
     """The source for its other tracks; an animation has none."""
-    return nullcontext() if is_animated_webp(path) else open_video(path)
+    return nullcontext() if is_pillow_animation(path) else open_video(path)
 
 
 def _open_result(join: Join, source: InputContainer | None, path: Path, left_out: list[str]) -> _Result:

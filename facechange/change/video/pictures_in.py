@@ -1,8 +1,9 @@
-"""Videos that are pictures: files numbered by a pattern (`frames/%04d.png`), and animated WebP, which FFmpeg does not decode."""
+"""Videos that are pictures: files numbered by a pattern (`frames/%04d.png`), and animated WebP and AVIF, which Pillow reads."""
 
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -43,14 +44,33 @@ def pictures_of(path: Path) -> list[Path]:
     return pictures
 
 
-def is_animated_webp(path: Path) -> bool:
-    """Whether a file starts as a WebP animation does (RIFF, WEBP, an extended header with its animation bit)."""
+def is_pillow_animation(path: Path) -> bool:
+    """Whether a file starts as an animated WebP or AVIF does. FFmpeg decodes no animated WebP, and of an AVIF the still picture."""
     try:
         with path.open("rb") as file:
-            head = file.read(21)
+            head = file.read(64)
     except OSError:
         return False
-    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
+    if head[4:8] == b"ftyp":
+        return b"avis" in head[8 : int.from_bytes(head[:4])]  # among the brands
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) > 20 and bool(head[20] & 2)
+
+
+def count_plays(path: Path) -> int:
+    """How often the GIF, WebP or PNG at `path` is shown; 0 for ever, also where its head cannot be read as Pillow does.
+
+    A GIF says how often it is repeated after the first time; one that says nothing is shown once.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large pictures: `inspect_video` holds them to limits of its own
+            with Image.open(path, formats=("GIF", "WEBP", "PNG")) as image:
+                said, gif = image.info.get("loop"), image.format == "GIF"
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
+        return 0
+    if gif:
+        return 1 if said is None else said + 1 if said else 0
+    return said or 0
 
 
 @dataclass(frozen=True)
@@ -60,6 +80,7 @@ class AnimationHead:
     first: av.VideoFrame
     frames: int
     rate: Fraction
+    codec: str  # "webp" or "avif"
 
 
 def read_head(path: Path) -> AnimationHead:
@@ -67,10 +88,10 @@ def read_head(path: Path) -> AnimationHead:
     with Image.open(path) as image:
         pts, duration, first = next(_frames(image))
         first.pts = pts
-        return AnimationHead(first, getattr(image, "n_frames", 1), Fraction(1000, duration))
+        return AnimationHead(first, getattr(image, "n_frames", 1), Fraction(1000, duration), (image.format or "").lower())
 
 
-def read_animated_webp(path: Path) -> Iterator[av.VideoFrame]:
+def read_animation(path: Path) -> Iterator[av.VideoFrame]:
     """Its frames as RGBA, with times in milliseconds."""
     with Image.open(path) as image:
         for pts, duration, frame in _frames(image):

@@ -1,8 +1,10 @@
-"""Results that are pictures: GIF and WebP animations, and numbered pictures; made of frames that were stored losslessly."""
+"""Results that are pictures: GIF, WebP and PNG animations, and numbered pictures; made of frames that were stored losslessly."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -11,8 +13,10 @@ import av
 import numpy as np
 from av.filter import Graph
 from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
 
 from facechange.change.video.encoding import ENCODERS, open_encoder
+from facechange.change.video.facts import VideoFacts
 from facechange.change.video.journal import Journal
 from facechange.change.video.muxing import Join
 from facechange.change.video.pictures_in import MILLISECOND, first_number, is_pattern, numbered
@@ -24,6 +28,24 @@ from facechange.trust import Grant, publish
 
 _PALETTE = "palettegen=stats_mode=single", "paletteuse=new=1:dither=sierra2_4a"
 CENTISECOND = Fraction(1, 100)
+_MOST_PLAYS = _LONGEST_DELAY = 65535  # two bytes each
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How a kind of animation is written."""
+
+    container: str
+    encoder: str
+    time_base: Fraction
+    formats: tuple[str, str]  # of pixels, without alpha and with it
+    deep_formats: tuple[str, str] | None = None  # for more than 8 bits
+
+
+_GIF = _Kind("gif", "gif", CENTISECOND, ("pal8", "pal8"))
+_WEBP = _Kind("webp", "libwebp_anim", MILLISECOND, ("yuv420p", "bgra"))
+_PNG = _Kind("apng", "apng", MILLISECOND, ("rgb24", "rgba"), ("rgb48be", "rgba64be"))
+_KINDS = {".gif": _GIF, ".webp": _WEBP, ".png": _PNG, ".apng": _PNG}
 
 
 def stored_frames(join: Join, journal: Journal) -> Iterator[tuple[Fraction, av.VideoFrame]]:
@@ -52,23 +74,67 @@ def publish_pictures(join: Join, journal: Journal, pattern: Path, grant: Grant, 
 
 
 def write_animation(join: Join, journal: Journal, path: Path) -> None:
-    """Write the finished frames as a GIF, every frame with the best palette for it, or as a WebP; both play for ever."""
-    gif = path.suffix.lower() == ".gif"
-    time_base = CENTISECOND if gif else MILLISECOND
-    with av.open(str(path), "w", options={"loop": "0"}) as container:
-        stream = container.add_stream("gif" if gif else "libwebp_anim", rate=join.facts.rate.limit_denominator(1001))
-        stream.codec_context.time_base = time_base
+    """Write the finished frames as the animation that `path` is named, at their times and shown as often as the source's.
+
+    A GIF gets the best palette for every frame.
+    """
+    kind, facts = _KINDS[path.suffix.lower()], join.facts
+    assert journal.last is not None
+    last_s = (journal.last.segment.last_duration or 1 / (facts.rate * facts.time_base)) * facts.time_base
+    time_s = Fraction(0)
+    with av.open(str(path), "w", format=kind.container, options=_container_options(kind, facts.plays, last_s)) as container:
+        stream = cast(VideoStream, container.add_stream(kind.encoder, rate=facts.rate.limit_denominator(1001)))
+        stream.codec_context.time_base = kind.time_base
         for time_s, frame in stored_frames(join, journal):
-            rgb = to_upright_rgb(frame, join.facts)
-            upright = av.VideoFrame.from_ndarray(rgb if rgb.dtype == np.uint8 else (rgb >> 8).astype(np.uint8), format="rgb24")
-            if join.facts.has_alpha and not join.facts.rotation:
-                upright = frame.reformat(format="bgra")
-            ready = _with_palette(upright) if gif else upright.reformat(format="bgra" if join.facts.has_alpha else "yuv420p")
+            ready = _ready(frame, facts, kind)
             if not stream.codec_context.is_open:
                 stream.width, stream.height, stream.pix_fmt = ready.width, ready.height, ready.format.name
-            ready.pts, ready.time_base = round(time_s / time_base), time_base
+            ready.pts, ready.time_base = round(time_s / kind.time_base), kind.time_base
             container.mux(stream.encode(ready))
         container.mux(stream.encode(None))
+    if kind is _WEBP:
+        _end_webp(path, round((time_s + last_s) / MILLISECOND))
+
+
+def _container_options(kind: _Kind, plays: int, last_s: Fraction) -> dict[str, str]:
+    """How often the animation is shown (0: for ever), and for how long its last frame is: a packet has only its beginning."""
+    plays = min(plays, _MOST_PLAYS)
+    if kind is _GIF:  # says how often it is repeated
+        return {"loop": str(plays - 1 if plays > 1 else -plays), "final_delay": str(min(round(last_s / CENTISECOND), _LONGEST_DELAY))}
+    if kind is _PNG:
+        return {"plays": str(plays), "final_delay": f"{min(round(last_s / MILLISECOND), _LONGEST_DELAY)}/1000"}
+    return {"loop": str(plays)}
+
+
+def _ready(frame: av.VideoFrame, facts: VideoFacts, kind: _Kind) -> av.VideoFrame:
+    """A stored frame upright, as the encoder takes it."""
+    deep = facts.bits > 8 and kind.deep_formats is not None
+    plain, with_alpha = kind.deep_formats if deep and kind.deep_formats else kind.formats
+    if facts.has_alpha and not facts.rotation:
+        return _with_palette(frame.reformat(format="bgra")) if kind is _GIF else frame.reformat(format=with_alpha)
+    rgb = to_upright_rgb(frame, facts)
+    if rgb.dtype == np.uint16 and not deep:
+        rgb = (rgb >> 8).astype(np.uint8)
+    upright = av.VideoFrame.from_ndarray(rgb, format="rgb48le" if rgb.dtype == np.uint16 else "rgb24")
+    return _with_palette(upright) if kind is _GIF else upright.reformat(format=plain)
+
+
+def _end_webp(path: Path, end_ms: int) -> None:
+    """Let the last frame of an animated WebP last until `end_ms`: libwebp, which FFmpeg does not tell, guesses."""
+    with path.open("r+b") as file:
+        file.seek(12)  # RIFF, length, WEBP
+        starts: list[int] = []  # of the frames' durations, three bytes each
+        while len(head := file.read(8)) == 8:
+            if head[:4] == b"ANMF":
+                starts.append(file.tell() + 12)
+            length = int.from_bytes(head[4:], "little")
+            file.seek(length + length % 2, os.SEEK_CUR)
+        for start in starts[:-1]:
+            file.seek(start)
+            end_ms -= int.from_bytes(file.read(3), "little")
+        for start in starts[-1:]:
+            file.seek(start)
+            file.write(min(max(end_ms, 0), (1 << 24) - 1).to_bytes(3, "little"))
 
 
 def _with_palette(frame: av.VideoFrame) -> av.VideoFrame:

@@ -12,7 +12,7 @@ from facechange.change import cast_sources
 from facechange.change.casting import describe_sources
 from facechange.change.folder import ChangeOptions, change_work, describe_changes, open_folder
 from facechange.change.folder.names import VIDEO_SUFFIXES
-from facechange.change.video import files
+from facechange.change.video import encoding
 from facechange.core import PictureError
 from facechange.trust import require_grant
 
@@ -76,4 +76,4 @@ def test_the_pictures_of_the_request_count_by_what_is_in_them(tmp_path: Path) ->
 
 
 def test_videos_are_called_what_videos_can_be_written_as() -> None:
-    assert set(VIDEO_SUFFIXES) == set(files.VIDEO_SUFFIXES)
+    assert set(VIDEO_SUFFIXES) == set(encoding.VIDEO_SUFFIXES)

@@ -215,10 +215,16 @@ def test_animations_go_to_the_video_side(folder: Path, tmp_path: Path) -> None:
     frames[0].save(folder / "moving.webp", save_all=True, append_images=frames[1:])
     frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
     frames[0].save(folder / "still.gif")
+    frames[0].save(folder / "moving.png", save_all=True, append_images=frames[1:])
+    frames[0].save(folder / "called.jpg", "GIF", save_all=True, append_images=frames[1:])
+    frames[0].save(folder / "moving.avif", save_all=True, append_images=frames[1:])
+    frames[0].save(folder / "pages.tiff", save_all=True, append_images=frames[1:])
     (folder / "clip.avi").write_bytes(b"RIFF\0\0\0\0AVI " + bytes(64))
     run = open_folder(folder, tmp_path / "out", {})
     names = {job.target.name: (job.target.moving, job.output.name) for job in run.jobs}
     assert names["moving.gif"] == (True, "moving.gif") and names["moving.webp"] == (True, "moving.webp")
+    assert names["moving.png"] == (True, "moving.png") and names["called.jpg"] == (True, "called.jpg.mkv")
+    assert names["moving.avif"] == (True, "moving.avif.mkv") and names["pages.tiff"] == (False, "pages.tiff")
     assert names["still.gif"] == (False, "still.gif.png") and names["clip.avi"] == (True, "clip.avi.mkv")
 
 

@@ -29,13 +29,13 @@ def clip(videos: ModuleType, portrait: np.ndarray, tmp_path: Path) -> Path:
 @pytest.fixture
 def late(changer: Changer, monkeypatch: pytest.MonkeyPatch) -> Changer:
     """A locator that finds nothing at first."""
-    looks, locate = [], changer.locate
+    looks, find_all = [], changer.find_all
 
-    def locate_late(image: np.ndarray, *given: object, **named: object) -> list[Face]:
+    def find_late(image: np.ndarray, *given: object, **named: object) -> list[Face]:
         looks.append(1)
-        return locate(image) if len(looks) > MISSED else []
+        return find_all(image) if len(looks) > MISSED else []
 
-    monkeypatch.setattr(changer, "locate", locate_late)
+    monkeypatch.setattr(changer, "find_all", find_late)
     return changer
 
 

@@ -11,8 +11,9 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from facechange.change import Changer, OneForAll, PersonaCast
+from facechange.change import Changer, OneForAll, PersonaCast, cast_sources
 from facechange.change.video import VideoOptions, change_video, files, request_video_change
 from facechange.core import OutputError, StoppedError
 from facechange.trust import Grant
@@ -50,6 +51,29 @@ def test_a_stopped_run_goes_on_to_the_same_frames(
     change_video(changer, casting, clip, tmp_path / "straight.mkv", grant=grant_for(clip), options=options)
     assert videos.packets(tmp_path / "stopped.mkv", "video") == videos.packets(tmp_path / "straight.mkv", "video")
     assert videos.read_video(tmp_path / "stopped.mkv")[0] == videos.read_video(tmp_path / "straight.mkv")[0]
+
+
+def test_another_detector_threshold_starts_anew(
+    toy_changer: Changer, videos: ModuleType, faces_picture: Callable[..., np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "SEGMENT_FRAMES", 4)
+    ann, output = tmp_path / "ann.png", tmp_path / "out.mkv"
+    Image.fromarray(faces_picture({(200, 150): (230, 110, 60)}, height=160)).save(ann)
+    clip = videos.write_video(
+        tmp_path / "clip.mkv", [faces_picture({(150 + index, 120): (235, 190, 40)}, (320, 240)) for index in range(9)]
+    )
+    grant, casting = request_video_change([ann], clip, output, videos.CONSENT), cast_sources(toy_changer, [ann])
+
+    def stop(done: int, total: int) -> None:
+        if done == 6:
+            raise KeyboardInterrupt
+
+    for threshold, resumed_at in ((0.72, 4), (0.5, 0)):
+        with pytest.raises(StoppedError):
+            change_video(toy_changer, casting, clip, output, grant=grant, options=FAST, report=stop)
+        with monkeypatch.context() as patch:
+            patch.setattr(toy_changer._locator, "threshold", threshold)
+            assert change_video(toy_changer, casting, clip, output, grant=grant, options=FAST).resumed_at == resumed_at
 
 
 def test_anonymised_people_keep_one_persona_each_also_over_a_stop(
