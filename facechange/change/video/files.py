@@ -263,7 +263,7 @@ def _count(progress: Progress, rendered: RenderedFrame) -> Progress:
 
 def _publish(changer: Changer, sources: Sequence[Path], join: Join, journal: Journal, finished: Path, output: Path, grant: Grant) -> None:
     if is_pattern(output):
-        publish_pictures(join, journal, output, grant, changer.card)
+        publish_pictures(join, journal, sources, output, grant, changer.card)
         return
     with plain_errors(output):
         if output.suffix.lower() in PICTURE_SUFFIXES:
