@@ -33,7 +33,7 @@ from facechange.core import Face, FacechangeError, FaceError, Outcome, OutputErr
 from facechange.faces.put_back import Keep
 from facechange.faces.select import Selection
 from facechange.trust import Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media
-from facechange.trust.files import plain_errors
+from facechange.trust.files import open_private, plain_errors
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", *PICTURE_SUFFIXES)
 SEGMENT_FRAMES = 96
@@ -266,6 +266,7 @@ def _publish(changer: Changer, sources: Sequence[Path], join: Join, journal: Jou
         publish_pictures(join, journal, sources, output, grant, changer.card)
         return
     with plain_errors(output):
+        open_private(finished, "wb").close()  # FFmpeg would let others read it
         if output.suffix.lower() in PICTURE_SUFFIXES:
             write_animation(join, journal, finished)
         else:
