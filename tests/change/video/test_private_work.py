@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facechange.change import Changer, PersonaCast
+from facechange.change import Changer, PersonaCast, change_photograph, publish_mask_sheet, request_change
 from facechange.change.people import parse_map
 from facechange.change.video import VideoOptions, change_video, files, publish_preview, request_video_change
 from facechange.core import OutputError
@@ -158,6 +158,21 @@ def test_no_track_that_can_show_an_original_goes_on_and_that_is_said(toy_changer
         assert ("subtitles that can hold pictures" in done.taken_away) == (name == "hidden")
     assert kinds == {"changed": ["video ffv1", "subtitle srt", "subtitle ssa"], "hidden": ["video ffv1", "subtitle srt"]}
     assert b"AnnabelFace" not in Path("no.mkv").read_bytes()
+
+
+def test_with_the_exit_shut_nothing_leaves(toy_changer: Changer, tmp_path: Path, shut_exit: Callable[[Path], list[str]]) -> None:
+    """Photograph, mask sheet, preview, video, animation, numbered pictures: what is left is what was there."""
+    before, people, options = shut_exit(tmp_path), parse_map(["ann.png=all"]), VideoOptions()
+    Image.fromarray(np.asarray(Image.open("ann.png"))).save("target.png")
+    before.append("target.png")
+    grant = request_change([Path("ann.png")], Path("target.png"), Path("out.png"), "All of them agreed.")
+    change_photograph(toy_changer, people.cast(toy_changer), Path("target.png"), Path("out.png"), grant=grant)
+    publish_mask_sheet(toy_changer, Path("ann.png"), Path("target.png"), Path("masks.png"), grant=grant)
+    for output in ("out.mkv", "out.gif", "%02d.png"):
+        change(toy_changer, output)
+    grant = request_video_change(people.files, Path("clip.mkv"), Path("out.mkv"), "All of them agreed.")
+    publish_preview(toy_changer, people.cast(toy_changer), Path("clip.mkv"), Path("out.mkv"), 1, grant=grant, options=options)
+    assert shut_exit(tmp_path) == sorted(before)
 
 
 @pytest.mark.parametrize("read", ["ann.png", "clip.mkv"])
