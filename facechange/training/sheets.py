@@ -68,9 +68,23 @@ def _describe(network: torch.nn.Module, size: int, pictures: int) -> ModelCard:
     weights = hashlib.sha256()
     for tensor in network.state_dict().values():
         weights.update(tensor.float().cpu().numpy().tobytes())
-    told = dict.fromkeys(("licence", "normalisation", "template", "data", "training", "limits"), "")
-    facts = {"name": "facechange in training", "role": "change", "version": f"at {pictures:,} pictures", "summary": "A model in training."}
-    return ModelCard(**told, **facts, sha256=weights.hexdigest(), size_px=size, parameters=count_parameters(network), inputs={}, outputs={})
+    return ModelCard(
+        name="facechange in training",
+        role="change",
+        version=f"at {pictures:,} pictures",
+        summary="A model in training.",
+        licence="",
+        sha256=weights.hexdigest(),
+        size_px=size,
+        parameters=count_parameters(network),
+        normalisation="",
+        template="",
+        inputs={},
+        outputs={},
+        data="",
+        training="",
+        limits="",
+    )
 
 
 def _enlarge(mask: Tensor, size: int) -> Tensor:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from facechange.change.video.segments import Segment, segment_path
 from facechange.core import OutputError
@@ -147,7 +147,7 @@ def _parse_entry(line: str) -> Entry:
     return Entry(Segment(**value["segment"], packets=packets), Progress(**value["progress"]), value["state"])
 
 
-def _lock(path: Path) -> BinaryIO:
+def _lock(path: Path) -> IO[bytes]:
     """Hold the file at `path` for as long as it stays open, which a killed process cannot outlive."""
     file = open_private(path, "ab")
     try:
