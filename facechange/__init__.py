@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facechange import unobserved as unobserved  # before any dependency is imported
+
 if TYPE_CHECKING:
     from facechange.change.changer import Changer
 

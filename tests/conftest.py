@@ -134,6 +134,24 @@ def change_graph(change_path: Path) -> Graph:
     return load_graph(change_path, 1)
 
 
+@pytest.fixture
+def shut_exit(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], list[str]]:
+    """Shut `publish` and `publish_media`: they do all but write. Call it with a folder for the pictures and videos in it."""
+    import importlib
+
+    publishing = importlib.import_module("facechange.trust.publish")
+    monkeypatch.setattr(publishing, "write_whole", lambda data, path: None)
+    monkeypatch.setattr(publishing, "take_name", lambda part, path: None)
+    return lambda folder: sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and _is_shown(path))
+
+
+def _is_shown(path: Path) -> bool:
+    """Whether a file is a picture or a video, by how it begins."""
+    head = path.read_bytes()[:16]
+    starts = b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8", b"II*\0", b"MM\0*", b"BM", b"\x1aE\xdf\xa3"
+    return head.startswith(starts) or head[4:8] == b"ftyp"
+
+
 @pytest.fixture(scope="session")
 def faces_picture() -> Callable[..., np.ndarray]:
     return draw_faces

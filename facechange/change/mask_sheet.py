@@ -51,10 +51,11 @@ def draw_mask_sheet(source: np.ndarray, target: np.ndarray, result: np.ndarray, 
     return np.asarray(sheet)
 
 
-def place_of_result(crop_px: int, masks: list[np.ndarray]) -> tuple[int, int]:
-    """Left and top of the result's crop, of side `crop_px`, on the sheet that `draw_mask_sheet` makes with `masks`."""
+def places_of_crops(crop_px: int, masks: list[np.ndarray]) -> list[tuple[int, int]]:
+    """Left and top of source, target and result, of side `crop_px`, on the sheet that `draw_mask_sheet` makes with `masks`."""
     crops_width, masks_width = _widths(crop_px, len({mask.shape[0] for mask in masks}))
-    return (max(crops_width, masks_width) - crops_width) // 2 + 3 * _GAP_PX + 2 * crop_px, _GAP_PX + _LABEL_PX
+    left = (max(crops_width, masks_width) - crops_width) // 2 + _GAP_PX
+    return [(left + number * (crop_px + _GAP_PX), _GAP_PX + _LABEL_PX) for number in range(3)]
 
 
 def _widths(crop_px: int, measures: int) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import numpy as np
 from facechange.change.anonymising import TURNED, Fallback, anonymize_faces
 from facechange.change.casting import Casting, cast_faces, grant_change
 from facechange.change.changer import Changer, naming
-from facechange.change.mask_sheet import draw_mask_sheet, place_of_result
+from facechange.change.mask_sheet import draw_mask_sheet, places_of_crops
 from facechange.core import Changed, Face, FaceError, Outcome, OutputError, PictureError
 from facechange.faces.align import warp_crop
 from facechange.faces.cover import LEVELS, cover_face
@@ -145,7 +145,7 @@ def publish_mask_sheet(
     crops = [warp_crop(image, ffhq_crop_matrix(each.points, _SHEET_CROP_PX), _SHEET_CROP_PX) for image, each in shown]
     sheet = draw_mask_sheet(crops[0], crops[1], crops[2], changed.masks[0])
     points = transform_points(target_face.points, ffhq_crop_matrix(target_face.points, _SHEET_CROP_PX))
-    left, top = place_of_result(_SHEET_CROP_PX, changed.masks[0])
+    left, top = places_of_crops(_SHEET_CROP_PX, changed.masks[0])[2]
     shown_face = Face((left, top, _SHEET_CROP_PX, _SHEET_CROP_PX), (points + np.array([left, top])).astype(np.float32), target_face.score)
     path = publish(as_picture(sheet), output, grant=grant, card=changer.card, target=target, sources=[source], faces=[shown_face])
     return Published(path, 1)

@@ -12,9 +12,7 @@ from facechange.cli.console import counting, waiting
 from facechange.cli.training_run import interruptible, parse_numbers, print_row
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from facechange.evaluation import LabelledFaces, Recogniser, Report
+    from facechange.evaluation import LabelledFaces, Recogniser, Report, Sheet
     from facechange.evaluation.landmarker import Landmarker
     from facechange.training.ablations import TrainedVariant
     from facechange.training.config import FaceConfig
@@ -48,10 +46,12 @@ def ablations(
 
     need_training()
     from facechange import evaluation
+    from facechange.core import load_card
     from facechange.evaluation.landmarker import Landmarker
     from facechange.runtime import graph_path
     from facechange.training.ablations import VARIANTS, train_variant
     from facechange.training.config import LOSS_WEIGHTS, FaceConfig
+    from facechange.trust import require_evaluation_grant
 
     identity = identity or graph_path("identity")
     config = FaceConfig(
@@ -70,6 +70,7 @@ def ablations(
         device=device,
         compile=compile_networks,
     )
+    grant = require_evaluation_grant([faces / f"{split}.jsonl"])
     labelled, judging = evaluation.LabelledFaces(faces, split), evaluation.Recogniser(judge)
     finding = None if landmarks is None else Landmarker(landmarks)
     trained: list[TrainedVariant] = []
@@ -79,7 +80,8 @@ def ablations(
         with interruptible(run):
             trained.append(train_variant(config, variant, print_row))
         reports.append(_measure(trained[-1].graph, identity, labelled, judging, finding, pairs))
-    evaluation.write_sheet(_draw_grid([done.graph for done in trained], identity, labelled), run / "ablations.jpg")
+    grid = _draw_grid([done.graph for done in trained], identity, labelled)
+    evaluation.publish_sheet(grid, run / "ablations.jpg", grant, load_card(trained[0].graph.with_suffix(".json")))
     _write_table(config, trained, reports)
     typer.echo(f"{run / 'ablations.md'}: the table; the grid is beside it.")
 
@@ -98,7 +100,7 @@ def _measure(path: Path, identity: Path, faces: LabelledFaces, judge: Recogniser
 
 
 @waiting("Drawing the grid")
-def _draw_grid(graphs: Sequence[Path], identity: Path, faces: LabelledFaces) -> np.ndarray:
+def _draw_grid(graphs: Sequence[Path], identity: Path, faces: LabelledFaces) -> Sheet:
     """A row a pair of faces that the model which ships made of `faces`: source, target, and the result of every graph in order."""
     import numpy as np
 
@@ -114,7 +116,13 @@ def _draw_grid(graphs: Sequence[Path], identity: Path, faces: LabelledFaces) -> 
     rivals = [evaluation.as_rival(evaluation.change_with(each)) for each in variants]
     aligned = evaluation.AlignedFaces(made, identify, variants[0].card.size_px)
     pairs = [(aligned[source], aligned[target]) for source, target in draw_pairs(count, min(GRID_PAIRS, count * (count - 1)), 0)]
-    return np.vstack([np.hstack([source.crop, target.crop, *(rival(source, target) for rival in rivals)]) for source, target in pairs])
+    rows, marked, side = [], [], aligned.size_px
+    for row, (source, target) in enumerate(pairs):
+        crops = [source.crop, target.crop, *(rival(source, target) for rival in rivals)]
+        points = [source.landmarks5, *[target.landmarks5] * (len(crops) - 1)]
+        marked += [evaluation.mark_crop(each, side, column * side, row * side, side) for column, each in enumerate(points)]
+        rows.append(np.hstack(crops))
+    return evaluation.Sheet(np.vstack(rows), marked)
 
 
 def _write_table(config: FaceConfig, trained: Sequence[TrainedVariant], reports: Sequence[Report]) -> None:

@@ -26,13 +26,20 @@ def benchmark(
     execution_providers: EngineOption = "auto",
     seconds: Annotated[float, typer.Option(min=0.01, help="How long each figure is measured.")] = 1.0,
     json: Annotated[Path | None, typer.Option("--json", help="Write every figure here.")] = None,
-    roofline: Annotated[Path | None, typer.Option(help="Draw the graphs under this machine's ceilings here (PNG).")] = None,
+    roofline: Annotated[
+        Path | None, typer.Option(help="Draw the graphs under this machine's ceilings here; its extension decides the format.")
+    ] = None,
 ) -> None:
     """Measure each stage of a change, cold and warm, and the networks against this machine's ceilings."""
     from facechange.benchmark import Plan, draw_roofline, run_benchmark
-    from facechange.evaluation import check_outputs, write_sheet
+    from facechange.evaluation import check_outputs
+    from facechange.pictures import as_picture, encode_picture
+    from facechange.trust import check_writable
+    from facechange.trust.files import plain_errors, write_whole
 
     check_outputs(json, roofline)
+    if roofline is not None:
+        check_writable(roofline)
     default = Plan()
     plan = Plan(
         tuple(models or default.models),
@@ -48,7 +55,8 @@ def benchmark(
     if json is not None:
         json.write_text(json_module.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
     if roofline is not None:
-        write_sheet(draw_roofline(report), roofline)
+        with plain_errors(roofline):
+            write_whole(encode_picture(as_picture(draw_roofline(report)), roofline.suffix), roofline)
 
 
 def _print(report: BenchmarkReport) -> None:

@@ -13,13 +13,15 @@ from facechange.cli.console import counting, tell_skipped, waiting
 if TYPE_CHECKING:
     import numpy as np
 
-    from facechange.evaluation import Case, Detector, Report
+    from facechange.evaluation import Detector, Report, Sheet, ShownCases
     from facechange.evaluation.aligned_faces import FacePictures
+    from facechange.evaluation.change_meter import Case
     from facechange.evaluation.face_mesh import FaceMesh
     from facechange.evaluation.landmarker import PoseJudge
     from facechange.evaluation.mask_selectivity_hull68 import Masks
     from facechange.evaluation.recognition import Judge
     from facechange.runtime import Graph
+    from facechange.trust import Grant
 
 DLIB = "dlib"  # the judge that took no part in training
 MEDIAPIPE = "mediapipe"  # likewise: the dense mesh and the irises
@@ -199,9 +201,30 @@ def masks_of(graph: Graph) -> Masks:
     return lambda target, identity: changer.change(target[None], identity, with_masks=True).masks[0]
 
 
-def draw_masks(graph: Graph, case: Case) -> np.ndarray:
-    """The mask sheet of one pair (Fig. 6): uint8 [H, W, 3]."""
-    from facechange.change.mask_sheet import draw_mask_sheet
+def draw_masks(graph: Graph, shown: ShownCases) -> Sheet:
+    """The mask sheet of the first pair (Fig. 6)."""
+    from facechange.change.mask_sheet import draw_mask_sheet, places_of_crops
+    from facechange.evaluation import Sheet, mark_crop
 
+    case = shown.first[0]
     masks = masks_of(graph)(case.target.crop, case.source.identity)
-    return draw_mask_sheet(case.source.crop, case.target.crop, case.changed, masks)
+    crops = case.source.crop, case.target.crop, case.changed
+    places = zip(shown.changed_points(case), places_of_crops(len(crops[0]), masks), strict=True)
+    faces = [mark_crop(points, len(crops[0]), left, top, len(crops[0])) for points, (left, top) in places if points is not None]
+    return Sheet(draw_mask_sheet(*crops, masks), faces)
+
+
+def grant_sheets(faces: Path, split: str, consent: str | None) -> Grant:
+    """Leave to show changed faces of `faces` on sheets, asked for before anything is measured.
+
+    A labelled set needs no statement: whoever made it answers for it, which the record says. A folder of plain pictures does.
+    Raises what `trust.require_grant` raises.
+    """
+    from facechange.evaluation.found_faces import list_pictures
+    from facechange.trust import require_evaluation_grant, require_grant
+
+    listing = faces / f"{split}.jsonl"
+    if consent is None and listing.is_file():
+        return require_evaluation_grant([listing])
+    pictures = [listing] if listing.is_file() else list_pictures(faces)
+    return require_grant(consent, pictures, pictures)

@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facechange.cli import evaluate_photographs, evaluate_report
-from facechange.cli.change_measurement import EXACT_ENGINE, ChangeOptions, draw_masks, measure_anonymize, measure_change, open_subject
+from facechange.cli.change_measurement import (
+    EXACT_ENGINE,
+    ChangeOptions,
+    draw_masks,
+    grant_sheets,
+    measure_anonymize,
+    measure_change,
+    open_subject,
+)
 from facechange.cli.console import counting, waiting
-from facechange.cli.options import EngineOption
+from facechange.cli.options import EngineOption, SheetConsentOption
 
 if TYPE_CHECKING:
     from facechange.evaluation import Report
@@ -60,11 +68,17 @@ def change_command(
     grid_pairs: Annotated[int, typer.Option(min=1, help="How many pairs the grid shows.")] = 12,
     cases: Annotated[Path | None, typer.Option(help="Write the best and worst pairs here (PNG or JPEG).")] = None,
     masks: Annotated[Path | None, typer.Option(help="Write the first pair's control masks here (PNG or JPEG).")] = None,
+    consent: SheetConsentOption = None,
 ) -> None:
     """Identity moved, and everything else kept: the whole table of changed pairs, beside what to compare it with."""
     from facechange import evaluation
+    from facechange.trust import check_writable
 
-    evaluation.check_outputs(json, markdown, grid, cases, masks)
+    evaluation.check_outputs(json, markdown)
+    sheets = [path for path in (grid, cases, masks) if path is not None]
+    for path in sheets:
+        check_writable(path)
+    grant = grant_sheets(faces, split, consent) if sheets else None
     options = ChangeOptions(
         faces=faces,
         recognisers=tuple(recogniser),
@@ -85,12 +99,10 @@ def change_command(
     subject = open_subject(options)
     shown = evaluation.ShownCases(grid_pairs, max(1, min(grid_pairs, pairs) // 2))
     report = measure_change(options, subject, shown)
-    if grid is not None:
-        evaluation.write_sheet(shown.draw_beside_paste(), grid)
-    if cases is not None:
-        evaluation.write_sheet(shown.draw_extremes(), cases)
-    if masks is not None:
-        evaluation.write_sheet(draw_masks(subject.change, shown.first[0]), masks)
+    draw = {grid: shown.draw_beside_paste, cases: shown.draw_extremes, masks: lambda: draw_masks(subject.change, shown)}
+    for path in sheets:
+        assert grant is not None
+        evaluation.publish_sheet(draw[path](), path, grant, subject.change.card)
     _show(report, f"{subject.change.card.name} {subject.change.card.version}", json, markdown)
 
 

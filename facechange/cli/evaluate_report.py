@@ -14,17 +14,19 @@ from facechange.cli.change_measurement import (
     ChangeOptions,
     ChangeSubject,
     draw_masks,
+    grant_sheets,
     measure_anonymize,
     measure_change,
     open_subject,
 )
 from facechange.cli.console import counting, waiting
-from facechange.cli.options import EngineOption
+from facechange.cli.options import EngineOption, SheetConsentOption
 
 if TYPE_CHECKING:
     from facechange.evaluation import Detector, Recogniser, Report
     from facechange.evaluation.results_page import ModelResults, SetResults, Subject
     from facechange.runtime import Graph
+    from facechange.trust import Grant
 
 SHOWN_PAIRS = 8
 MADE_FACES = 48
@@ -64,6 +66,7 @@ def report(
     fid: Annotated[bool, typer.Option("--fid", help="Measure FID too; needs torch-fidelity and Inception's weights.")] = False,
     inception: Annotated[Path | None, typer.Option(help="File of Inception's weights, so that none are fetched.")] = None,
     cards: Annotated[bool, typer.Option("--cards", help="Put the values into the model cards too.")] = False,
+    consent: SheetConsentOption = None,
 ) -> None:
     """Measure the networks and anonymising: a page, its pictures and numbers; the pictures show only faces that the model made."""
     from facechange import evaluation
@@ -77,6 +80,7 @@ def report(
     folder = output / "results"
     evaluation.check_outputs(output / "results.md")
     folder.mkdir(exist_ok=True)
+    grant = grant_sheets(next(iter(folders.values())), split, consent)
     finder, taught = evaluation.Detector(detector), evaluation.Recogniser(teacher, normalisation)
     options = ChangeOptions(
         faces=next(iter(folders.values())),
@@ -93,7 +97,7 @@ def report(
         inception=inception,
     )
     named = [replace(options, model=each, forced_masks=forced_masks and each == models[0]) for each in models]
-    results = [_measure_model(each, folders, finder, folder) for each in named]
+    results = [_measure_model(each, folders, finder, folder, grant) for each in named]
     agreement = _measure_identity(identity, folders, split, taught, seed, folder)
     found = _measure_locator(locator, folders, backgrounds, split, seed, folder)
     write_text(output / "results.md", write_page(results, agreement, found, COMMAND, ablations=(folder / "ablations.md").is_file()))
@@ -137,7 +141,7 @@ def _once(path: Path, wanted: dict[str, object], measure: Callable[[], Report]) 
     return measured
 
 
-def _measure_model(options: ChangeOptions, folders: dict[str, Path], finder: Detector, folder: Path) -> ModelResults:
+def _measure_model(options: ChangeOptions, folders: dict[str, Path], finder: Detector, folder: Path, grant: Grant) -> ModelResults:
     """Measure one face-change model on every set; its numbers and pictures lie in `folder` under its name."""
     from facechange.evaluation.results_page import ModelResults
 
@@ -145,7 +149,7 @@ def _measure_model(options: ChangeOptions, folders: dict[str, Path], finder: Det
     for name, faces in folders.items():
         by_set[name] = _measure_set(replace(options, faces=faces), name, finder, folder)
     subject = open_subject(options)
-    pictures = _draw_pictures(options, subject, folder, Path(options.model).stem)
+    pictures = _draw_pictures(options, subject, folder, Path(options.model).stem, grant)
     return ModelResults(f"{subject.change.card.name} {subject.change.card.version}", by_set, pictures)
 
 
@@ -205,7 +209,7 @@ def _measure_locator(name_or_path: str, folders: dict[str, Path], backgrounds: P
     return _named(graph, measured)
 
 
-def _draw_pictures(options: ChangeOptions, opened: ChangeSubject, folder: Path, model: str) -> dict[str, str]:
+def _draw_pictures(options: ChangeOptions, opened: ChangeSubject, folder: Path, model: str, grant: Grant) -> dict[str, str]:
     """Draw grid, extremes and masks of pairs of faces that the model made; returns headings and paths beside the page."""
     from facechange import evaluation
 
@@ -213,16 +217,16 @@ def _draw_pictures(options: ChangeOptions, opened: ChangeSubject, folder: Path, 
     faces = evaluation.AlignedFaces(opened.pictures, evaluation.identify_with(opened.identity), size)
     count = min(MADE_FACES, len(faces) * (len(faces) - 1))
     made = evaluation.MadeFaces(faces, evaluation.as_rival(change), count, options.seed + 1)
-    shown = evaluation.ShownCases(SHOWN_PAIRS, SHOWN_PAIRS // 2)
+    shown = evaluation.ShownCases(SHOWN_PAIRS, SHOWN_PAIRS // 2, made=True)
     plain = replace(options, references=False, fid=False, pairs=count, seed=options.seed + 2)
     measure_change(plain, replace(opened, pictures=made, landmarkers=[], mesh=None), shown)
     sheets = {
         "Source, target, the classical paste, and ours (Fig. 7)": ("comparison", shown.draw_beside_paste()),
         "The best and the worst by the judge's cosine": ("extremes", shown.draw_extremes()),
-        "The control masks of one change": ("masks", draw_masks(opened.change, shown.first[0])),
+        "The control masks of one change": ("masks", draw_masks(opened.change, shown)),
     }
     for name, sheet in sheets.values():
-        evaluation.write_sheet(sheet, folder / f"{model}-{name}.jpg")
+        evaluation.publish_sheet(sheet, folder / f"{model}-{name}.jpg", grant, opened.change.card)
     return {heading: f"results/{model}-{name}.jpg" for heading, (name, _) in sheets.items()}
 
 

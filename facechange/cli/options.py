@@ -42,6 +42,14 @@ ConsentOption = Annotated[
         show_default=False,
     ),
 ]
+SheetConsentOption = Annotated[
+    str | None,
+    typer.Option(
+        "--consent",
+        help="Who agreed that sheets show these faces changed, as for swap. A labelled set needs nobody; a folder of pictures does.",
+        show_default=False,
+    ),
+]
 PurposeOption = Annotated[
     str, typer.Option("--purpose", help="What the result is for; a record of consent can ask for it.", show_default=False)
 ]

@@ -4,7 +4,7 @@ from facechange.evaluation.aligned_faces import AlignedFaces
 from facechange.evaluation.anonymize_report import evaluate_anonymize
 from facechange.evaluation.change_meter import Case
 from facechange.evaluation.change_report import evaluate_change
-from facechange.evaluation.comparison_grid import draw_comparison_grid, write_sheet
+from facechange.evaluation.comparison_grid import Sheet, draw_comparison_grid, mark_crop, publish_sheet
 from facechange.evaluation.detector import Detector
 from facechange.evaluation.dlib_landmarker import DlibLandmarker
 from facechange.evaluation.dlib_recogniser import DlibRecogniser
@@ -31,6 +31,7 @@ __all__ = [
     "MadeFaces",
     "Recogniser",
     "Report",
+    "Sheet",
     "ShownCases",
     "as_rival",
     "change_with",
@@ -42,5 +43,6 @@ __all__ = [
     "evaluate_locator",
     "identify_with",
     "load_references",
-    "write_sheet",
+    "mark_crop",
+    "publish_sheet",
 ]

@@ -34,7 +34,7 @@ class FoundFaces:
         self.folder = folder
         self.faces: list[LabelledFace] = []
         self.skipped: dict[str, str] = {}
-        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in WRITABLE_SUFFIXES and path.is_file())
+        paths = list_pictures(folder)
         for number, path in enumerate(paths):
             name = path.relative_to(folder).as_posix()
             try:
@@ -55,6 +55,11 @@ class FoundFaces:
     def read(self, index: int) -> np.ndarray:
         """Picture `index`: uint8 [H, W, 3] RGB."""
         return read_picture(self.folder / self.faces[index].image).rgb8()
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """Every picture below `folder`, by name."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in WRITABLE_SUFFIXES and path.is_file())
 
 
 def _find_face(name: str, image: np.ndarray, locate: Callable[[np.ndarray], list[Face]], landmarker: PoseJudge) -> LabelledFace:

@@ -6,12 +6,15 @@ from pathlib import Path
 
 from facechange.core.errors import DependencyError, ModelError
 from facechange.evaluation.change_meter import Case
-from facechange.evaluation.comparison_grid import write_sheet
 from facechange.evaluation.paste_source import paste_source
+from facechange.pictures import as_picture, encode_picture
 
 
 class FidPictures:
-    """Collects changed crops, pasted ones beside them, and the sources' as the real ones, as torch-fidelity wants them."""
+    """Collects changed crops, pasted ones beside them, and the sources' as the real ones, as torch-fidelity wants them.
+
+    They are work files and leave by no other way: whoever gives the folder removes it.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Keep the pictures in `folder`, which exists and is empty."""
@@ -21,9 +24,9 @@ class FidPictures:
 
     def __call__(self, case: Case) -> None:
         """Write one pair."""
-        write_sheet(case.changed, self._changed / f"{case.number}.png")
-        write_sheet(paste_source(case.source, case.target), self._pasted / f"{case.number}.png")
-        write_sheet(case.source.crop, self._real / f"{case.number}.png")
+        crops = {self._changed: case.changed, self._pasted: paste_source(case.source, case.target), self._real: case.source.crop}
+        for folder, crop in crops.items():
+            (folder / f"{case.number}.png").write_bytes(encode_picture(as_picture(crop), ".png"))
 
     def measure(self, weights: Path | None) -> dict[str, float]:
         """`fid_inception` of what was collected, by the name of its entry in a report's details."""

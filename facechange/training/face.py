@@ -28,7 +28,7 @@ from facechange.training.landmarks import load_landmark_network
 from facechange.training.memory import prepare_device
 from facechange.training.run_log import RunLog
 from facechange.training.shards import load_faces
-from facechange.training.sheets import draw_sheet
+from facechange.training.sheets import draw_sheet, grant_sheets
 from facechange.training.starting import describe_stages, is_graph, load_face_changer, load_identity_network
 from facechange.training.textures import load_textures
 
@@ -56,7 +56,8 @@ def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = 
 
     `config.minutes` counts from this call, reading the faces and compiling included. Raises `TrainingError` where the data
     or a checkpoint do not fit, and, naming the last good checkpoint, where the loss is not finite or explodes;
-    `KeyboardInterrupt` once the step at hand is saved.
+    `ConsentError` where consent for its faces is withdrawn while sheets of them are drawn; `KeyboardInterrupt` once the step at hand
+    is saved.
     """
     called = time.monotonic()
     device = prepare_device(config.device)
@@ -67,6 +68,7 @@ def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = 
     checkpoint, first, before = config.run / CHECKPOINT, int(progress["pictures"]), float(progress["seconds"])
     if first >= config.pictures:
         return FaceRun(checkpoint, first, "pictures")
+    shown = grant_sheets(config.train)
     started = saved = told = drawn = time.monotonic()
     unread: list[dict[str, Tensor]] = []
     with RunLog(config.run, first) as log, PatientInterrupt() as interrupt:
@@ -92,7 +94,8 @@ def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = 
                 save_checkpoint(checkpoint, run.networks.trained(), run.optimisers, progress)
                 saved = now
             if reason or (progress["pictures"] % config.sheet_pictures < config.batch and now - drawn > SHEET_SECONDS):
-                draw_sheet(config.run, run, batch, int(progress["pictures"]))
+                if shown is not None:
+                    draw_sheet(config.run, run, batch, int(progress["pictures"]), shown)
                 log.draw_curves()
                 drawn = now
             if reason == "interrupt":

@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from facechange.core import ConsentError, Face, ModelCard
+from facechange.model.identity import count_parameters
 from facechange.training.face_batch import FaceBatch
 from facechange.training.face_step import FaceStep
+
+if TYPE_CHECKING:
+    from facechange.trust import Grant
 
 SHEET_ROWS = 8
 
 
+def grant_sheets(shards: Path) -> Grant | None:
+    """Leave to show what a model in training makes of the faces in `shards`; None, which is said on stderr, where sheets cannot be.
+
+    They show changed faces, and leave as every changed picture does: that takes packages which a machine that only trains may not
+    have, and consent that is not withdrawn and is enough for the operator's settings.
+    """
+    try:
+        from facechange.trust import require_evaluation_grant  # late: may be missing
+
+        return require_evaluation_grant(sorted(shards.glob("aligned-*.jsonl")))
+    except ImportError as error:
+        print(f"No sheets are drawn: {error.name} is not installed.", file=sys.stderr)
+    except ConsentError as error:
+        print(f"No sheets are drawn. {error}", file=sys.stderr)
+    return None
+
+
 @torch.no_grad()
-def draw_sheet(folder: Path, run: FaceStep, batch: FaceBatch, pictures: int) -> None:
-    """Write `sheet-PICTURES.png`: a row a pair with source, target, the average model's result, its masks coarse to fine."""
+def draw_sheet(folder: Path, run: FaceStep, batch: FaceBatch, pictures: int, grant: Grant) -> None:
+    """Publish `sheet-PICTURES.png`: a row a pair with source, target, the average model's result, its masks coarse to fine.
+
+    Raises what `trust.publish` raises.
+    """
+    from facechange.pictures import as_picture
+    from facechange.trust import publish
+
     rows = slice(-SHEET_ROWS, None)  # the last of a batch are different-object pairs
     source, target = batch.source[rows], batch.target[rows]
     changed, masks = run.networks.average(target, run.read_identities(batch)[rows], with_masks=True)
@@ -25,8 +55,36 @@ def draw_sheet(folder: Path, run: FaceStep, batch: FaceBatch, pictures: int) -> 
     shown = [source, target, changed, *(_enlarge(mask, size) for mask in masks[1::2])]
     sheet = torch.cat([torch.cat(list(picture.float().clamp(-1, 1)), 1) for picture in shown], 2)
     pixels = sheet.add(1).mul(127.5).round().byte().permute(1, 2, 0).cpu().numpy()
-    encoded = cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))[1]
-    (folder / f"sheet-{pictures:08d}.png").write_bytes(encoded.tobytes())
+    faces = []
+    for row, points in enumerate(batch.target_points[rows].cpu().numpy()):
+        corner = np.array([2.0 * size, row * size])  # of the result
+        faces.append(Face((*corner.tolist(), size, size), (points + corner).astype(np.float32), 1.0))
+    card = _describe(run.networks.average, size, pictures)
+    publish(as_picture(np.ascontiguousarray(pixels)), folder / f"sheet-{pictures:08d}.png", grant=grant, card=card, faces=faces)
+
+
+def _describe(network: torch.nn.Module, size: int, pictures: int) -> ModelCard:
+    """A card of a model in training, by the SHA-256 of its weights; it lies beside no graph."""
+    weights = hashlib.sha256()
+    for tensor in network.state_dict().values():
+        weights.update(tensor.float().cpu().numpy().tobytes())
+    return ModelCard(
+        name="facechange in training",
+        role="change",
+        version=f"at {pictures:,} pictures",
+        summary="A model in training.",
+        licence="",
+        sha256=weights.hexdigest(),
+        size_px=size,
+        parameters=count_parameters(network),
+        normalisation="",
+        template="",
+        inputs={},
+        outputs={},
+        data="",
+        training="",
+        limits="",
+    )
 
 
 def _enlarge(mask: Tensor, size: int) -> Tensor:

@@ -9,7 +9,7 @@ In the order in which it reads:
 - the way back: `verify`, and `verify_words` in sentences.
 """
 
-from facechange.trust.consent import Grant, require_grant
+from facechange.trust.consent import Grant, require_evaluation_grant, require_grant
 from facechange.trust.live_frames import LivePublication, PublishedFrame
 from facechange.trust.marks import mark_frame
 from facechange.trust.publish import check_media_writable, check_writable, publish, publish_media, read_statement
@@ -26,5 +26,6 @@ __all__ = [
     "publish",
     "publish_media",
     "read_statement",
+    "require_evaluation_grant",
     "require_grant",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from facechange.core import ConsentError
@@ -14,7 +14,11 @@ from facechange.trust.standing import Standing, Standings, read_standings
 
 LONGEST_CHARACTERS = 4000
 RECORD_FIRST = "Record who agreed with facechange consent add, and give the record's number to --consent."
+EXAMPLE = '--consent "Ana Lima and I agreed to this on 3 May 2025"'
 _KEYWORDS = {"self": "I am the person in these pictures.", "synthetic": "Nobody in these pictures exists."}
+_EVALUATION = "evaluation"  # the way, the purpose and the words of `require_evaluation_grant`
+_EVALUATED = "A model's results on the faces of a data set, made to see what the model does."
+LEAST_UNSPACED = 6  # letters that make a sentence in writing that puts no spaces between words
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,9 @@ class Grant:
     basis: str  # how consent was given: one of `record.WAYS`
     record_hash: str  # SHA-256, hexadecimal, of the record's line in the ledger
     persona: bool = False  # the identity is a synthetic person's
+    sources: dict[str, str] = field(default_factory=dict)  # SHA-256 of the pictures that it is about: the names they have here
+    targets: dict[str, str] = field(default_factory=dict)
+    lines: int = 0  # in the ledger when it was given
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,7 @@ class Request:
     targets: dict[str, str]
     purpose: str
     persona: bool
+    evaluation: bool = False  # on the basis of `require_evaluation_grant`
 
 
 def require_grant(consent: str | None, sources: Sequence[Path], targets: Sequence[Path], purpose: str = "", persona: bool = False) -> Grant:
@@ -46,23 +54,74 @@ def require_grant(consent: str | None, sources: Sequence[Path], targets: Sequenc
     for the pictures in them and the statement for the other targets. A statement makes a record itself, once for the same pictures
     and words. With `persona` the identity is a synthetic person's, so that only the targets need a basis.
 
-    Raises `ConsentError` where no consent is stated, where a record is unknown, withdrawn, expired or for something else, where
-    consent for a picture was withdrawn before, and where the operator's settings ask for more; `PictureError` for a file that
-    cannot be read; `SettingsError`.
+    Raises `ConsentError` where no consent is stated, or in one word, where a record is unknown, withdrawn, expired or for something
+    else, where consent for a picture was withdrawn before, and where the operator's settings ask for more; `PictureError` for a file
+    that cannot be read; `SettingsError`.
     """
     words, purpose = clean_statement(consent), clean_line(purpose)
+    check_sentence(words)
     policy = load_settings().consent
     _check_purpose(purpose, policy)
-    hashed = [{hash_picture(path): path.name for path in paths} for paths in (sources, targets)]
-    request = Request(words, hashed[0], hashed[1], purpose, persona)
-    if ID.fullmatch(words):  # the ledger stays as it is, and may be one that can only be read
-        line = _decide(request, policy, read_standings())
+    return _grant(Request(words, _hash_all(sources), _hash_all(targets), purpose, persona), policy)
+
+
+def require_evaluation_grant(data: Sequence[Path]) -> Grant:
+    """Leave to show what a model makes of the faces of a data set, in training or while it is measured; `data` are its lists.
+
+    Nobody states anything: whoever made the set answers for its pictures, and the record says so. It is made once for the same lists.
+    Raises as `require_grant`: consent for a list can be withdrawn, and the operator's settings can ask for a record of it, or name
+    purposes without "evaluation".
+    """
+    policy = load_settings().consent
+    _check_purpose(_EVALUATION, policy)
+    lists = _hash_all(data)
+    return _grant(Request(_EVALUATION, lists, lists, _EVALUATION, persona=False, evaluation=True), policy)
+
+
+def _grant(request: Request, policy: ConsentSettings) -> Grant:
+    known = 0  # lines of the ledger
+
+    def decide(lines: list[Line], now: str) -> Record | Line:
+        nonlocal known
+        known = len(lines)
+        return _decide(request, policy, Standings(lines, now))
+
+    if ID.fullmatch(request.words):  # the ledger stays as it is, and may be one that can only be read
+        standings = read_standings()
+        line = decide(standings.lines, standings.now)
         assert isinstance(line, Line)
     else:
-        line = Ledger().add(lambda lines, now: _decide(request, policy, Standings(lines, now)))
+        line = Ledger().add(decide)
     record = line.entry
     assert isinstance(record, Record)
-    return Grant(record.id, record.statement or _cite([record]), record.way, line.hash, persona)
+    statement = record.statement or _cite([record])
+    lines = max(known, line.number)
+    return Grant(record.id, statement, record.way, line.hash, request.persona, request.sources, request.targets, lines)
+
+
+def check_still_held(grant: Grant) -> None:
+    """Raise `ConsentError` where `grant` no longer holds, as long work is published when it is done.
+
+    That is so where its record was withdrawn, has ended or left the ledger, and where since then any other record was withdrawn of
+    which the same pictures are sources, or targets.
+    """
+    standings = read_standings()
+    standing = standings.find(grant.record_hash)
+    if standing is None:
+        raise ConsentError(f"The consent {grant.id} is no longer in this computer's ledger, so that the result is not published.")
+    if not standing.in_force:
+        raise ConsentError(f"The consent {grant.id} {standing.reason}, so that the result is not published.")
+    if len(standings.lines) == grant.lines:
+        return
+    before = Standings(standings.lines[: grant.lines], standings.now)
+    for other, name in _withdrawn(standings, grant.sources, grant.targets):
+        then = before.find(other.record.id)
+        if then is None or then.state != "withdrawn":
+            raise ConsentError(f"The consent {other.record.id} for {name} {other.reason}, so that the result is not published.")
+
+
+def _hash_all(paths: Sequence[Path]) -> dict[str, str]:
+    return {hash_picture(path): path.name for path in paths}
 
 
 def clean_statement(text: str | None) -> str:
@@ -74,19 +133,34 @@ def clean_statement(text: str | None) -> str:
     if not any(character.isalnum() for character in statement):
         raise ConsentError(
             "A face may be changed only if the person whose face it becomes and the person in the picture agreed to it.",
-            'Say who agreed, and to what: --consent "Ana Lima and I agreed to this on 3 May 2025". It is stored in the picture.',
+            f"Say who agreed, and to what: {EXAMPLE}. It is stored in the picture.",
         )
     if len(statement) > LONGEST_CHARACTERS:
         raise ConsentError(f"The statement of consent is longer than {LONGEST_CHARACTERS} characters.", "Say it in a few sentences.")
     return statement
 
 
+def check_sentence(statement: str) -> str:
+    """`statement` as it is; raises `ConsentError` where it, besides records' numbers, is one word that says nothing, such as yes."""
+    _, words = _split(statement)
+    said = [word for word in words.split() if any(character.isalnum() for character in word)]
+    unspaced = sum(character.isalpha() and character.lower() == character.upper() for character in words)
+    if len(said) == 1 and unspaced < LEAST_UNSPACED and words.lower() not in _KEYWORDS:
+        keywords = 'Of your own pictures say "self", of people who do not exist "synthetic".'
+        raise ConsentError(f'"{words}" does not say who agreed, and to what.', f"Say it in a sentence: {EXAMPLE}. {keywords}")
+    return statement
+
+
+def _split(statement: str) -> tuple[tuple[str, ...], str]:
+    """The numbers of records in a statement, and its other words; empty where it has none."""
+    numbers = tuple(dict.fromkeys(found.lower() for found in ID.findall(statement)))
+    words = ID.sub("", statement).strip(" ,;:") if numbers else statement
+    return numbers, words if any(character.isalnum() for character in words) else ""
+
+
 def _decide(request: Request, policy: ConsentSettings, standings: Standings) -> Record | Line:
     """The line that already grants the request, or the record that will; raises `ConsentError` where neither may be."""
-    numbers = tuple(dict.fromkeys(found.lower() for found in ID.findall(request.words)))
-    words = ID.sub("", request.words).strip(" ,;:") if numbers else request.words
-    if not any(character.isalnum() for character in words):
-        words = ""
+    numbers, words = _split(request.words)
     cited = [_cited(standings, number, request.purpose) for number in numbers]
     _check_sources(request, policy, cited)
     _check_targets(request, policy, cited, words)
@@ -105,16 +179,18 @@ def _state(request: Request, cited: list[Standing], words: str, now: str) -> Rec
     """A record of what was stated with a change."""
     keyword = words.lower() if words.lower() in _KEYWORDS else "statement"
     citation = _cite([standing.record for standing in cited])
+    way = _EVALUATION if request.evaluation else cited[0].record.way if cited else keyword
+    said = _EVALUATED if request.evaluation else _KEYWORDS.get(keyword, words)
     return Record(
         id=new_id(),
         who="",
-        way=cited[0].record.way if cited else keyword,
+        way=way,
         sources=tuple(sorted(request.sources)),
         targets=tuple(sorted(request.targets)),
         purpose=request.purpose,
         until="",
         release="",
-        statement="; ".join(filter(None, [citation, _KEYWORDS.get(keyword, words)])),
+        statement="; ".join(filter(None, [citation, said])),
         rests_on=tuple(standing.record.id for standing in cited),
         added=False,
         recorded_by=name_recorder(),
@@ -168,12 +244,18 @@ def _beyond(pictures: dict[str, str], role: str, cited: list[Standing], added: b
 
 def _check_withdrawn(standings: Standings, sources: dict[str, str], targets: dict[str, str]) -> None:
     """Words alone do not bring back consent that was withdrawn."""
+    for standing, name in _withdrawn(standings, sources, targets):
+        raise ConsentError(f"The consent {standing.record.id} for {name} {standing.reason}.", RECORD_FIRST)
+
+
+def _withdrawn(standings: Standings, sources: dict[str, str], targets: dict[str, str]) -> Iterator[tuple[Standing, str]]:
+    """The records that were withdrawn for one of these pictures in its role, with that picture's name."""
     for standing in standings.naming([*sources, *targets]):
         record = standing.record
         names = [sources[each] for each in record.sources if each in sources]
         names += [targets[each] for each in record.targets if each in targets]
         if standing.state == "withdrawn" and names:
-            raise ConsentError(f"The consent {record.id} for {names[0]} {standing.reason}.", RECORD_FIRST)
+            yield standing, names[0]
 
 
 def _check_purpose(purpose: str, policy: ConsentSettings) -> None:

@@ -7,8 +7,10 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
 
 from facechange.core import OutputError
 
@@ -28,11 +30,21 @@ def check_place(path: Path, overwrite: bool = True) -> None:
             pass
 
 
-def write_whole(data: bytes, path: Path) -> None:
-    """Write `data` at `path`, a link followed; raises `OSError`."""
-    with part_file(Path(os.path.realpath(path)).parent) as part:
+def write_whole(data: bytes, path: Path, mode: int = 0o666) -> None:
+    """Write `data` at `path`, a link followed; a new file gets `mode`, as far as the umask lets it. Raises `OSError`."""
+    with part_file(Path(os.path.realpath(path)).parent, mode) as part:
         part.write_bytes(data)
         take_name(part, path)
+
+
+def write_first(data: bytes, path: Path, mode: int) -> None:
+    """Write `data` at `path` unless a file is there, even one that appears meanwhile. Raises `OSError`."""
+    with part_file(path.parent, mode) as part:
+        part.write_bytes(data)
+        reach_disk(part)
+        with contextlib.suppress(FileExistsError):
+            os.link(part, path)  # unlike a rename, never in place of another process's
+        reach_disk(path.parent)
 
 
 def copy_whole(original: Path, path: Path) -> None:
@@ -45,11 +57,68 @@ def copy_whole(original: Path, path: Path) -> None:
 def take_name(part: Path, path: Path) -> None:
     """Let a finished part file reach the disk and become `path`: a link stays a link, a file's mode its mode. Raises `OSError`."""
     place = Path(os.path.realpath(path))
-    with part.open("rb+") as file:
-        os.fsync(file.fileno())
+    reach_disk(part)
     if place.exists():
         part.chmod(place.stat().st_mode & 0o777)
     part.replace(place)
+    reach_disk(place.parent)
+
+
+def make_folder(path: Path) -> None:
+    """A folder at `path`, new ones readable by their owner alone, and on the disk when this returns. Raises `OSError`."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        with contextlib.suppress(FileExistsError):  # another process was first
+            path.mkdir(mode=0o700)
+        reach_disk(path.parent)
+
+
+def open_private_folder(path: Path) -> None:
+    """A folder at `path` that is nobody else's business: made, or there, the user's own, open to no one else, and no link.
+
+    Raises `OutputError` for any other that is there, which stays as it is, and `OSError`.
+    """
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        pass
+    else:
+        return reach_disk(path.parent)
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise OutputError(f"{path} is no folder of facechange's, but its work would go there.", "Look at what it is, and take it away.")
+    if hasattr(os, "getuid") and (status.st_uid != os.getuid() or (status.st_mode & 0o077 and _keeps_modes(path))):
+        raise OutputError(
+            f"The folder {path}, in which an earlier run left its work, is somebody else's or open to others.",
+            "What is in it may not be yours: take it away, and the work begins anew.",
+        )
+
+
+def _keeps_modes(folder: Path) -> bool:
+    """Whether the disk of `folder` knows who may read what; a memory card's does not, and there every folder seems open."""
+    with part_file(folder, 0o600) as part:
+        return not part.stat().st_mode & 0o077
+
+
+def open_private(path: Path, mode: str) -> IO[Any]:
+    """`open` for what only its owner may read: a new file gets the mode 0600, and no link is followed. Raises `OSError`."""
+    encoding = None if "b" in mode else "utf-8"
+    no_link = getattr(os, "O_NOFOLLOW", 0)
+    return open(path, mode, encoding=encoding, opener=lambda name, flags: os.open(name, flags | no_link, 0o600))
+
+
+def reach_disk(path: Path) -> None:
+    """Return when what was written to a file, or which names a folder has, is on the disk. Raises `OSError`."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows opens no folders
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if not path.is_dir() or error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network disks have no such thing for folders
+            raise
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager

@@ -5,8 +5,6 @@ Nobody vouches for the latter: it shows that results come from one place, not wh
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from facechange.core import SettingsError
-from facechange.trust.files import part_file
+from facechange.trust.files import make_folder, write_first
 from facechange.trust.signing import SigningKey
 
 CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
@@ -99,11 +97,8 @@ def make_own_key(path: Path, year: int) -> None:
         ],
     )
     private = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with part_file(path.parent, mode=0o600) as part:
-        part.write_bytes(own.public_bytes(_PEM) + root.public_bytes(_PEM) + private)
-        with contextlib.suppress(FileExistsError):
-            os.link(part, path)  # unlike a rename, never in place of another process's
+    make_folder(path.parent)
+    write_first(own.public_bytes(_PEM) + root.public_bytes(_PEM) + private, path, 0o600)
 
 
 def _certify(

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from facechange.core import ConsentError
 from facechange.core.settings import data_folder
+from facechange.trust.files import make_folder, reach_disk
 from facechange.trust.record import Record, Withdrawal, as_table, from_table
 
 NO_HASH = "0" * 64  # what the first line is bound to
@@ -97,8 +98,10 @@ class Ledger:
     def _make_file(self) -> None:
         """An empty file that only its owner may read: labels and statements are personal data."""
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            make_folder(self.path.parent)
+            if not self.path.exists():
+                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+                reach_disk(self.path.parent)
         except OSError as error:
             raise self._unusable(os.strerror(error.errno or 0)) from error
 

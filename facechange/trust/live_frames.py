@@ -12,10 +12,9 @@ import numpy as np
 
 from facechange.core import Face, ModelCard
 from facechange.core.settings import load_settings, settings_path
-from facechange.trust.consent import Grant
+from facechange.trust.consent import Grant, check_still_held
 from facechange.trust.marks import mark_frame, say_once, say_what_is_off
 from facechange.trust.registry import new_identifier
-from facechange.trust.standing import check_still_held
 from facechange.trust.statement import add_statement
 
 JPEG_QUALITY = 85
@@ -50,7 +49,7 @@ class LivePublication:
         marking = load_settings().marking
         if not (marking.label or marking.live_label):
             say_once(f"Live pictures carry no visible label, because {settings_path()} says so.")
-        self._record_hash, self._checked = grant.record_hash, -math.inf
+        self._grant, self._checked = grant, -math.inf
         self._identifier = new_identifier()
         self._statement, _ = add_statement(None, grant.statement, f"{card.name} {card.version}", grant.persona)
 
@@ -60,7 +59,7 @@ class LivePublication:
         Raises `ConsentError` within seconds after the consent was withdrawn or ended.
         """
         if time.monotonic() > self._checked + CONSENT_CHECKED_SECONDS:
-            check_still_held(self._record_hash)
+            check_still_held(self._grant)
             self._checked = time.monotonic()
         marking = load_settings().marking
         marked = mark_frame(pixels, faces, self._identifier)

@@ -10,14 +10,13 @@ from pathlib import Path
 from facechange.core import Face, ModelCard, OutputError
 from facechange.core.settings import load_settings
 from facechange.pictures import WRITABLE_SUFFIXES, Picture, encode_picture, read_xmp
-from facechange.trust.consent import Grant
+from facechange.trust.consent import Grant, check_still_held
 from facechange.trust.credentials import can_embed, sidecar_of, sign_file, sign_picture
 from facechange.trust.files import check_place, part_file, plain_errors, take_name, write_whole
 from facechange.trust.manifest import Publication
 from facechange.trust.marks import mark_frame, say_once, say_what_is_off
 from facechange.trust.registry import check_can_remember, new_identifier, remember
 from facechange.trust.signing import check_signing_key
-from facechange.trust.standing import check_still_held
 from facechange.trust.statement import add_statement, parse_statement
 
 
@@ -30,34 +29,40 @@ def publish(
     target: Path | None = None,
     sources: Sequence[Path] = (),
     faces: Sequence[Face] = (),
+    identifier: int | None = None,
     persona: bool = False,
     overwrite: bool = True,
     nameless: bool = False,
 ) -> Path:
     """Write a changed picture, marked and signed; either the whole file appears at `path` or nothing does.
 
-    `faces` are the changed ones, where the watermark goes; `target` and `sources` are named in the credentials by their hash,
+    `faces` are the changed ones, where the watermark goes; with `identifier` the pixels were marked with that one by `mark_frame`
+    already, as a video's are, and are left as they are. `target` and `sources` are named in the credentials by their hash,
     and the target's own credentials are kept, unless the result is to be `nameless`: they can name people. Returns `path`.
-    Raises `OutputError` where the file cannot be written, and `ConsentError` where the consent that `grant` rests on was
-    withdrawn or ended meanwhile.
+    Raises `OutputError` where the file cannot be written, and `ConsentError` where the consent that `grant` rests on, or any other
+    for the same pictures, was withdrawn or ended meanwhile.
     """
     check_writable(path, overwrite)
-    check_still_held(grant.record_hash)
+    check_still_held(grant)
     say_what_is_off()
     marking = load_settings().marking
-    identifier = new_identifier()
+    pixels = picture.pixels
+    if identifier is None:
+        identifier = new_identifier()
+        pixels = mark_frame(pixels, faces, identifier)
+        identifier = identifier if faces else None
     publication = Publication(
         grant,
         card,
         targets=(target,) if target else (),
         sources=tuple(sources),
-        identifier=identifier if faces and marking.watermark else None,
+        identifier=identifier if marking.watermark else None,
         persona=persona or grant.persona,
         nameless=nameless,
     )
     xmp, statement = add_statement(picture.xmp, grant.statement, f"{card.name} {card.version}", publication.persona)
     text = {"Software": statement["software"], "Consent": statement["consent"], "Model": statement["model"]}
-    marked = replace(picture, pixels=mark_frame(picture.pixels, faces, identifier), xmp=xmp)
+    marked = replace(picture, pixels=pixels, xmp=xmp)
     data = encode_picture(marked, path.suffix, text)
     if marking.credentials:
         data, store = sign_picture(data, path.suffix, publication)
@@ -87,7 +92,7 @@ def publish_media(
     Returns `path`. Raises as `publish` does.
     """
     check_media_writable(path, overwrite)
-    check_still_held(grant.record_hash)
+    check_still_held(grant)
     say_what_is_off()
     marking = load_settings().marking
     publication = Publication(

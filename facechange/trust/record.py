@@ -14,13 +14,15 @@ from typing import Any
 from facechange.core import hash_file
 from facechange.pictures.reading import readable_file
 
-# How consent was given, and the words for it in a result. A "statement" is what somebody said with the change itself.
+# How consent was given, and the words for it in a result. A "statement" is what somebody said with the change itself; "evaluation"
+# says that nobody was asked for this change: a model's results on a data set are shown, on what the data set itself rests on.
 WAYS = {
     "self": "the person's own pictures",
     "release": "written release",
     "synthetic": "synthetic person",
     "public-domain": "work in the public domain",
     "statement": "statement",
+    "evaluation": "a data set's faces, to see what a model does",
 }
 ID = re.compile(r"\bfc-[a-z2-7]{8}\b", re.IGNORECASE)
 # All but what XML 1.0 allows (production 2), the controls that steer terminals, and those that turn the direction of text.

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from facechange.core import ConsentError
-from facechange.trust.consent import clean_statement
+from facechange.trust.consent import check_sentence, clean_statement
 from facechange.trust.ledger import Ledger, Line
 from facechange.trust.record import WAYS, Record, Withdrawal, clean_line, hash_picture, name_recorder, new_id
 from facechange.trust.standing import Standings
 
 Role = Literal["source", "target", "both"]
-RECORDED_WAYS = tuple(way for way in WAYS if way != "statement")
+RECORDED_WAYS = tuple(way for way in WAYS if way not in ("statement", "evaluation"))
 
 
 def record_consent(
@@ -57,7 +57,7 @@ def record_consent(
             purpose=clean_line(purpose),
             until=until.isoformat() if until else "",
             release=release_digest,
-            statement=clean_statement(statement) if statement else "",
+            statement=check_sentence(clean_statement(statement)) if statement else "",
             rests_on=(),
             added=True,
             recorded_by=clean_line(recorded_by) or name_recorder(),

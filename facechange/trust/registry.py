@@ -11,7 +11,7 @@ from pathlib import Path
 
 from facechange.core import OutputError
 from facechange.core.settings import data_folder
-from facechange.trust.files import part_file, plain_errors
+from facechange.trust.files import make_folder, plain_errors, write_whole
 from facechange.trust.manifest import Publication, identifier_text
 from facechange.trust.watermark import IDENTIFIER_BITS
 
@@ -29,10 +29,8 @@ def remember(publication: Publication, store: bytes) -> None:
         return
     path = _place(publication.identifier)
     with plain_errors(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with part_file(path.parent, mode=0o600) as part:
-            part.write_bytes(store)
-            part.replace(path)
+        make_folder(path.parent)
+        write_whole(store, path, 0o600)
 
 
 def check_can_remember() -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from facechange.core import ConsentError
 from facechange.trust.ledger import Ledger, Line
 from facechange.trust.record import Record, Withdrawal
 
@@ -98,10 +97,3 @@ def look_up(reference: str) -> Standing | None:
     Raises as `read_standings` does.
     """
     return read_standings().find(reference)
-
-
-def check_still_held(reference: str) -> None:
-    """Raise `ConsentError` where the record on the line with this hash no longer holds: long work is published when it is done."""
-    standing = look_up(reference)
-    if standing and not standing.in_force:
-        raise ConsentError(f"The consent {standing.record.id} {standing.reason}, so that the result is not published.")

@@ -73,11 +73,11 @@ def test_animations_stay_animations(run: Callable, tmp_path: Path, faces_picture
     ("arguments", "code", "words"),
     [
         (("a.png", "in", "-o", "out"), 6, "agreed"),
-        (("empty.png", "in", "-o", "out", "--consent", "x"), 3, "empty.png"),
-        (("a.png", "nowhere", "-o", "out", "--consent", "x"), 3, "nowhere"),
-        (("a.png", "in", "-o", "in", "--consent", "x"), 5, "folder to read"),
-        (("a.png", "in", "-o", "out", "--output-pattern", "same.png", "--consent", "x"), 5, "{index}"),
-        (("in/empty.png", "in", "-o", "out", "--consent", "x"), 4, "empty.png"),
+        (("empty.png", "in", "-o", "out", "--consent", "All agreed."), 3, "empty.png"),
+        (("a.png", "nowhere", "-o", "out", "--consent", "All agreed."), 3, "nowhere"),
+        (("a.png", "in", "-o", "in", "--consent", "All agreed."), 5, "folder to read"),
+        (("a.png", "in", "-o", "out", "--output-pattern", "same.png", "--consent", "All agreed."), 5, "{index}"),
+        (("in/empty.png", "in", "-o", "out", "--consent", "All agreed."), 4, "empty.png"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(

@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import tarfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,10 +20,12 @@ from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner
 
 from facechange.cli.evaluate import app
-from facechange.core import DependencyError, Face, ModelCard, ModelError, OutputError, PictureError, hash_file, load_card
+from facechange.core import ConsentError, DependencyError, Face, ModelCard, ModelError, OutputError, PictureError, hash_file, load_card
 from facechange.evaluation import Report
 from facechange.evaluation.intervals import Interval
 from facechange.runtime import graph_path, load_graph
+from facechange.trust.standing import look_up
+from facechange.trust.verify import examine
 
 SIZE_PX = 64
 
@@ -102,9 +105,43 @@ def test_change_prints_saves_and_draws(graphs: dict[str, Path], faces_folder: Pa
     assert cv2.imread(str(masks)) is not None
     drawn = cv2.imread(str(sheet))
     assert drawn.shape == (28 + 2 * 264 - 8, 2 * 1032 - 8, 3)
-    assert (drawn[28:284, 256:512] == drawn[28:284, 768:1024]).all()  # target and result
+    apart = np.abs(drawn[28:284, 256:512].astype(int) - drawn[28:284, 768:1024])  # target and result
+    assert 0 < apart.max() <= 8  # its watermark
     assert (drawn[28:284, 256:512] != drawn[28:284, 512:768]).any()  # target and paste
     assert (drawn[28:284, :256] != drawn[28:284, 256:512]).any()  # source and target
+
+
+def evaluate_sheets(graphs: dict[str, Path], faces: Path, folder: Path, *more: str) -> list[Path]:
+    sheets = [folder / name for name in ("grid.png", "cases.jpg", "masks.webp")]
+    arguments = ["--model", graphs["change"], "--identity", graphs["identity"], "--recogniser", graphs["identity"], "--faces", faces]
+    options = ["--pairs", 4, "--no-references", "--grid", sheets[0], "--grid-pairs", 2, "--cases", sheets[1], "--masks", sheets[2]]
+    CliRunner().invoke(app, ["change", *map(str, arguments + options), *more], catch_exceptions=False)
+    return sheets
+
+
+def test_sheets_of_a_labelled_set_leave_marked_signed_and_on_record(graphs: dict[str, Path], faces_folder: Path, tmp_path: Path) -> None:
+    for sheet in evaluate_sheets(graphs, faces_folder, tmp_path):
+        signed = examine(sheet).signed
+        assert signed is not None and signed.signed_here and signed.watermark and signed.model["name"] == "test-change"
+        assert signed.consent["basis"] == "evaluation"
+        standing = look_up(signed.consent["id"])
+        assert standing is not None and standing.record.targets == (hash_file(faces_folder / "val.jsonl"),)
+
+
+def test_no_sheet_leaves_but_through_publish(
+    graphs: dict[str, Path], faces_folder: Path, tmp_path: Path, shut_exit: Callable[[Path], list[str]]
+) -> None:
+    sheets = evaluate_sheets(graphs, faces_folder, tmp_path, "--consent", "They all agreed.")
+    assert not any(sheet.exists() for sheet in sheets) and shut_exit(tmp_path) == []
+
+
+def test_faces_of_plain_pictures_are_shown_changed_with_consent_only(
+    graphs: dict[str, Path], tmp_path: Path, faces_picture: Callable[..., np.ndarray]
+) -> None:
+    (tmp_path / "people").mkdir()
+    cv2.imwrite(str(tmp_path / "people" / "ann.png"), faces_picture({(200, 150): (230, 110, 60)}))
+    with pytest.raises(ConsentError, match="agreed"):
+        evaluate_sheets(graphs, tmp_path / "people", tmp_path)
 
 
 def test_anonymize_gives_personas_and_keeps_what_the_model_keeps(

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from facechange.core import TrainingError
+from facechange.core import TrainingError, hash_file
 from facechange.training import face
 from facechange.training.checkpoint import read_checkpoint
 from facechange.training.config import LOSS_WEIGHTS, FaceConfig, load_config
@@ -18,6 +19,8 @@ from facechange.training.face_batch import make_batch
 from facechange.training.prepare import prepare_shards
 from facechange.training.shards import load_faces
 from facechange.training.starting import describe_progress, load_face_changer, load_identity_network
+from facechange.trust.standing import look_up
+from facechange.trust.verify import examine
 
 
 @pytest.fixture
@@ -49,6 +52,29 @@ def test_every_trained_weight_moves_and_the_run_shows_itself(config: FaceConfig)
     assert {"config.json", "log.jsonl", "curves.png", "sheet-00000016.png"} <= {path.name for path in config.run.iterdir()}
     assert load_config(config.run / "config.json") == config
     assert [json.loads(line)["pictures"] for line in (config.run / "log.jsonl").read_text().splitlines()] == [4, 16]
+
+
+def test_a_sheet_is_marked_signed_and_on_record(config: FaceConfig, shards: Path) -> None:
+    train_face(replace(config, pictures=4))
+    signed = examine(config.run / "sheet-00000004.png").signed
+    assert signed.signed_here and signed.watermark and signed.model["version"] == "at 4 pictures"
+    record = look_up(signed.consent["id"]).record
+    assert record.way == "evaluation" and set(record.targets) == {hash_file(path) for path in shards.glob("aligned-*.jsonl")}
+
+
+def test_no_sheet_leaves_but_through_publish(config: FaceConfig, shut_exit: Callable[[Path], list[str]]) -> None:
+    train_face(replace(config, pictures=4))
+    assert shut_exit(config.run) == ["curves.png"]
+
+
+def test_training_goes_on_without_sheets_where_the_operator_wants_records(
+    config: FaceConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "settings.toml").write_text("[consent]\nsource_record = true\n", encoding="utf-8")
+    monkeypatch.setenv("FACECHANGE_SETTINGS", str(tmp_path / "settings.toml"))
+    assert train_face(replace(config, pictures=4)).pictures == 4
+    assert "No sheets are drawn." in capsys.readouterr().err
+    assert not list(config.run.glob("sheet-*"))
 
 
 def test_a_larger_model_starts_from_a_smaller_one(config: FaceConfig, tmp_path: Path) -> None:

@@ -25,5 +25,7 @@ def test_training_needs_none_of_them(shards: Path, identity_run: Path, recognise
     config.save(tmp_path / "asked.json")
     result = subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path / "asked.json")], capture_output=True, text=True, check=False)
     assert result.stdout.strip() == "pictures", result.stderr
-    assert {"log.jsonl", "curves.png", "face.safetensors", "sheet-00000002.png"} <= {path.name for path in config.run.iterdir()}
+    assert {"log.jsonl", "curves.png", "face.safetensors"} <= {path.name for path in config.run.iterdir()}
+    assert "No sheets are drawn: PIL is not installed." in result.stderr  # they show changed faces, which leave marked
+    assert not list(config.run.glob("sheet-*"))
     assert not (config.run / "tensorboard").exists()

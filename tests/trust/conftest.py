@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from facechange.core import ModelCard
-from facechange.trust import Grant
+from facechange.trust import Grant, require_grant
 from facechange.trust.marks import say_once
 
 
@@ -34,8 +34,9 @@ def settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Non
 
 
 @pytest.fixture
-def grant() -> Grant:
-    return Grant("fc-abcdefgh", "Ann agreed", "statement", "ab" * 32)
+def grant(home: Path) -> Grant:
+    """Leave that is in the ledger, for no file of a test's."""
+    return require_grant("Ann agreed", [], [])
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 import facechange
 from facechange.core import ConsentError, PictureError
-from facechange.trust import require_grant
+from facechange.trust import require_evaluation_grant, require_grant
 from facechange.trust.consent import clean_statement
 from facechange.trust.ledger import Ledger
 from facechange.trust.record import Record
@@ -72,6 +72,49 @@ def test_a_statement_is_one_clean_line() -> None:
     assert clean_statement(" We\n all\tagreed\0\ud800\x1b\x9b\u202e ") == "We all agreed"
     with pytest.raises(ConsentError, match="longer"):
         clean_statement("a" * 5000)
+
+
+@pytest.mark.parametrize("word", ["yes", "Agreed!", "да", "同意", "x"])
+def test_one_word_is_no_statement(ann: Path, party: Path, home: Path, word: str) -> None:
+    with pytest.raises(ConsentError, match="does not say who agreed") as raised:
+        require_grant(word, [ann], [party])
+    assert "agreed to this on" in raised.value.remedy and '"self"' in raised.value.remedy
+    assert not home.exists()
+    record = recorded(ann)
+    with pytest.raises(ConsentError, match="does not say who agreed"):
+        require_grant(f"{record.id}, {word}", [ann], [party])
+    with pytest.raises(ConsentError, match="does not say who agreed"):
+        recorded(ann, statement=word)
+    assert require_grant(f"{record.id}, self", [ann], [party]).basis == "self"
+
+
+@pytest.mark.parametrize("words", ["Ann agreed", "照片里的人都同意了"])
+def test_a_sentence_is_one_also_where_writing_has_no_spaces(ann: Path, party: Path, words: str) -> None:
+    assert require_grant(words, [ann], [party]).statement == words
+
+
+def test_a_data_set_is_changed_to_see_what_a_model_does_and_the_record_says_so(
+    ann: Path, party: Path, today: Callable[[str], None]
+) -> None:
+    grant = require_evaluation_grant([ann])
+    assert grant.basis == "evaluation" and "to see what the model does" in grant.statement
+    record = look_up(grant.id).record
+    assert (record.way, record.purpose, record.sources, record.targets) == ("evaluation", "evaluation", record.targets, record.sources)
+    assert require_evaluation_grant([ann]) == grant and len(Ledger().read()) == 1
+    with pytest.raises(ConsentError, match='"evaluation" does not say who agreed'):
+        require_grant("evaluation", [ann], [party])
+    withdraw_consent(grant.id, "the set was taken back")
+    with pytest.raises(ConsentError, match="taken back"):
+        require_evaluation_grant([ann])
+    require_evaluation_grant([party])
+
+
+@pytest.mark.parametrize("rule", ["source_record = true", "target_record = true", 'purposes = ["film"]'])
+def test_an_operator_can_want_more_for_a_data_set_too(ann: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str) -> None:
+    (tmp_path / "settings.toml").write_text(f"[consent]\n{rule}\n", encoding="utf-8")
+    monkeypatch.setenv("FACECHANGE_SETTINGS", str(tmp_path / "settings.toml"))
+    with pytest.raises(ConsentError):
+        require_evaluation_grant([ann])
 
 
 @pytest.mark.parametrize(

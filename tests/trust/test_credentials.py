@@ -77,7 +77,7 @@ def test_every_picture_format_round_trips(tmp_path: Path, grant: Grant, card: Mo
     assert actions[1]["digitalSourceType"] == SOURCE_TYPE + "compositeWithTrainedAlgorithmicMedia"
     change = assertion(manifest, "facechange.change")
     assert change["model"] == {"name": "face-toy", "version": "1.2", "sha256": "cd" * 32}
-    assert change["consent"] == {"id": "fc-abcdefgh", "basis": "statement", "record_sha256": "ab" * 32}
+    assert change["consent"] == {"id": grant.id, "basis": "statement", "record_sha256": grant.record_hash}
     hashes = {"target": hash_file(target), "source": hash_file(source)}
     assert {each["role"]: each["sha256"] for each in change["ingredients"]} == hashes
     assert {each["instance_id"] for each in manifest["ingredients"]} == {f"urn:sha256:{each}" for each in hashes.values()}

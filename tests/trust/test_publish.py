@@ -16,8 +16,9 @@ from facechange.core import ConsentError, Face, ModelCard, OutputError, PictureE
 from facechange.pictures import WRITABLE_SUFFIXES, Picture, read_picture
 from facechange.trust import Grant, LivePublication, check_writable, publish, publish_media, read_statement, require_grant
 from facechange.trust.live_frames import CONSENT_CHECKED_SECONDS
-from facechange.trust.recording import withdraw_consent
+from facechange.trust.recording import record_consent, withdraw_consent
 
+FACE = Face((4, 4, 24, 24), np.array([[10, 12], [20, 12], [15, 17], [11, 22], [19, 22]], np.float32), 0.9)
 CONSENT = 'Zoë and I agreed to this <today> & "forever" — 李'
 
 
@@ -153,8 +154,7 @@ def test_a_persona_is_stated(tmp_path: Path, grant: Grant, card: ModelCard, pict
 
 def test_marks_can_be_turned_off_and_that_is_said(tmp_path: Path, grant: Grant, card: ModelCard, picture, settings, capsys):
     settings("[marking]\ncredentials = false\nwatermark = false\n")
-    face = Face((4, 4, 24, 24), np.array([[10, 12], [20, 12], [15, 17], [11, 22], [19, 22]], np.float32), 0.9)
-    paths = [publish(picture, tmp_path / name, grant=grant, card=card, faces=[face]) for name in ("a.png", "b.png")]
+    paths = [publish(picture, tmp_path / name, grant=grant, card=card, faces=[FACE]) for name in ("a.png", "b.png")]
     said = capsys.readouterr().err
     assert said.count("no content credentials and no watermark") == 1 and "settings.toml" in said
     assert paths[0].read_bytes() == paths[1].read_bytes()
@@ -183,6 +183,57 @@ def test_consent_withdrawn_during_the_work_stops_the_result(tmp_path: Path, card
     with pytest.raises(ConsentError, match="not published"):
         live.publish_frame(picture.pixels, [])
     assert [entry.name for entry in tmp_path.iterdir()] == ["ann.jpg"]
+
+
+@pytest.mark.parametrize("role", ["source", "target"])
+def test_any_consent_for_the_same_pictures_withdrawn_during_the_work_stops_it(tmp_path: Path, card: ModelCard, picture, role: str):
+    ann, party = tmp_path / "ann.jpg", tmp_path / "party.jpg"
+    ann.write_bytes(b"Ann")
+    party.write_bytes(b"a party")
+    pictures = {"source": ann, "target": party}
+    before, meanwhile = (record_consent([pictures[role]], who="Ann", role=role, way="self") for _ in range(2))
+    held = record_consent([ann, party], who="Ann and Ben", role="both", way="self")
+    withdraw_consent(before.id, "asked before")
+    grant = require_grant(held.id, [ann], [party])
+    publish(picture, tmp_path / "out.png", grant=grant, card=card)
+    wrong_role = require_grant(held.id, [party], [ann])
+    withdraw_consent(meanwhile.id, "asked meanwhile")
+    with pytest.raises(ConsentError, match=rf"{meanwhile.id} for {pictures[role].name} was withdrawn .*meanwhile.* not published"):
+        publish(picture, tmp_path / "late.png", grant=grant, card=card)
+    publish(picture, tmp_path / "other-role.png", grant=wrong_role, card=card)
+    assert not (tmp_path / "late.png").exists()
+
+
+def test_a_result_without_a_line_in_the_ledger_is_not_published(tmp_path: Path, grant: Grant, card: ModelCard, picture, home: Path):
+    (home / "consent.sqlite").unlink()
+    with pytest.raises(ConsentError, match="no longer in this computer's ledger"):
+        publish(picture, tmp_path / "out.png", grant=grant, card=card)
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_everything_that_lasts_reaches_the_disk_with_its_folder(tmp_path: Path, card: ModelCard, picture, monkeypatch):
+    """Whatever name appears, the folder that has it is synced afterwards: else a power cut takes the file, whole as it is."""
+    monkeypatch.setenv("FACECHANGE_HOME", str(tmp_path / "new" / "home"))
+    synced: list[Path] = []
+    real = os.fsync
+
+    def note(handle: int) -> None:
+        place = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        synced.append(place)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    publish(picture, tmp_path / "out.png", grant=require_grant("Ann agreed", [], []), card=card, faces=[FACE])
+    home = tmp_path / "new" / "home"
+    (store,) = (home / "published").iterdir()
+    assert {tmp_path, tmp_path / "new", home, store.parent} <= set(synced)
+    assert [path.stat().st_mode & 0o777 for path in (home, store.parent, store)] == [0o700, 0o700, 0o600]
+    (key,) = home.glob("signing-*.pem")
+    assert key.stat().st_mode & 0o777 == 0o600
+    parts = [place for place in synced if ".part" in place.name]
+    assert {place.parent for place in parts} == {tmp_path, home, store.parent}  # result, key, manifest store
+    for part in parts:  # the file first, then the folder that names it
+        assert part.parent in synced[synced.index(part) :]
 
 
 def test_a_live_picture_without_label_says_so(grant: Grant, card: ModelCard, settings, capsys):

@@ -54,14 +54,16 @@ def ask(path: Path, face: Face | None = None, trusted: str = "") -> tuple[Findin
     return findings, words
 
 
-def test_a_file_made_here(published: Path, face: Face, card: ModelCard):
+def test_a_file_made_here(published: Path, face: Face, card: ModelCard, home: Path):
     findings, words = ask(published, face)
     signed = findings.signed
     assert signed is not None and signed.signed_here and signed.intact and not signed.trusted
     assert signed.model == {"name": card.name, "version": card.version, "sha256": card.sha256}
     assert findings.watermark == signed.watermark != ""
-    for part in ("on this computer", "face-toy 1.2", "no authority vouches", "Unchanged since", "not in this computer's ledger"):
+    for part in ("on this computer", "face-toy 1.2", "no authority vouches", "Unchanged since", "is in force"):
         assert part in words
+    (home / "consent.sqlite").unlink()
+    assert "not in this computer's ledger" in ask(published, face)[1]
     assert "an authority that you trust" in ask(published, face, own_certificates())[1]
 
 

@@ -34,7 +34,7 @@ from facechange.faces.put_back import Keep
 from facechange.faces.select import Selection
 from facechange.faces.turn import Beyond
 from facechange.trust import Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media
-from facechange.trust.files import plain_errors
+from facechange.trust.files import open_private, plain_errors
 
 SEGMENT_FRAMES = 96
 BYTES_AHEAD = 48 << 20  # of frames waiting between two stages
@@ -273,9 +273,10 @@ def _count(progress: Progress, rendered: RenderedFrame) -> Progress:
 
 def _publish(changer: Changer, sources: Sequence[Path], join: Join, journal: Journal, finished: Path, output: Path, grant: Grant) -> None:
     if is_pattern(output):
-        publish_pictures(join, journal, output, grant, changer.card)
+        publish_pictures(join, journal, sources, output, grant, changer.card)
         return
     with plain_errors(output):
+        open_private(finished, "wb").close()  # FFmpeg would let others read it
         if output.suffix.lower() in ANIMATION_SUFFIXES:
             write_animation(join, journal, finished)
         else:

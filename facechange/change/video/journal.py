@@ -1,24 +1,31 @@
-"""What is done of a video, in a file that survives a crash: a line for the request, then a line a finished segment."""
+"""What is done of a video, in a file that survives a crash: a line for the request, then a line a finished segment.
+
+It can hold who the people in the video are, as the networks read it, so the folder and all in it are its owner's alone.
+"""
 
 from __future__ import annotations
 
 import json
-import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from facechange.change.video.segments import Segment, segment_path
 from facechange.core import OutputError
+from facechange.trust.files import open_private, open_private_folder, reach_disk
 
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
+
+
+_OURS = re.compile(r"journal\.(jsonl|new)|\d{6}\.packets|finished\.\w+|\.facechange-\w+\.part")  # all that a run leaves in its folder
 
 
 @dataclass(frozen=True)
@@ -45,14 +52,15 @@ class Journal:
     """The folder in which a video is made, beside its result. Opening it finds what an earlier run of the same request left.
 
     `request` is whatever the result depends on, `facts` what is decided once and kept. A folder of another request, or one
-    that cannot be understood, is emptied. Raises `OutputError` where another run works in it; use it in a `with` block, which
-    lets others in again.
+    that cannot be understood, is emptied. Raises `OutputError` where another run works in it, and for a folder that may not be
+    this program's: a link, somebody else's, one open to others, or one with other things in it. Use it in a `with` block, which lets
+    others in again.
     """
 
     def __init__(self, folder: Path, request: dict[str, Any], facts: dict[str, Any]) -> None:
         self.folder = folder
         self._path = folder / "journal.jsonl"
-        folder.mkdir(mode=0o700, exist_ok=True)  # who the people in the video are is nobody else's business
+        open_private_folder(folder)
         self._lock = _lock(folder / "lock")
         try:
             self._open(request, facts)
@@ -69,9 +77,12 @@ class Journal:
     def _open(self, request: dict[str, Any], facts: dict[str, Any]) -> None:
         entries = self._read(request)
         if entries is None:
-            for left in self.folder.iterdir():
-                if left.name != "lock":
-                    left.unlink()
+            left = [path for path in self.folder.iterdir() if path.name != "lock"]
+            for path in left:
+                if not _OURS.fullmatch(path.name) or not path.is_file() or path.is_symlink():
+                    raise OutputError(f"{path} is nothing that facechange left there.", "Move it: the folder is emptied for new work.")
+            for path in left:
+                path.unlink()
             self.facts = facts
             self._write([{"request": request, "facts": facts}])
             entries = []
@@ -80,10 +91,10 @@ class Journal:
 
     def add(self, entry: Entry) -> None:
         """Note a finished segment; on the disk when this returns."""
-        with self._path.open("a", encoding="utf-8") as file:
+        with open_private(self._path, "a") as file:
             file.write(json.dumps(asdict(entry)) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        reach_disk(self._path)
+        reach_disk(self.folder)  # which names the segment
         self.last = entry
         self.segments += 1
 
@@ -124,11 +135,11 @@ class Journal:
 
     def _write(self, values: list[dict[str, Any]]) -> None:
         fresh = self._path.with_suffix(".new")
-        with fresh.open("w", encoding="utf-8") as file:
+        with open_private(fresh, "w") as file:
             file.writelines(json.dumps(value) + "\n" for value in values)
-            file.flush()
-            os.fsync(file.fileno())
+        reach_disk(fresh)
         fresh.replace(self._path)
+        reach_disk(self.folder)
 
 
 def _parse_entry(line: str) -> Entry:
@@ -137,9 +148,9 @@ def _parse_entry(line: str) -> Entry:
     return Entry(Segment(**value["segment"], packets=packets), Progress(**value["progress"]), value["state"])
 
 
-def _lock(path: Path) -> BinaryIO:
+def _lock(path: Path) -> IO[bytes]:
     """Hold the file at `path` for as long as it stays open, which a killed process cannot outlive."""
-    file = path.open("ab")
+    file = open_private(path, "ab")
     try:
         if sys.platform == "win32":
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)

@@ -1,4 +1,4 @@
-"""What goes on from a video besides its frames: previews of the original never; where people are hidden nothing that names them."""
+"""What goes on from a video besides its frames: no other pictures of it; where people are hidden nothing that names or shows them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
 _PREVIEWS = Disposition.attached_pic | Disposition.timed_thumbnails
+_PLAIN_SUBTITLES = {"subrip", "srt", "mov_text", "webvtt", "text"}  # words alone; others are pictures, or can have some in their head
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
 _OF_THE_OLD_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")  # metadata that the new file has of its own
+_KINDS = {"video": "further video tracks", "attachment": "attachments", "subtitle": "subtitles that can hold pictures"}
 _TECHNICAL = (*_OF_THE_OLD_FILE, "language", "handler_name", "vendor_id", "variant_bitrate", "duration", "timecode")
 _WORDS = (
     ("places", ("location", "gps", "geo", "\N{COPYRIGHT SIGN}xyz", "place", "city", "country")),
@@ -25,8 +27,14 @@ _WORDS = (
 
 
 def goes_on(track: Stream, nameless: bool) -> bool:
-    """Whether a track that is not changed is copied: no picture beside the film, and of a nameless one sound and subtitles alone."""
-    return not track.disposition & _PREVIEWS and (not nameless or track.type in ("audio", "subtitle"))
+    """Whether a track that is not changed is copied: no picture, as it would show the original; of a nameless one sound and words alone."""
+    if track.type == "video" or track.disposition & _PREVIEWS:
+        return False
+    return not nameless or track.type == "audio" or _is_plain(track)
+
+
+def _is_plain(track: Stream) -> bool:
+    return track.type == "subtitle" and track.codec_context is not None and track.codec_context.name in _PLAIN_SUBTITLES
 
 
 def kept_tags(tags: Mapping[str, str], nameless: bool) -> dict[str, str]:
@@ -38,14 +46,11 @@ def kept_tags(tags: Mapping[str, str], nameless: bool) -> dict[str, str]:
 
 def say_left_behind(source: InputContainer, changed: int, nameless: bool) -> tuple[str, ...]:
     """What of `source`, besides the video track of the index `changed`, does not go on, in words."""
-    others = [track for track in source.streams if track.index != changed]
-    words = ["cover pictures"] if any(track.disposition & _PREVIEWS for track in others) else []
+    gone = [track for track in source.streams if track.index != changed and not goes_on(track, nameless)]
+    kinds = ["cover pictures" if track.disposition & _PREVIEWS else _KINDS.get(track.type, "data tracks") for track in gone]
+    words = [word for word in ("cover pictures", *_KINDS.values(), "data tracks") if word in kinds]
     if not nameless:
         return tuple(words)
-    gone = [track for track in others if not goes_on(track, nameless) and not track.disposition & _PREVIEWS]
-    words += ["further video tracks"] if any(track.type == "video" for track in gone) else []
-    words += ["attachments"] if any(track.type == "attachment" for track in gone) else []
-    words += ["data tracks"] if any(track.type not in ("video", "attachment") for track in gone) else []
     tags = [source.metadata, *(track.metadata for track in source.streams)]
     keys = {key.lower() for each in tags for key in each if key.lower() not in _TECHNICAL}
     about = {next((word for word, parts in _WORDS if any(part in key for part in parts)), "titles and other words") for key in keys}

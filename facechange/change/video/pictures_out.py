@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -64,13 +64,17 @@ def stored_frames(join: Join, journal: Journal) -> Iterator[tuple[Fraction, av.V
             yield (pts - first) * join.facts.time_base, frame
 
 
-def publish_pictures(join: Join, journal: Journal, pattern: Path, grant: Grant, card: ModelCard) -> None:
-    """Publish every finished frame; the numbers are the source's where it has some, else they start at 1."""
+def publish_pictures(join: Join, journal: Journal, sources: Sequence[Path], pattern: Path, grant: Grant, card: ModelCard) -> None:
+    """Publish every finished frame; the numbers are the source's where it has some, else they start at 1.
+
+    All are one publication, with one watermark: a frame that lost its credentials leads to those of the last.
+    """
     start = first_number(join.source) if is_pattern(join.source) else 1
     for index, (_, frame) in enumerate(stored_frames(join, journal)):
         target = numbered(join.source, start + index) if is_pattern(join.source) else join.source
         picture, path = as_picture(to_upright_rgb(frame, join.facts)), numbered(pattern, start + index)
-        publish(picture, path, grant=grant, card=card, target=target, nameless=join.nameless)
+        identifier = journal.facts["identifier"]
+        publish(picture, path, grant=grant, card=card, target=target, sources=sources, identifier=identifier, nameless=join.nameless)
 
 
 def write_animation(join: Join, journal: Journal, path: Path) -> None:

@@ -14,10 +14,13 @@ from facechange.change.video.encoding import choose_encoder
 from facechange.change.video.facts import VideoFacts, inspect_video
 from facechange.change.video.files import VideoOptions
 from facechange.change.video.frames import Window, parse_trim, read_frames
-from facechange.core import FaceError
+from facechange.change.video.pictures_in import pictures_of
+from facechange.core import FaceError, OutputError
+from facechange.faces.looks import carry_face
+from facechange.faces.select import as_selection
 from facechange.pictures import as_picture
 from facechange.pictures.picture import to_uint8
-from facechange.trust import Grant, publish
+from facechange.trust import Grant, check_writable, publish
 
 TILE_PX = 480  # the longer side of a frame on the sheet
 GAP_PX = 8
@@ -38,19 +41,31 @@ def publish_preview(
     grant: Grant,
     options: VideoOptions,
 ) -> Path:
-    """Publish a sheet of `frames` frames, spread over the part of `video` that would be made: before above, after below."""
+    """Publish a sheet of `frames` frames, spread over the part of `video` that would be made: before above, after below.
+
+    Raises `OutputError` where the sheet would take the place of a file that is read.
+    """
+    path = preview_path(output)
+    for read in (*pictures_of(video), *casting.sources, *as_selection(options.face).likes):
+        if path.exists() and path.samefile(read):
+            raise OutputError(f"The preview would be {path}, which is one of the files to read.", "Choose another name for the result.")
+    check_writable(path)
     facts = inspect_video(video)
-    columns = []
+    columns, marked, left = [], [], GAP_PX
     for picture in _spread_frames(video, facts, parse_trim(options.trim, facts), frames):
         try:
             chosen = changer.choose(picture, options.face)
             identities = cast_faces(changer, casting, picture, chosen)
-            changed = changer.change(picture, identities, chosen.faces, options.strength, options.keep).image
+            changed = changer.change(picture, identities, chosen.faces, options.strength, options.keep)
+            image, faces = changed.image, changed.faces
         except FaceError:  # this frame has none; the sheet shows it
-            changed = picture
-        tiles = [_tile(picture), _tile(changed)]
+            image, faces = picture, []
+        tiles = [_tile(picture), _tile(image)]
+        marked += [carry_face(face, _tile_matrix(picture, left, GAP_PX + len(tiles[0]))) for face in faces]
+        left += tiles[0].shape[1] + 2 * GAP_PX
         columns.append(cv2.copyMakeBorder(np.vstack(tiles), GAP_PX, GAP_PX, GAP_PX, GAP_PX, cv2.BORDER_CONSTANT, value=(255, 255, 255)))
-    return publish(as_picture(np.hstack(columns)), preview_path(output), grant=grant, card=changer.card, target=None)
+    sheet = as_picture(np.hstack(columns))
+    return publish(sheet, path, grant=grant, card=changer.card, sources=casting.sources, faces=marked)
 
 
 def _spread_frames(video: Path, facts: VideoFacts, window: Window, count: int) -> list[np.ndarray]:
@@ -66,6 +81,12 @@ def _spread_frames(video: Path, facts: VideoFacts, window: Window, count: int) -
         if frame is not None:
             found.append(to_uint8(frame.rgb))
     return found
+
+
+def _tile_matrix(picture: np.ndarray, left: int, top: int) -> np.ndarray:
+    """From pixels of a frame to those of a sheet on which its tile lies at `left`, `top`: [2, 3]."""
+    scale = TILE_PX / max(picture.shape[:2])
+    return np.array([[scale, 0, left + (scale - 1) / 2], [0, scale, top + (scale - 1) / 2]])
 
 
 def _tile(picture: np.ndarray) -> np.ndarray:

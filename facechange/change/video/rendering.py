@@ -41,7 +41,7 @@ class RenderedFrame:
 
 
 class Renderer:
-    """Gives the faces of placed frames their new identities; `mark` marks each frame that has a changed face.
+    """Gives the faces of placed frames their new identities; `mark` marks each frame, and gives back the one that needs no mark.
 
     Finished frames are looked at by `watch` before they are given out; where it says so they are made again.
     """
@@ -89,8 +89,7 @@ class Renderer:
                     np.copyto(placed.frame.rgb, original)
         self._watch.settle([each.number for placed in batch for each in placed.placements])
         for placed, original, changed_in in zip(batch, originals, rectangles, strict=True):
-            if placed.placements:
-                self._store(placed, original, changed_in)
+            self._store(placed, original, changed_in)
             state = None
             if placed.state is not None:  # only the last frame of a batch has one
                 state = {**placed.state, **self._state()}
@@ -154,11 +153,13 @@ class Renderer:
     def _store(self, placed: PlacedFrame, original: np.ndarray, rectangles: list[tuple[int, int, int, int]]) -> None:
         """Bring what changed in the RGB of a frame, marks included, into the frame as it is stored."""
         rgb = placed.frame.rgb
-        rectangle = _around(rectangles)
         if self._mark is not None:
             rgb = self._mark(rgb, [face_at(each.points) for each in placed.placements])
-            if not _equal_outside(original, rgb, rectangle):
-                rectangle = 0, 0, rgb.shape[1], rgb.shape[0]
+        if rgb is original:
+            return  # no face, and no label
+        rectangle = _around(rectangles)
+        if not _equal_outside(original, rgb, rectangle):
+            rectangle = 0, 0, rgb.shape[1], rgb.shape[0]
         add_change(placed.frame.stored, original, rgb, rectangle, self._facts)
 
     def _steady_light(self, number: int, before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -171,6 +172,9 @@ class Renderer:
 
 
 def _around(rectangles: list[tuple[int, int, int, int]]) -> tuple[int, int, int, int]:
+    """The rectangle that holds all of them; an empty one where there are none."""
+    if not rectangles:
+        return 0, 0, 0, 0
     lefts, tops, rights, bottoms = zip(*rectangles, strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)
 

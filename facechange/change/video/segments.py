@@ -12,6 +12,7 @@ import av
 from facechange.change.video.encoding import EncoderSettings, open_encoder
 from facechange.change.video.facts import VideoFacts
 from facechange.change.video.frames import SourceFrame
+from facechange.trust.files import open_private
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class SegmentWriter:
     def __init__(self, folder: Path, number: int, settings: EncoderSettings, facts: VideoFacts) -> None:
         self._number = number
         self._encoder = open_encoder(settings, facts)
-        self._file = segment_path(folder, number).open("wb")
+        self._file = open_private(segment_path(folder, number), "wb")
         self._frames: list[tuple[int, int, int]] = []  # index, pts, duration
         self._packets: list[tuple[int, int, int, int]] = []
 

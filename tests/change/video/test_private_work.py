@@ -1,0 +1,203 @@
+"""What a video leaves on the way is its owner's alone, and what leaves with it shows no original: with the toy networks."""
+
+import importlib
+import json
+import os
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from facechange.change import Changer, PersonaCast, change_photograph, publish_mask_sheet, request_change
+from facechange.change.people import parse_map
+from facechange.change.video import VideoOptions, change_video, files, publish_preview, request_video_change
+from facechange.core import OutputError
+from facechange.trust.verify import examine
+
+ORANGE, RED = (230, 110, 60), (230, 30, 30)
+FRAMES = 12
+WORK = Path(".out.mkv.facechange")
+Draw = Callable[..., np.ndarray]
+
+
+@pytest.fixture(autouse=True)
+def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, videos: ModuleType, faces_picture: Draw) -> Path:
+    """An orange person for all frames but the last two."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(faces_picture({(200, 150): RED}, height=160)).save("ann.png")
+    frames = [faces_picture({(150 + index, 150): ORANGE} if index < FRAMES - 2 else {}, height=160) for index in range(FRAMES)]
+    return videos.write_video(tmp_path / "clip.mkv", frames, codec="ffv1", pixel_format="bgr0")
+
+
+def change(changer: Changer, output: str = "out.mkv", video: str = "clip.mkv", report: files.Report = lambda done, total: None):
+    people, options = parse_map(["ann.png=all"]), VideoOptions(encoder="ffv1" if output.endswith("mkv") else None)
+    grant = request_video_change(people.files, Path(video), Path(output), "All of them agreed.")
+    return change_video(changer, people.cast(changer), Path(video), Path(output), grant=grant, options=options, report=report)
+
+
+def anonymize(changer: Changer, video: str, output: str, report: files.Report = lambda done, total: None):
+    grant = request_video_change([], Path(video), Path(output), "They are hidden.", persona=True)
+    return change_video(
+        changer, PersonaCast(1), Path(video), Path(output), grant=grant, options=VideoOptions(encoder="ffv1"), report=report
+    )
+
+
+def test_work_that_holds_who_people_are_is_readable_by_its_owner_alone(toy_changer: Changer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "SEGMENT_FRAMES", 5)
+    modes: dict[str, int] = {}
+
+    def look(done: int, total: int) -> None:
+        modes.update((path.name, path.stat().st_mode & 0o777) for path in (WORK, *WORK.iterdir()))
+
+    monkeypatch.setattr(files, "publish_media", lambda *arguments, **named: look(0, 0))
+    mask = os.umask(0)
+    try:
+        anonymize(toy_changer, "clip.mkv", "out.mkv", look)
+    finally:
+        os.umask(mask)
+    assert modes.pop(WORK.name) == 0o700
+    assert {"lock", "journal.jsonl", "000000.packets", "finished.mkv"} <= set(modes)
+    assert set(modes.values()) == {0o600}
+
+
+@pytest.mark.parametrize("kind", ["link", "file", "open", "somebody's", "other things", "a folder in it"])
+def test_a_folder_that_may_not_be_ours_is_refused_and_left_alone(toy_changer: Changer, tmp_path: Path, kind: str) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir(mode=0o700)
+    (precious / "journal.jsonl").write_text("a diary")
+    if kind == "link":
+        WORK.symlink_to(precious)
+    elif kind == "file":
+        WORK.write_text("a diary")
+    else:
+        precious = precious.rename(WORK)
+    if kind == "open":
+        WORK.chmod(0o770)
+    if kind == "somebody's":
+        if os.getuid():
+            pytest.skip("only root can give a folder away")
+        os.chown(WORK, 12345, -1)
+    if kind == "other things":
+        (WORK / "diary.txt").write_text("a diary")
+    if kind == "a folder in it":
+        (WORK / "000000.packets").mkdir()
+    with pytest.raises(OutputError) as raised:
+        change(toy_changer)
+    assert str(WORK) in raised.value.message and raised.value.remedy
+    kept = WORK if kind == "file" else precious / "journal.jsonl"
+    assert kept.read_text() == "a diary"
+    assert not Path("out.mkv").exists()
+
+
+def test_a_disk_that_knows_no_modes_is_no_open_folder(toy_changer: Changer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A memory card shows every folder as open, also the one that was made private."""
+    WORK.mkdir()
+    WORK.chmod(0o755)
+    monkeypatch.setattr("facechange.trust.files._keeps_modes", lambda folder: False)
+    assert change(toy_changer).frames == FRAMES
+
+
+def test_numbered_pictures_are_known_again_with_and_without_their_credentials(toy_changer: Changer) -> None:
+    os.mkdir("made")
+    change(toy_changer, "made/%02d.png")
+    first, second = (examine(Path(f"made/{number:02d}.png")).signed for number in (1, 2))
+    assert first.signed_here and first.intact and first.watermark and first.watermark == second.watermark
+    assert (Path(os.environ["FACECHANGE_HOME"]) / "published" / f"{first.watermark}.c2pa").exists()
+    assert not list(Path(".").glob(".*.facechange"))
+
+
+def test_the_label_is_on_every_frame_also_without_a_face(
+    toy_changer: Changer, videos: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "settings.toml").write_text('[marking]\nlabel = true\nlabel_corner = "top-left"\n', encoding="utf-8")
+    monkeypatch.setenv("FACECHANGE_SETTINGS", str(tmp_path / "settings.toml"))
+    change(toy_changer)
+    change(toy_changer, "%02d.png")
+    before, after = (np.array(videos.read_video(Path(name))[1]).astype(int) for name in ("clip.mkv", "out.mkv"))
+    pictures = np.array([np.asarray(Image.open(f"{number:02d}.png").convert("RGB")) for number in range(1, FRAMES + 1)]).astype(int)
+    for result in (after, pictures):
+        labelled = np.abs(result - before)[:, :60, :100].reshape(FRAMES, -1).max(1)
+        assert (labelled > 50).all()
+    np.testing.assert_allclose(after[:, :60, :100], pictures[:, :60, :100], atol=8)  # but for their watermarks
+
+
+def write_tracks(faces_picture: Draw) -> None:
+    """`tracks.mkv`: the clip, another video of the same person, and subtitles as plain words and in a format that can hold pictures."""
+    Path("a.srt").write_text("1\n00:00:00,000 --> 00:00:00,200\nhello\n", encoding="utf-8")
+    style = "[V4+ Styles]\nFormat: Name, Fontname\nStyle: Default,Arial\n\n[Events]\nFormat: Layer, Start, End, Style, Text\n"
+    head = f"[Script Info]\nTitle: AnnabelFace\nScriptType: v4.00+\n\n{style}"
+    Path("a.ass").write_text(f"{head}Dialogue: 0,0:00:00.00,0:00:00.20,Default,hello\n", encoding="utf-8")
+    with av.open("clip.mkv") as clip, av.open("a.srt") as words, av.open("a.ass") as drawn, av.open("tracks.mkv", "w") as container:
+        copies = [(source, container.add_stream_from_template(source.streams[0])) for source in (clip, words, drawn)]
+        second = container.add_stream("ffv1", rate=25)
+        second.width, second.height, second.pix_fmt = 400, 300, "bgr0"
+        frame = av.VideoFrame.from_ndarray(faces_picture({(200, 150): ORANGE}), format="rgb24").reformat(format="bgr0")
+        frame.pts, frame.time_base = 0, Fraction(1, 25)
+        container.mux([*second.encode(frame), *second.encode(None)])
+        for source, copy in copies:
+            for packet in source.demux(source.streams[0]):
+                if packet.size:
+                    packet.stream = copy
+                    container.mux(packet)
+
+
+def test_no_track_that_can_show_an_original_goes_on_and_that_is_said(toy_changer: Changer, faces_picture: Draw) -> None:
+    write_tracks(faces_picture)
+    assert b"AnnabelFace" in Path("tracks.mkv").read_bytes()
+    kinds: dict[str, list[str]] = {}
+    made = {"changed": change(toy_changer, "out.mkv", "tracks.mkv"), "hidden": anonymize(toy_changer, "tracks.mkv", "no.mkv")}
+    for name, done in made.items():
+        with av.open(str(done.path)) as container:
+            kinds[name] = [f"{stream.type} {stream.codec_context.name}" for stream in container.streams]
+        assert "further video tracks" in done.taken_away
+        assert ("subtitles that can hold pictures" in done.taken_away) == (name == "hidden")
+    assert kinds == {"changed": ["video ffv1", "subtitle srt", "subtitle ssa"], "hidden": ["video ffv1", "subtitle srt"]}
+    assert b"AnnabelFace" not in Path("no.mkv").read_bytes()
+
+
+def test_with_the_exit_shut_nothing_leaves(toy_changer: Changer, tmp_path: Path, shut_exit: Callable[[Path], list[str]]) -> None:
+    """Photograph, mask sheet, preview, video, animation, numbered pictures: what is left is what was there."""
+    before, people, options = shut_exit(tmp_path), parse_map(["ann.png=all"]), VideoOptions()
+    Image.fromarray(np.asarray(Image.open("ann.png"))).save("target.png")
+    before.append("target.png")
+    grant = request_change([Path("ann.png")], Path("target.png"), Path("out.png"), "All of them agreed.")
+    change_photograph(toy_changer, people.cast(toy_changer), Path("target.png"), Path("out.png"), grant=grant)
+    publish_mask_sheet(toy_changer, Path("ann.png"), Path("target.png"), Path("masks.png"), grant=grant)
+    for output in ("out.mkv", "out.gif", "%02d.png"):
+        change(toy_changer, output)
+    grant = request_video_change(people.files, Path("clip.mkv"), Path("out.mkv"), "All of them agreed.")
+    publish_preview(toy_changer, people.cast(toy_changer), Path("clip.mkv"), Path("out.mkv"), 1, grant=grant, options=options)
+    assert shut_exit(tmp_path) == sorted(before)
+
+
+@pytest.mark.parametrize("read", ["ann.png", "clip.mkv"])
+def test_a_preview_never_takes_the_place_of_what_is_read(toy_changer: Changer, read: str) -> None:
+    os.link(read, "out-preview.jpg")
+    people, before = parse_map(["ann.png=all"]), Path(read).read_bytes()
+    grant = request_video_change(people.files, Path("clip.mkv"), Path("out.mkv"), "All of them agreed.")
+    with pytest.raises(OutputError, match=r"out-preview\.jpg, which is one of the files to read"):
+        publish_preview(toy_changer, people.cast(toy_changer), Path("clip.mkv"), Path("out.mkv"), 1, grant=grant, options=VideoOptions())
+    assert Path(read).read_bytes() == before
+
+
+def test_each_changed_face_on_a_preview_is_marked(toy_changer: Changer, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = parse_map(["ann.png=all"])
+    grant = request_video_change(people.files, Path("clip.mkv"), Path("out.mkv"), "All of them agreed.")
+    marked: list = []
+    publishing = importlib.import_module("facechange.trust.publish")
+    monkeypatch.setattr(publishing, "mark_frame", lambda pixels, faces, identifier: marked.extend(faces) or pixels)
+    sheet = publish_preview(
+        toy_changer, people.cast(toy_changer), Path("clip.mkv"), Path("out.mkv"), 2, grant=grant, options=VideoOptions()
+    )
+    pixels = np.asarray(Image.open(sheet).convert("RGB"))
+    found = [face for face in toy_changer.locate(pixels) if face.box[1] > 8 + 360 and face.size_px > 100]  # those below, after
+    assert len(found) == len(marked) == 2
+    for face, mark in zip(sorted(found, key=lambda face: face.box[0]), sorted(marked, key=lambda face: face.box[0]), strict=True):
+        np.testing.assert_allclose(mark.points, face.points, atol=4)
+    signed = examine(sheet).signed
+    assert signed.watermark and json.loads(json.dumps(signed.consent))["basis"] == "statement"
