@@ -125,7 +125,7 @@ def _once(path: Path, wanted: dict[str, object], measure: Callable[[], Report]) 
 
     try:
         saved = Report.load(path)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         saved = None
     if saved is not None and wanted.items() <= saved.protocol.items():
         typer.echo(f"{path}: measured before", err=True)

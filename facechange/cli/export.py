@@ -123,13 +123,12 @@ def _say(card: ModelCard, output: Path) -> None:
 
 
 def _read_metrics(path: Path | None) -> dict[str, object] | None:
-    import json
-
     from facechange.core import ModelError
+    from facechange.core.stored import read_json
 
     if path is None:
         return None
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["metrics"])
+        return dict(read_json(path)["metrics"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is not a report ({error}).", "Give the file that `facechange evaluate --json` wrote.") from None

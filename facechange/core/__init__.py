@@ -18,6 +18,7 @@ from facechange.core.errors import (
 )
 from facechange.core.settings import Settings, cache_folder, data_folder, load_settings
 from facechange.core.types import COVERED, Changed, Deed, Face, Outcome
+from facechange.core.words import clean_line, say, say_json, show
 
 __all__ = [
     "COVERED",
@@ -41,8 +42,12 @@ __all__ = [
     "TrainingError",
     "VideoError",
     "cache_folder",
+    "clean_line",
     "data_folder",
     "hash_file",
     "load_card",
     "load_settings",
+    "say",
+    "say_json",
+    "show",
 ]
