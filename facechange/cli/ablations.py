@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facechange.cli.console import counting
+from facechange.cli.console import counting, say
 from facechange.cli.training_run import interruptible, parse_numbers, print_row
 
 if TYPE_CHECKING:
@@ -75,13 +75,13 @@ def ablations(
     trained: list[TrainedVariant] = []
     reports: list[Report] = []
     for variant in VARIANTS:
-        typer.echo(f"{variant.name}: {variant.title}")
+        say(f"{variant.name}: {variant.title}")
         with interruptible(run):
             trained.append(train_variant(config, variant, print_row))
         reports.append(_measure(trained[-1].graph, identity, labelled, judging, finding, pairs))
     evaluation.write_sheet(_draw_grid([done.graph for done in trained], identity, labelled), run / "ablations.jpg")
     _write_table(config, trained, reports)
-    typer.echo(f"{run / 'ablations.md'}: the table; the grid is beside it.")
+    say(f"{run / 'ablations.md'}: the table; the grid is beside it.")
 
 
 def _measure(path: Path, identity: Path, faces: LabelledFaces, judge: Recogniser, landmarker: Landmarker | None, pairs: int) -> Report:

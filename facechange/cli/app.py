@@ -27,12 +27,29 @@ from facechange.cli import (
     verify,
     video,
 )
+from facechange.cli.console import say
 
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 EXIT_MEMORY = 71  # EX_OSERR
 
+
+class Commands(typer.core.TyperGroup):
+    """The commands; what is wrong with their words is cleaned like everything that is said, as words can be the names of files."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if hasattr(error, "message"):  # an error of usage; Typer exports no class for them
+                from facechange.core import show  # late: as below
+
+                error.message = show(str(error.message))
+            raise
+
+
 app = typer.Typer(
+    cls=Commands,
     help="High-definition face change: the identity of one face, everything else of another picture.",
     no_args_is_help=True,
     add_completion=False,
@@ -77,7 +94,7 @@ def main() -> None:
         _fail("Stopped. No partial file was left.", EXIT_INTERRUPTED, error)
     except SystemExit as stop:
         if stop.code == EXIT_INTERRUPTED:  # Typer turns Ctrl-C into this, without a word
-            typer.echo("Stopped. No partial file was left.", err=True)
+            say("Stopped. No partial file was left.", err=True)
         raise
     except Exception as error:
         from facechange.core import FacechangeError  # late: it brings NumPy, which help does not need
@@ -91,5 +108,5 @@ def main() -> None:
 def _fail(sentence: str, code: int, error: BaseException) -> NoReturn:
     if os.environ.get("FACECHANGE_DEBUG"):
         traceback.print_exception(error)
-    typer.echo(sentence, err=True)
+    say(sentence, err=True)
     sys.exit(code)

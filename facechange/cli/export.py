@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facechange.cli.console import say
+
 if TYPE_CHECKING:
     from facechange.core import ModelCard
 
@@ -40,7 +42,7 @@ def program(
     if path.is_file() and not os.access(path.parent, os.W_OK):
         raise OutputError(f"{path.parent} cannot be written.", "Copy the graph and its card (.json) to a folder of yours, and name it.")
     written = export_face_program(path)
-    typer.echo(f"{written}: {written.stat().st_size / 2**20:.1f} MiB")
+    say(f"{written}: {written.stat().st_size / 2**20:.1f} MiB")
 
 
 @app.command("identity")
@@ -119,7 +121,7 @@ def _check_output(output: Path) -> None:
 
 
 def _say(card: ModelCard, output: Path) -> None:
-    typer.echo(f"{output}: {card.name} {card.version}, {card.parameters / 1e6:.1f} M parameters, {output.stat().st_size / 2**20:.1f} MiB")
+    say(f"{output}: {card.name} {card.version}, {card.parameters / 1e6:.1f} M parameters, {output.stat().st_size / 2**20:.1f} MiB")
 
 
 def _read_metrics(path: Path | None) -> dict[str, object] | None:

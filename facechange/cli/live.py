@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facechange.cli.console import say
 from facechange.cli.options import (
     ConsentOption,
     DetectorThresholdOption,
@@ -70,17 +71,17 @@ def live(
         grant = request_live(people.files, chosen, consent, purpose)
         capture = Capture(chosen)
         if server:
-            typer.echo(f"Look at {server.url}{'; other machines may reach it' if server.is_public else ''}", err=True)
+            say(f"Look at {server.url}{'; other machines may reach it' if server.is_public else ''}", err=True)
         changer = load_changer(model, threads, engine, True, threshold)
         if verbose:
-            typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
+            say(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}", err=True)
         casting = people.cast(changer)
         try:
             shown = run_live(changer, casting, capture, sinks, grant=grant, face=people.selection, keep=keep.value, report=_say_pace)
         except KeyboardInterrupt:  # the usual way to end it
-            typer.echo("\nStopped.", err=True)
+            say("", "Stopped.", err=True)
         else:
-            typer.echo(f"\nThe end: {shown} frames were shown.", err=True)
+            say("", f"The end: {shown} frames were shown.", err=True)
 
 
 def _say_pace(pace: Pace) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from facechange.cli.console import say
+
 app = typer.Typer(help="The networks that facechange runs.", no_args_is_help=True)
 
 
@@ -23,8 +25,8 @@ def list_models() -> None:
         try:
             card, size = load_card(path.with_suffix(".json")), path.stat().st_size
         except (FacechangeError, OSError):
-            typer.echo(f"{name}: not installed")
+            say(f"{name}: not installed")
             continue
         side = f"{card.size_px} px" if card.size_px else "any size"
         facts = (side, f"{card.parameters / 1e6:.1f} M parameters", f"{size / 2**20:.1f} MiB", card.licence)
-        typer.echo(f"{name}: {card.name} {card.version} ({', '.join(facts)})\n    {card.summary}")
+        say(f"{name}: {card.name} {card.version} ({', '.join(facts)})", f"    {card.summary}")

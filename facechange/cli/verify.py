@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from facechange.cli.console import say, say_json
+
 
 def verify(
     files: Annotated[list[Path], typer.Argument(help="Pictures or videos, of anybody's making.", metavar="FILE...")],
@@ -19,12 +21,10 @@ def verify(
 
     Nothing is asked of anyone outside this computer. A file that cannot be read makes the exit code 3.
     """
-    import json
     from dataclasses import asdict
 
     from facechange.change import load_locator
     from facechange.core import PictureError
-    from facechange.trust.record import clean_line
     from facechange.trust.verify import examine
     from facechange.trust.verify_words import describe_findings
 
@@ -39,13 +39,13 @@ def verify(
             findings = examine(path, locator.locate, trusted)
         except PictureError as error:  # the others are looked at all the same
             entries.append({"file": path.name, "error": str(error)})
-            typer.echo(clean_line(str(error)), err=True)
+            say(str(error), err=True)
             continue
         words = describe_findings(findings)
         entries.append({**asdict(findings), "words": words})
         if not as_json:
-            typer.echo("\n  ".join([clean_line(str(path)), *words]))
+            say(str(path), *(f"  {line}" for line in words))
     if as_json:
-        typer.echo(json.dumps(entries, indent=2))
+        say_json(entries)
     if any("error" in entry for entry in entries):
         raise typer.Exit(PictureError.exit_code)

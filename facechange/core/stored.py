@@ -1,4 +1,4 @@
-"""The one place where JSON and TOML are read: cards, settings, personas, journals, ledgers. Facechange wrote most of it; anybody may have since.
+"""The one place where JSON and TOML are read: cards, settings, personas, journals, ledgers. Anybody may have written them since.
 
 So whatever is wrong with a text is a `ValueError`, and a table becomes a dataclass only where each value is of its field's type.
 """
