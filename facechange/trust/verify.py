@@ -13,6 +13,7 @@ import numpy as np
 from facechange.core import ConsentError, Face, PictureError
 from facechange.pictures import read_picture, read_xmp
 from facechange.pictures.kinds import is_video
+from facechange.pictures.media import open_media
 from facechange.trust.credentials import Credentials, read_credentials, read_store, sidecar_of
 from facechange.trust.manifest import CHANGE_LABEL, WATERMARK_ALGORITHM, identifier_text
 from facechange.trust.record import hash_picture
@@ -111,11 +112,7 @@ def _open_media(path: Path, with_frames: bool) -> tuple[Iterable[np.ndarray], by
 def _sample_frames(path: Path) -> Iterator[np.ndarray]:
     """Up to eight key frames [H, W, 3] uint8 RGB of a video; none without the extra `video`, or where it cannot be decoded."""
     try:
-        import av  # late: an extra
-    except ImportError:
-        return
-    try:
-        with av.open(str(path.resolve())) as container:  # absolute: no name is taken for a network address
+        with open_media(path) as container:
             if not container.streams.video:
                 return
             stream = container.streams.video[0]
@@ -123,7 +120,7 @@ def _sample_frames(path: Path) -> Iterator[np.ndarray]:
             frames = (frame for number, frame in enumerate(container.decode(stream)) if number % KEY_FRAMES_PASSED == 0)
             for frame, _ in zip(frames, range(FRAMES_AT_MOST), strict=False):
                 yield frame.to_ndarray(format="rgb24")
-    except av.FFmpegError:
+    except Exception:  # decoders raise almost anything on broken bytes
         return
 
 

@@ -108,6 +108,7 @@ class Journal:
         table = asdict(_Report(self._request, self.entries))
         path = self.folder / REPORT_NAME
         with plain_errors(path):
+            self.folder.mkdir(parents=True, exist_ok=True)
             write_whole((json.dumps(table, indent=1) + "\n").encode(), path)
         self._written_at = time.monotonic()
         self._writing_s = self._written_at - started

@@ -73,8 +73,6 @@ class FolderRun:
         """Write the report as it stands, and the page that shows it. Raises `OutputError`."""
         for name, reason in self._unreadable.items():
             self._journal.note(Entry(name, "", 0, "failed", message=reason))
-        with plain_errors(self._journal.folder):
-            self._journal.folder.mkdir(parents=True, exist_ok=True)
         self._journal.save()
         page = self._journal.folder / PAGE_NAME
         with plain_errors(page):

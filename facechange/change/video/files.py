@@ -33,7 +33,7 @@ from facechange.core import Face, FacechangeError, FaceError, Outcome, OutputErr
 from facechange.faces.put_back import Keep
 from facechange.faces.select import Selection
 from facechange.trust import Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media
-from facechange.trust.files import plain_errors
+from facechange.trust.files import hidden_beside, plain_errors
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", *PICTURE_SUFFIXES)
 SEGMENT_FRAMES = 96
@@ -120,8 +120,7 @@ def change_video(
     facts = inspect_video(video)
     settings = choose_encoder(facts, output, options.encoder, options.quality, options.preset)
     join = Join(video, facts, settings, parse_trim(options.trim, facts), casting.hides)
-    folder = output.parent / f".{output.name}.facechange"
-    with plain_errors(output), Journal(folder, _request(changer, casting, video, options, settings), _decide()) as journal:
+    with plain_errors(output), Journal(hidden_beside(output), _request(changer, casting, video, options, settings), _decide()) as journal:
         return _change(changer, casting, join, options, journal, output, grant, report)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from facechange.change.video.facts import VideoFacts, open_video, video_stream
+from facechange.change.video.facts import VideoFacts, open_video, readable, video_stream
 from facechange.change.video.pictures_in import is_animated_webp, read_animated_webp
 from facechange.change.video.planes import store_as, to_upright_rgb
 from facechange.core import VideoError
@@ -67,8 +67,14 @@ def parse_trim(text: str | None, facts: VideoFacts) -> Window:
 def read_frames(path: Path, facts: VideoFacts, pixel_format: str, window: Window) -> Generator[SourceFrame, None, None]:
     """The frames of `path` inside `window` after those that are done.
 
-    A frame that the decoder gives up is replaced by the one before it. Raises `VideoError` where the clock falls back.
+    A frame that the decoder gives up is replaced by the one before it. Raises `VideoError` where the clock falls back,
+    and where it is damaged beyond that.
     """
+    with readable(path):
+        yield from _read_frames(path, facts, pixel_format, window)
+
+
+def _read_frames(path: Path, facts: VideoFacts, pixel_format: str, window: Window) -> Generator[SourceFrame, None, None]:
     index = window.done_frames
     for pts, duration, frame, repeated in _in_order(path, window):
         if (window.start_pts is not None and pts < window.start_pts) or (window.done_pts is not None and pts <= window.done_pts):

@@ -20,6 +20,7 @@ from facechange.change.video.planes import to_upright_rgb
 from facechange.change.video.segments import read_packets
 from facechange.core import ModelCard
 from facechange.pictures import as_picture
+from facechange.pictures.media import create_media
 from facechange.trust import Grant, publish
 
 _PALETTE = "palettegen=stats_mode=single", "paletteuse=new=1:dither=sierra2_4a"
@@ -55,7 +56,7 @@ def write_animation(join: Join, journal: Journal, path: Path) -> None:
     """Write the finished frames as a GIF, every frame with the best palette for it, or as a WebP; both play for ever."""
     gif = path.suffix.lower() == ".gif"
     time_base = CENTISECOND if gif else MILLISECOND
-    with av.open(str(path), "w", options={"loop": "0"}) as container:
+    with create_media(path, loop="0") as container:
         stream = container.add_stream("gif" if gif else "libwebp_anim", rate=join.facts.rate.limit_denominator(1001))
         stream.codec_context.time_base = time_base
         for time_s, frame in stored_frames(join, journal):
