@@ -19,12 +19,13 @@ def verify(
 ) -> None:
     """Say what a file is: made here, by which model, signed by whom, changed since, watermarked, with consent in force.
 
-    Nothing is asked of anyone outside this computer. A file that cannot be read makes the exit code 3.
+    Nothing is asked of anyone outside this computer. A file that is not what was signed makes the exit code 12, one that cannot be
+    read 3; no credentials at all are no fault.
     """
     from dataclasses import asdict
 
     from facechange.change import load_locator
-    from facechange.core import PictureError
+    from facechange.core import EXIT_NOT_AS_SIGNED, PictureError
     from facechange.trust.verify import examine
     from facechange.trust.verify_words import describe_findings
 
@@ -42,10 +43,12 @@ def verify(
             say(str(error), err=True)
             continue
         words = describe_findings(findings)
-        entries.append({**asdict(findings), "words": words})
+        entries.append({**asdict(findings), "as_signed": findings.is_as_signed, "words": words})
         if not as_json:
             say(str(path), *(f"  {line}" for line in words))
     if as_json:
         say_json(entries)
+    if not all(entry.get("as_signed", True) for entry in entries):
+        raise typer.Exit(EXIT_NOT_AS_SIGNED)
     if any("error" in entry for entry in entries):
         raise typer.Exit(PictureError.exit_code)

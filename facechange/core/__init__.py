@@ -3,6 +3,7 @@
 from facechange.core.cards import ModelCard, hash_file, load_card
 from facechange.core.errors import (
     EXIT_NOT_ALL_CHANGED,
+    EXIT_NOT_AS_SIGNED,
     ConsentError,
     ContestedFaceError,
     DependencyError,
@@ -23,6 +24,7 @@ from facechange.core.words import clean_line, say, say_json, show
 __all__ = [
     "COVERED",
     "EXIT_NOT_ALL_CHANGED",
+    "EXIT_NOT_AS_SIGNED",
     "Changed",
     "ConsentError",
     "ContestedFaceError",

@@ -1,6 +1,7 @@
 """Errors that a user can act on: one sentence, one remedy, one exit code each."""
 
 EXIT_NOT_ALL_CHANGED = 11  # no error: the result is there, but a face in it was covered, or left because nothing made it unlike
+EXIT_NOT_AS_SIGNED = 12  # no error either: `verify` did its work, and what it looked at is not what its credentials are of
 
 
 class FacechangeError(Exception):

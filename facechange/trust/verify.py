@@ -14,7 +14,7 @@ from facechange.core import ConsentError, Face, PictureError
 from facechange.pictures import read_picture, read_xmp
 from facechange.pictures.kinds import is_video
 from facechange.pictures.media import open_media
-from facechange.trust.credentials import Credentials, read_credentials, read_store, sidecar_of
+from facechange.trust.credentials import ELSEWHERE, Credentials, read_credentials, read_store, sidecar_of
 from facechange.trust.manifest import CHANGE_LABEL, WATERMARK_ALGORITHM, identifier_text
 from facechange.trust.record import hash_picture
 from facechange.trust.registry import recall
@@ -67,6 +67,15 @@ class Findings:
     consent_reason: str = ""
     statement: dict[str, str] = field(default_factory=dict)  # unsigned, from XMP
     source_type: str = ""  # unsigned, from XMP
+
+    @property
+    def is_as_signed(self) -> bool:
+        """Whether no credentials speak against the file: none that are broken, of another file, or silent about its watermark."""
+        if self.signed is None or self.broken:
+            return self.broken in ("", ELSEWHERE)
+        named, kept = self.signed.watermark, self.signed.earlier  # earlier credentials, which they keep, may name it
+        passed_over = self.watermark and self.watermark != named and (named or not kept)
+        return self.signed.intact is not False and not passed_over
 
 
 def examine(path: Path, locate: Locate | None = None, trusted: str = "") -> Findings:
