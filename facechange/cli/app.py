@@ -32,6 +32,7 @@ from facechange.cli.console import say
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 EXIT_MEMORY = 71  # EX_OSERR
+EXIT_REFUSED = 74  # EX_IOERR: the system will not have a name or a place
 
 
 class Commands(typer.core.TyperGroup):
@@ -97,10 +98,12 @@ def main() -> None:
             say("Stopped. No partial file was left.", err=True)
         raise
     except Exception as error:
-        from facechange.core import FacechangeError  # late: it brings NumPy, which help does not need
+        from facechange.core import FacechangeError, tell_refusal  # late: it brings NumPy, which help does not need
 
         if isinstance(error, FacechangeError):
             _fail(str(error), error.exit_code, error)
+        if isinstance(error, OSError) and error.filename is not None:
+            _fail(tell_refusal(error), EXIT_REFUSED, error)
         cause = f"{type(error).__name__}: {error}".splitlines()[0]
         _fail(f"This is a bug in facechange ({cause}). Report it with what FACECHANGE_DEBUG=1 prints.", EXIT_BUG, error)
 

@@ -16,6 +16,7 @@ from facechange.core.errors import (
     StoppedError,
     TrainingError,
     VideoError,
+    tell_refusal,
 )
 from facechange.core.settings import Settings, cache_folder, data_folder, load_settings
 from facechange.core.types import COVERED, Changed, Deed, Face, Outcome
@@ -52,4 +53,5 @@ __all__ = [
     "say",
     "say_json",
     "show",
+    "tell_refusal",
 ]

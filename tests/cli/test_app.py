@@ -151,3 +151,20 @@ def test_own_files_of_strangers_end_in_a_sentence(
     (tmp_path / "settings.toml").write_text(f"a = {deep}")
     monkeypatch.setenv("FACECHANGE_SETTINGS", "settings.toml")
     assert run("swap", "a.png", "b.png", "-o", "out.png", *CONSENT)[0] == 10
+
+
+@pytest.mark.parametrize("place", ["source", "target", "output", "video", "folder", "model"])
+def test_a_name_that_the_system_refuses_is_no_bug(run: Callable, place: str) -> None:
+    name = 300 * "n"
+    arguments = {
+        "source": ("swap", name, "b.png", "-o", "out.png"),
+        "target": ("anonymize", name, "-o", "out.png"),
+        "output": ("swap", "a.png", "b.png", "-o", f"{name}.png"),
+        "video": ("video", "a.png", name, "-o", "out.mp4"),
+        "folder": ("batch", "a.png", name, "-o", "out"),
+        "model": ("batch", "a.png", ".", "-o", "out", "--model", name),
+    }
+    code, out, err = run(*arguments[place], *CONSENT)
+    assert code in (3, 5, 7, 74)
+    assert not out
+    assert "name" in err.lower()

@@ -234,8 +234,11 @@ def _pipeline(
     placer = Placer(tracker, choice, TrackCasting(casting, tracker, options.strength), facts.time_base, SEGMENT_FRAMES)
     renderer = Renderer(changer, options.keep, facts, watch, partial(_mark, journal.facts["identifier"]))
     if journal.last is not None and journal.last.state is not None:
-        placer.restore(journal.last.state)
-        renderer.restore(journal.last.state)
+        try:
+            placer.restore(journal.last.state)
+            renderer.restore(journal.last.state)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise OutputError(f"What an earlier run left in {journal.folder} cannot be gone on from.", "Delete that folder.") from error
     depth = _depth(facts)
     read = run_ahead(read_frames(join.source, facts, join.settings.pixel_format, window), depth)
     placed = run_ahead(placer.place(read), depth)
