@@ -148,13 +148,15 @@ class Changer:
         keep: Keep = "mask",
         with_masks: bool = False,
         source: np.ndarray | None = None,
+        shares: Sequence[float] | None = None,
     ) -> Changed:
         """Give `faces` of `target` (all that are found, where None) the `identity` [512], or each its own: [N, 512], or N of them.
 
         `strength` 0..1.3 goes from the target's own identity (0) to the source's (1) and beyond; `keep` is
-        `put_back`'s. With `with_masks` every control mask of every face comes along. The result is compared with the target, and with
-        `source`, what the second recogniser makes of the source ([128] or [N, 128], the last of `read`), by that network alone, or else
-        with `identity` by all. Raises `FaceError` where there is no face or one is too small, `ValueError` for a strength out of range.
+        `put_back`'s. With `with_masks` every control mask of every face comes along. `shares` say how much of its change each face
+        takes, 0..1; all of it where None. The result is compared with the target, and with `source`, what the second recogniser makes of
+        the source ([128] or [N, 128], the last of `read`), by that network alone, or else with `identity` by all. Raises `FaceError`
+        where there is no face or one is too small, `ValueError` for a strength out of range.
         """
         check_strength(strength)
         picture = as_picture(target)
@@ -174,7 +176,8 @@ class Changer:
                 matrices = [ffhq_crop_matrix(chosen[index].points, self.size_px) for index in together]
                 crops = np.stack(warp_crops(pixels, matrices, self.size_px))
                 changed = self.change_crops(crops, identities[together], with_masks)
-                list(pool.map(partial(_put_back, pixels, changed, keep), range(len(together)), matrices))
+                taken = [1.0 if shares is None else shares[index] for index in together]
+                list(pool.map(partial(_put_back, pixels, changed, keep), range(len(together)), matrices, taken))
                 for index, own in zip(together, changed.masks, strict=True):
                     masks[index] = own
         seen = self.comparer.read(replace(picture, pixels=pixels).rgb8(), chosen, last_alone)
@@ -270,10 +273,12 @@ def blend_identities(of_target: np.ndarray, identity: np.ndarray, strength: floa
     return normalise(of_target + strength * (identity - of_target))
 
 
-def _put_back(pixels: np.ndarray, changed: ChangedCrops, keep: Keep, number: int, matrix: np.ndarray) -> None:
-    """Put the crop `number` of `changed` back into `pixels`, in the tint of what was there."""
-    after = keep_tint(changed.before[number], changed.after[number])
-    put_back(pixels, changed.before[number], after, matrix, keep, changed.kept_mask(number), out=pixels)
+def _put_back(pixels: np.ndarray, changed: ChangedCrops, keep: Keep, number: int, matrix: np.ndarray, share: float) -> None:
+    """Put a `share` of the change of crop `number` back into `pixels`, in the tint of what was there."""
+    before, after = changed.before[number], keep_tint(changed.before[number], changed.after[number])
+    if share < 1:
+        after = before + np.float32(share) * (after - before)
+    put_back(pixels, before, after, matrix, keep, changed.kept_mask(number), out=pixels)
 
 
 def group_faces(faces: list[Face], size_px: int, shape: tuple[int, ...]) -> list[list[int]]:

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from facechange.change.anonymising import Fallback, anonymize_faces
+from facechange.change.anonymising import TURNED, Fallback, anonymize_faces
 from facechange.change.casting import Casting, cast_faces, grant_change
 from facechange.change.changer import Changer, naming
 from facechange.change.mask_sheet import draw_mask_sheet, place_of_result
-from facechange.core import Face, FaceError, Outcome, OutputError
+from facechange.core import Changed, Face, FaceError, Outcome, OutputError
 from facechange.faces.align import warp_crop
+from facechange.faces.cover import LEVELS, cover_face
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
 from facechange.faces.put_back import Keep
 from facechange.faces.select import Chosen, Selection
-from facechange.faces.turn import is_beyond, part_beyond
+from facechange.faces.turn import Beyond, check_followed, is_beyond, share_followed
 from facechange.pictures import as_picture, read_picture, without_names
 from facechange.trust import Grant, check_writable, publish
 
@@ -32,7 +33,7 @@ class Published:
     faces: int
     unmet: dict[str, FaceError] = field(default_factory=dict)  # for a selector that named nobody, where others did, why
     taken_away: tuple[str, ...] = ()  # kinds of metadata, in words, where people are hidden
-    turned: int = 0  # faces that were left, because a change would smear them; where people are hidden none is
+    turned: int = 0  # faces that were left as they are, because a change would smear them; where people are hidden none is
     outcomes: tuple[Outcome, ...] = ()
 
 
@@ -62,26 +63,31 @@ def change_photograph(
     strength: float = 1.0,
     keep: Keep = "mask",
     fallback: Fallback = "blur",
+    beyond: Beyond = "left",
 ) -> Published:
     """Give the faces of `target` that `face` selects the identities that `casting` has for them, and publish it at `output`.
 
     `grant` is what `request_change` gave for these files. Everything else of the photograph, its metadata
     included, is kept; previews are not, and where the casting hides people nothing that names them or places.
-    A face that is turned too far (`faces.turn`) is left, unless the casting hides people: then `fallback` says
-    how a face is covered that no persona makes unlike who it was, and the smallest face counts.
+    What becomes of a face that is turned too far (`faces.turn`) is said by `beyond`, unless the casting hides people: then
+    `fallback` says how a face is covered that no persona makes unlike who it was, and the smallest face counts.
     Raises a `FacechangeError` that says what is wrong with which input; nothing partial is left at `output`.
     """
     picture = read_picture(target)
     with naming(target):
         chosen = changer.choose(picture, face, everybody=casting.hides)
-        turned = 0
-        if not casting.hides:
-            chosen, turned = _leave_turned(chosen)
+        if not casting.hides and beyond != "covered":
+            check_followed(chosen.faces)
     if casting.hides:
-        changed = anonymize_faces(changer, picture, chosen.faces, casting, fallback, keep)
+        changed, left = anonymize_faces(changer, picture, chosen.faces, casting, fallback, keep), 0
     else:
-        identities = cast_faces(changer, casting, picture, chosen)
-        changed = changer.change(picture, identities, chosen.faces, strength, keep, source=casting.recognised)
+        kept = _keep(chosen, [index for index, face in enumerate(chosen.faces) if not is_beyond(face)])
+        left = 0 if beyond == "covered" else len(chosen.faces) - len(kept.faces)
+        shares = [share_followed(face.points) for face in kept.faces] if beyond == "faded" else None
+        identities = cast_faces(changer, casting, picture, kept)
+        changed = changer.change(picture, identities, kept.faces, strength, keep, source=casting.recognised, shares=shares)
+        if beyond == "covered":
+            changed = _cover(changed, [face for face in chosen.faces if is_beyond(face)])
     result = replace(picture, pixels=changed.image)
     result, taken_away = without_names(result) if casting.hides else (result, ())
     path = publish(
@@ -94,14 +100,20 @@ def change_photograph(
         faces=changed.faces,
         nameless=casting.hides,
     )
-    return Published(path, len(changed.faces), chosen.unmet, taken_away, turned, changed.outcomes)
+    return Published(path, len(changed.faces), chosen.unmet, taken_away, left, changed.outcomes)
 
 
-def _leave_turned(chosen: Chosen) -> tuple[Chosen, int]:
-    """`chosen` without the faces that are turned too far, and how many these are; raises `FaceError` where they are all."""
-    _, beyond = part_beyond(chosen.faces)
-    kept = [(face, rule) for face, rule in zip(chosen.faces, chosen.rules, strict=True) if not is_beyond(face)]
-    return replace(chosen, faces=[face for face, _ in kept], rules=[rule for _, rule in kept]), len(beyond)
+def _keep(chosen: Chosen, indices: list[int]) -> Chosen:
+    """The faces at `indices` of `chosen`, and their rules."""
+    return replace(chosen, faces=[chosen.faces[index] for index in indices], rules=[chosen.rules[index] for index in indices])
+
+
+def _cover(changed: Changed, faces: list[Face]) -> Changed:
+    """`changed` with a blur over each of `faces` as well, in place."""
+    for face in faces:
+        cover_face(changed.image, face, "blur", LEVELS["blur"][-1])
+    outcomes = tuple(Outcome(face, "blur", TURNED) for face in faces)
+    return replace(changed, faces=[*changed.faces, *faces], outcomes=(*changed.outcomes, *outcomes))
 
 
 def publish_mask_sheet(

@@ -9,6 +9,7 @@ import typer
 
 from facechange.cli.folders import FolderRequest, change_folder
 from facechange.cli.options import (
+    BeyondOption,
     ConsentOption,
     DetectorThresholdOption,
     EncoderOption,
@@ -39,6 +40,7 @@ def batch(
     source_face: SourceFaceOption = None,
     strength: StrengthOption = 1.0,
     keep: KeepOption = KeepChoice.mask,
+    beyond: BeyondOption = None,
     pattern: Annotated[
         str, typer.Option("--output-pattern", help="Names of the results, of {index}, {source_name}, {target_name} and {extension}.")
     ] = "{target_name}.{extension}",
@@ -55,6 +57,6 @@ def batch(
     from facechange.change.folder import ChangeOptions
 
     people = read_people(sources, rules, face, source_face)
-    options = ChangeOptions(people.selection, keep.value, strength, encoder, quality, preset)
+    options = ChangeOptions(people.selection, keep.value, strength, encoder, quality, preset, beyond=beyond.value if beyond else None)
     request = FolderRequest(folder, output, people.files, consent, purpose, None, pattern)
     change_folder(request, people.describe(), people.cast, options, model, threads, engine, threshold, verbose)

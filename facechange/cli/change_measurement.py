@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
     from facechange.evaluation import Case, Detector, Report
     from facechange.evaluation.aligned_faces import FacePictures
+    from facechange.evaluation.face_mesh import FaceMesh
     from facechange.evaluation.landmarker import PoseJudge
     from facechange.evaluation.mask_selectivity_hull68 import Masks
     from facechange.evaluation.recognition import Judge
     from facechange.runtime import Graph
 
 DLIB = "dlib"  # the judge that took no part in training
+MEDIAPIPE = "mediapipe"  # likewise: the dense mesh and the irises
 EXACT_ENGINE = "cpu"  # everything in float32, at every size: quality is the model's, not the engine's
 
 
@@ -54,19 +56,22 @@ class ChangeSubject:
     change: Graph
     identity: Graph
     pictures: FacePictures
+    mesh: FaceMesh | None = None
 
 
 def open_subject(options: ChangeOptions) -> ChangeSubject:
     """Load all that `options` name, the judges first; raises what is wrong with them before anything is measured."""
+    from facechange.evaluation.face_mesh import FaceMesh
     from facechange.evaluation.inception_fid import need_fid
     from facechange.runtime import load_graph
 
     if options.fid:
         need_fid()
     judges = [open_judge(name, options.normalisation) for name in options.recognisers]
-    landmarkers = [open_landmarker(name) for name in options.landmarks]
+    landmarkers = [open_landmarker(name) for name in options.landmarks if name != MEDIAPIPE]
+    mesh = FaceMesh() if MEDIAPIPE in options.landmarks else None
     change, identity = load_graph(options.model, engine=options.engine), load_graph(options.identity)
-    return ChangeSubject(judges, landmarkers, change, identity, open_faces(options.faces, options.split, landmarkers))
+    return ChangeSubject(judges, landmarkers, change, identity, open_faces(options.faces, options.split, landmarkers), mesh)
 
 
 def open_judge(name_or_path: str, normalisation: str) -> Judge:
@@ -146,6 +151,7 @@ def _measure_change(options: ChangeOptions, subject: ChangeSubject, keep: Callab
             progress,
             keep,
             landmarkers=subject.landmarkers,
+            mesh=subject.mesh,
             masks=masks_of(subject.change),
             references=references,
             photographs=photographs,

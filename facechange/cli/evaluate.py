@@ -25,7 +25,8 @@ Judges = Annotated[
     list[str], typer.Option(help="Judge of identity: dlib, or an ONNX face recogniser. May be repeated; the first is the headline.")
 ]
 Landmarks = Annotated[
-    list[str] | None, typer.Option(help="ONNX network of 68 landmarks, or dlib: measures pose and expression. May be repeated.")
+    list[str] | None,
+    typer.Option(help="ONNX network of 68 landmarks, or dlib: pose and expression; mediapipe: dense pose and gaze. Repeatable."),
 ]
 Identity = Annotated[str, typer.Option(help="Identity network (.onnx) instead of the one that ships.")]
 Split = Annotated[str, typer.Option(help="Which faces: those of SPLIT.jsonl.")]

@@ -45,7 +45,7 @@ def report(
         list[str], typer.Option(help="Judge of identity: dlib, or an ONNX face recogniser. May be repeated; the first is the headline.")
     ],
     teacher: Annotated[Path, typer.Option(help="The ONNX face recogniser that the identity network learned from.")],
-    landmarks: Annotated[list[str], typer.Option(help="ONNX network of 68 landmarks, or dlib. May be repeated.")],
+    landmarks: Annotated[list[str], typer.Option(help="ONNX network of 68 landmarks, dlib, or mediapipe (dense pose, gaze). Repeatable.")],
     detector: Annotated[Path, typer.Option(help="ONNX file of YuNet.")],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder for results.md and results/; what it holds is not measured again.")
@@ -163,7 +163,7 @@ def _measure_set(options: ChangeOptions, name: str, finder: Detector, folder: Pa
         "identity": f"{subject.identity.card.name} {subject.identity.card.sha256[:12]}",
         "faces": count,
         "recognisers": name_judges(subject.recognisers),
-        "landmarkers": name_judges(subject.landmarkers),
+        "landmarkers": name_judges([*subject.landmarkers, *([] if subject.mesh is None else [subject.mesh])]),
         "seed": options.seed,
     }
     changed = _once(
@@ -211,7 +211,7 @@ def _draw_pictures(options: ChangeOptions, opened: ChangeSubject, folder: Path, 
     made = evaluation.MadeFaces(faces, evaluation.as_rival(change), count, options.seed + 1)
     shown = evaluation.ShownCases(SHOWN_PAIRS, SHOWN_PAIRS // 2)
     plain = replace(options, references=False, fid=False, pairs=count, seed=options.seed + 2)
-    measure_change(plain, replace(opened, pictures=made, landmarkers=[]), shown)
+    measure_change(plain, replace(opened, pictures=made, landmarkers=[], mesh=None), shown)
     sheets = {
         "Source, target, the classical paste, and ours (Fig. 7)": ("comparison", shown.draw_beside_paste()),
         "The best and the worst by the judge's cosine": ("extremes", shown.draw_extremes()),

@@ -16,6 +16,14 @@ class KeepChoice(StrEnum):
     crop = "crop"
 
 
+class BeyondChoice(StrEnum):
+    """The values of `--beyond`."""
+
+    left = "left"
+    faded = "faded"
+    covered = "covered"
+
+
 class FallbackChoice(StrEnum):
     """The values of `--fallback`."""
 
@@ -47,6 +55,13 @@ StrengthOption = Annotated[
 KeepOption = Annotated[
     KeepChoice,
     typer.Option("--keep", help="mask: the target's own pixels where nothing changed; crop: the model's whole crop."),
+]
+BeyondOption = Annotated[
+    BeyondChoice | None,
+    typer.Option(
+        help="A face turned too far from the viewer is left as it is, covered by a blur, or the change fades on the way there.",
+        show_default="left in photographs, faded in videos",
+    ),
 ]
 FallbackOption = Annotated[
     FallbackChoice,

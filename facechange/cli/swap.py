@@ -10,6 +10,7 @@ import typer
 
 from facechange.cli.console import say, waiting
 from facechange.cli.options import (
+    BeyondOption,
     ConsentOption,
     DetectorThresholdOption,
     EngineOption,
@@ -43,6 +44,7 @@ def swap(
     source_face: SourceFaceOption = None,
     strength: StrengthOption = 1.0,
     keep: KeepOption = KeepChoice.mask,
+    beyond: BeyondOption = None,
     report: ReportOption = None,
     model: ModelOption = "change-large",
     threads: ThreadsOption = None,
@@ -61,7 +63,17 @@ def swap(
     with waiting("Changing the photograph"):
         changer = load_changer(model, threads, engine, False, threshold)
         casting, chosen = people.cast(changer), people.selection
-        published = change_photograph(changer, casting, target, output, grant=grant, face=chosen, strength=strength, keep=keep.value)
+        published = change_photograph(
+            changer,
+            casting,
+            target,
+            output,
+            grant=grant,
+            face=chosen,
+            strength=strength,
+            keep=keep.value,
+            beyond="left" if beyond is None else beyond.value,
+        )
     say_published(published, changer, grant, started, verbose, report=report)
 
 

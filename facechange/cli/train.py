@@ -136,6 +136,52 @@ def identity(
         say(f"{train_identity(config, print_row)}: the identity network.")
 
 
+@app.command("mapping")
+def mapping(
+    train: Shards,
+    run: Run,
+    recogniser: Recogniser,
+    change: Annotated[
+        Path | None, typer.Option(help="Face-change model (checkpoint or .onnx) instead of change.", show_default=False)
+    ] = None,
+    identity: Annotated[
+        Path | None, typer.Option(help="Identity network that it was trained with instead of the one that ships.", show_default=False)
+    ] = None,
+    backgrounds: Annotated[Path | None, typer.Option(help="Tar of photographs without a face, to cut occluders from.")] = None,
+    pictures: Annotated[int, typer.Option(min=1, help="The learning rate falls to zero over the last of so many.")] = 16_000,
+    minutes: Minutes = float("inf"),
+    batch: Batch = 16,
+    learning_rate: Rate = 1e-3,
+    weight: Annotated[list[str] | None, typer.Option(help="Weight of a loss, as contrast=50; may be repeated.")] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Train what moves identities to where a frozen face-change model draws the right people."""
+    from facechange.cli.extras import need_training
+
+    need_training()
+    from facechange.runtime import graph_path
+    from facechange.training.mapping import WEIGHTS, MappingConfig, train_mapping
+
+    config = MappingConfig(
+        train,
+        run,
+        change or graph_path("change"),
+        identity or graph_path("identity"),
+        recogniser,
+        backgrounds,
+        pictures,
+        minutes,
+        batch,
+        learning_rate,
+        weights=WEIGHTS | parse_numbers(weight or []),
+        seed=seed,
+        device=device,
+    )
+    with interruptible(run):
+        typer.echo(f"{train_mapping(config, print_row)}: the identity network with its mapping.")
+
+
 @app.command("landmarks")
 def landmarks(
     train: Shards,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from facechange.cli.console import counting, say, waiting
 from facechange.cli.options import (
+    BeyondOption,
     ConsentOption,
     DetectorThresholdOption,
     EncoderOption,
@@ -48,6 +50,7 @@ def video(
     source_face: SourceFaceOption = None,
     strength: StrengthOption = 1.0,
     keep: KeepOption = KeepChoice.mask,
+    beyond: BeyondOption = None,
     trim: Annotated[str | None, typer.Option(help="Only a part: FROM-TO in seconds or [h:]m:s, as in 12.5-30.", show_default=False)] = None,
     encoder: EncoderOption = None,
     quality: QualityOption = 80,
@@ -77,6 +80,7 @@ def video(
     changer = load_changer(model, threads, engine, True, threshold)
     casting = people.cast(changer)
     options = VideoOptions(people.selection, keep.value, encoder, quality, preset, trim, strength)
+    options = options if beyond is None else replace(options, beyond=beyond.value)
     if preview:
         with waiting("Changing a few frames"):
             sheet = publish_preview(changer, casting, target, output, preview, grant=grant, options=options)

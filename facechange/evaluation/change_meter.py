@@ -9,6 +9,7 @@ import numpy as np
 
 from facechange.evaluation.aligned_faces import AlignedFace, AlignedFaces
 from facechange.evaluation.chroma_grey_crop import chroma_grey_crop, to_grey
+from facechange.evaluation.face_mesh import FaceMesh
 from facechange.evaluation.kept_parts import compare_inside, compare_outside
 from facechange.evaluation.landmarker import PoseJudge
 from facechange.evaluation.occluders import cover_face
@@ -56,11 +57,12 @@ class ChangeMeter:
         photographs: Sequence[np.ndarray],
         seed: int,
         tick: Callable[[], None],
+        mesh: FaceMesh | None = None,
     ) -> None:
         """Show every face to the judges once; `tick` is called for each picture done, here and later."""
         self._faces, self._pairs, self._photographs, self._seed, self._tick = faces, pairs, photographs, seed, tick
         self._headline = recognisers[0].name
-        self.originals = OriginalFaces(faces, recognisers, landmarkers, tick)
+        self.originals = OriginalFaces(faces, recognisers, landmarkers, tick, mesh)
 
     def measure(self, rival: Rival, keep: Callable[[Case], None] | None = None) -> Measured:
         """All metrics of `rival`; `keep` is handed each of its pairs."""

@@ -10,6 +10,7 @@ from facechange.core.errors import PictureError
 from facechange.evaluation.aligned_faces import AlignedFaces, FacePictures
 from facechange.evaluation.change_meter import Case, ChangeMeter, Measured
 from facechange.evaluation.face_groups import members_by_group
+from facechange.evaluation.face_mesh import FaceMesh
 from facechange.evaluation.frechet_distance import frechet_distance_interval
 from facechange.evaluation.identity_report import Identify
 from facechange.evaluation.intervals import Interval, bootstrap_mean
@@ -30,6 +31,7 @@ JUDGED = {
     "cosine_to_target_pairs": "cosine",
 }
 POSED = {"pose_error_pnp68": "degrees", "expression_error_openings68": "deviations", "mouth_opening_error68": "% of its width"}
+MESHED = {"pose_error_mesh468": "degrees", "gaze_error_iris": "% of the eye's width"}
 UNITS = {
     "psnr_self_crop": "dB",
     "ssim_self_crop": "SSIM",
@@ -60,6 +62,7 @@ def evaluate_change(
     keep: Callable[[Case], None] | None = None,
     *,
     landmarkers: Sequence[PoseJudge] = (),
+    mesh: FaceMesh | None = None,
     masks: Masks | None = None,
     references: Mapping[str, Rival] | None = None,
     photographs: Sequence[np.ndarray] = (),
@@ -67,9 +70,10 @@ def evaluate_change(
     """Change `pairs` pairs of different faces, and every face into itself, and measure the crops of side `size_px`.
 
     The recognisers see sources and targets in their full resolution and the changed crop through the target's landmarks. Pose and
-    expression are left out without `landmarkers`, and how far the masks select without `masks`. `references` are measured on the same
-    pairs. Things put before the face are cut from `photographs` (uint8 [H, W, 3]) where there are some. A pair belongs to its target's
-    groups. `keep` is handed each pair of the model. Raises `PictureError` where there are not enough faces.
+    expression are left out without `landmarkers`, the dense pose and gaze without `mesh`, and how far the masks select without `masks`.
+    `references` are measured on the same pairs. Things put before the face are cut from `photographs` (uint8 [H, W, 3]) where there are
+    some. A pair belongs to its target's groups. `keep` is handed each pair of the model. Raises `PictureError` where there are not
+    enough faces.
     """
     count = len(faces.faces)
     if not 1 <= pairs <= count * (count - 1):
@@ -78,7 +82,7 @@ def evaluate_change(
     tick = ticking(progress, count + len(rivals) * (count + pairs))
     rows = draw_pairs(count, pairs, seed)
     aligned = AlignedFaces(faces, identify, size_px)
-    meter = ChangeMeter(aligned, rows, recognisers, landmarkers, photographs, seed, tick)
+    meter = ChangeMeter(aligned, rows, recognisers, landmarkers, photographs, seed, tick, mesh)
     measured = {name: meter.measure(rival, keep if name == "" else None) for name, rival in rivals.items()}
     summaries = {
         name: _summarise(values, seed) | (_measure_crowd(values, meter.originals.vectors, seed) if pairs > 1 else {})
@@ -89,7 +93,7 @@ def evaluate_change(
         "pairs": pairs,
         "size_px": size_px,
         "recognisers": name_judges(recognisers),
-        "landmarkers": name_judges(landmarkers),
+        "landmarkers": name_judges([*landmarkers, *([] if mesh is None else [mesh])]),
         "occluders": "cut from photographs" if len(photographs) else "drawn",
         "seed": seed,
     }
@@ -108,7 +112,7 @@ def _summarise(measured: Measured, seed: int) -> dict[str, Interval]:
 
 def unit_of(metric: str) -> str:
     """The unit of a metric, whose name a judge's may follow."""
-    return UNITS.get(metric) or next(unit for start, unit in (JUDGED | POSED).items() if metric.startswith(start))
+    return (MESHED | UNITS).get(metric) or next(unit for start, unit in (JUDGED | POSED).items() if metric.startswith(start))
 
 
 def _measure_crowd(measured: Measured, galleries: Mapping[str, np.ndarray], seed: int) -> dict[str, Interval]:

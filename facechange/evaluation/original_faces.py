@@ -8,6 +8,7 @@ import numpy as np
 
 from facechange.evaluation.aligned_faces import AlignedFaces
 from facechange.evaluation.expression_error_openings68 import expression_error_openings68
+from facechange.evaluation.face_mesh import FaceMesh, Mesh, gaze_error_iris, pose_error_mesh468
 from facechange.evaluation.landmarker import PoseJudge
 from facechange.evaluation.mouth_opening_error68 import mouth_opening_error68
 from facechange.evaluation.natural_evenness68 import measure_regions, natural_evenness68, natural_spread
@@ -20,9 +21,16 @@ class OriginalFaces:
     """Every face of `faces`, shown once to the judges; `vectors` [F, D] are what each recogniser, by name, made of them."""
 
     def __init__(
-        self, faces: AlignedFaces, recognisers: Sequence[Judge], landmarkers: Sequence[PoseJudge], tick: Callable[[], None]
+        self,
+        faces: AlignedFaces,
+        recognisers: Sequence[Judge],
+        landmarkers: Sequence[PoseJudge],
+        tick: Callable[[], None],
+        mesh: FaceMesh | None = None,
     ) -> None:
-        """`tick` is called for each face; poses are left out without `landmarkers`."""
+        """`tick` is called for each face; poses are left out without `landmarkers`, the dense one and gaze without `mesh`."""
+        self._mesh = mesh
+        self._meshes: list[Mesh] = []
         self._faces, self._recognisers, self._landmarkers = faces, recognisers, landmarkers
         vectors: dict[str, list[np.ndarray]] = {judge.name: [] for judge in recognisers}
         self._poses: list[list[Pose68]] = []
@@ -31,6 +39,8 @@ class OriginalFaces:
             for judge, crop in zip(recognisers, faces.crops_for(recognisers, index), strict=True):
                 vectors[judge.name].append(judge.recognise(crop[None])[0])
             self._poses.append([self._fit_pose(judge, faces[index].crop) for judge in landmarkers])
+            if mesh is not None:
+                self._meshes.append(mesh.read(faces[index].crop))
             regions.append(measure_regions(faces[index].crop, faces[index].landmarks68))
             tick()
         self.vectors = {name: np.stack(rows) for name, rows in vectors.items()}
@@ -43,13 +53,16 @@ class OriginalFaces:
         return {judge.name: judge.recognise(crop[None])[0] for judge, crop in crops.items()}
 
     def compare_poses(self, changed: np.ndarray, index: int) -> dict[str, float]:
-        """Pose, expression and mouth of face `index` after its crop became `changed`, by each landmarker."""
+        """Pose, expression and mouth of face `index` after its crop became `changed`, by each landmarker and the mesh."""
         measured = {}
         for judge, wanted in zip(self._landmarkers, self._poses[index], strict=True):
             pose = self._fit_pose(judge, changed)
             measured[f"pose_error_pnp68_{judge.name}"] = pose_error_pnp68(pose, wanted)
             measured[f"expression_error_openings68_{judge.name}"] = expression_error_openings68(pose, wanted)
             measured[f"mouth_opening_error68_{judge.name}"] = mouth_opening_error68(pose, wanted)
+        if self._mesh is not None:
+            dense, own = self._mesh.read(changed), self._meshes[index]
+            measured |= {"pose_error_mesh468": pose_error_mesh468(dense, own), "gaze_error_iris": gaze_error_iris(dense, own)}
         return measured
 
     def compare_evenness(self, changed: np.ndarray, index: int) -> dict[str, float]:

@@ -14,6 +14,8 @@ BETTER = {  # by the start of a metric's name; a judge's may follow
     "cosine_to_source_pairs": HIGHER,
     "cosine_to_target_pairs": LOWER,
     "pose_error_pnp68": LOWER,
+    "pose_error_mesh468": LOWER,
+    "gaze_error_iris": LOWER,
     "expression_error_openings68": LOWER,
     "psnr_self_crop": HIGHER,
     "ssim_self_crop": HIGHER,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from facechange.faces.mean_face68 import read_mean_face
 # the target by the identity network for 10 up to 5 degrees, 8 from 20 to 30, 7 from 30 to 35, 3 from 35 to 40 and 1 from 40 to 45. From
 # about 40 on a second nose shows beside the face, or its outline smears into what is behind it.
 FOLLOWED, BEYOND = 32.0, 40.0
+Beyond = Literal["left", "faded", "covered"]  # what becomes of a face that is turned so far
 
 
 def turn_of(points: np.ndarray) -> float:
@@ -35,16 +37,14 @@ def is_beyond(face: Face) -> bool:
     return turn_of(face.points) >= BEYOND
 
 
-def part_beyond(faces: Sequence[Face]) -> tuple[list[Face], list[Face]]:
-    """The faces that a change can follow, and those that it cannot. Raises `FaceError` where there are only such."""
-    parts = [face for face in faces if not is_beyond(face)], [face for face in faces if is_beyond(face)]
-    if faces and not parts[0]:
+def check_followed(faces: Sequence[Face]) -> None:
+    """Raise `FaceError` where a change can follow none of `faces`."""
+    if faces and all(map(is_beyond, faces)):
         degrees = min(turn_of(face.points) for face in faces)
         raise FaceError(
             f"The face is turned too far from the viewer, by {degrees:.0f} degrees: from {BEYOND:.0f} on a change would smear it.",
-            "Use a picture that shows more of the face.",
+            "Use a picture that shows more of the face, or cover it with --beyond covered.",
         )
-    return parts
 
 
 def share_followed(points: np.ndarray) -> float:

@@ -16,7 +16,7 @@ from facechange.core import ModelError
 from facechange.model.discriminator import HALF_VARIANCE, Discriminator, ResidualBlock
 from facechange.model.face_changer import FaceChanger
 from facechange.model.generator import Block, Generator, scale_identity
-from facechange.model.layers import ACTIVATION_GAIN, NEGATIVE_SLOPE, Convolution
+from facechange.model.layers import ACTIVATION_GAIN, NEGATIVE_SLOPE, Convolution, halve_size
 from facechange.model.presets import ChannelTable
 
 RAISE = 1.5  # more than any colour is below zero
@@ -26,6 +26,9 @@ CONSTANT = 3  # the channel, after the colours, that carries 1
 DETAIL = -torch.tensor([[1.0, 2.0, 1.0], [2.0, -12.0, 2.0], [1.0, 2.0, 1.0]]) / 16
 OPEN = 2.0  # the bias of new masks: sigmoid(2) is 0.88, so that most of the detail comes in,
 SHUT = -8.0  # but for the picture's outermost pixels, where `DETAIL` meets the zeros of padding
+
+FITTED_AT_ONCE = 16  # pictures, and how far the fit of a shrunk model is held back, over its mean square
+RIDGE = 1e-6
 
 
 def grow_changer(smaller: FaceChanger, size_px: int) -> FaceChanger:
@@ -39,6 +42,35 @@ def grow_changer(smaller: FaceChanger, size_px: int) -> FaceChanger:
         smaller = larger
     if smaller.size_px != size_px:
         raise ModelError(f"A model of {smaller.size_px} pixels cannot grow to {size_px}.", "Choose a larger power of two.")
+    return smaller
+
+
+@torch.no_grad()
+def shrink_changer(larger: FaceChanger, target: Tensor, identity: Tensor) -> FaceChanger:
+    """A changer of half the side whose picture is about the larger one's halved: what `grow_changer` grew, without its finest level.
+
+    How it reads the target's colours is what growing handed on. How it colours its last feature is fitted by least squares to what the
+    larger one makes of the pictures `target` [N, 3, R, R] with `identity` [N, 512].
+    """
+    smaller = FaceChanger(larger.preset, larger.size_px // 2).to(target.device).eval()
+    _copy_matching(larger, smaller)
+    joint, reads = larger.attributes.encoder[str(smaller.size_px)], _only_convolution(smaller.attributes.from_rgb)
+    assert isinstance(joint, Convolution)
+    reads.weight.copy_(joint.weight[:, :COLOURS] * (joint.scale / reads.scale))
+    reads.bias.copy_(joint.bias)
+    colours = _only_convolution(smaller.generator.to_rgb)
+    products: list[Tensor] = []
+    for pictures, vectors in zip(target.split(FITTED_AT_ONCE), identity.split(FITTED_AT_ONCE), strict=True):
+        wanted = halve_size(larger(pictures, vectors)).permute(0, 2, 3, 1).flatten(0, 2).double()  # [P, 3]
+        feature = smaller.generator.fuse(vectors, smaller.attributes(halve_size(pictures)))[0].permute(0, 2, 3, 1).flatten(0, 2).double()
+        feature = torch.cat((feature, torch.ones_like(feature[:, :1])), 1)
+        products.append(torch.cat((feature.T @ feature, feature.T @ wanted), 1))
+    normal = torch.stack(products).sum(0)  # [C + 1, C + 4]
+    square = normal[:, :-COLOURS]
+    square = square + RIDGE * square.diagonal().mean() * torch.eye(len(square), dtype=square.dtype, device=square.device)
+    fitted = torch.linalg.solve(square, normal[:, -COLOURS:]).T.float()  # [3, C + 1]
+    colours.weight.copy_((fitted[:, :-1] / colours.scale)[:, :, None, None])
+    colours.bias.copy_(fitted[:, -1])
     return smaller
 
 

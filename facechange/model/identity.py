@@ -1,12 +1,23 @@
-"""The identity network: aligned crop to a unit vector `f_id` of 512 numbers (para. 33)."""
+"""The identity network: aligned crop to a unit vector `f_id` of 512 numbers (para. 33).
+
+It is two networks and a mapping: one of its own, whose vectors the generator learned to follow, MobileFaceNet, which knows more people,
+and what moves the vectors of the first, by what the second sees, to where the generator follows them.
+"""
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facechange.model.recogniser import MobileFaceNet, RecogniserIdentity, blank_tensors
+
 IDENTITY_SIZE = 112
 IDENTITY_DIMENSIONS = 512
+MAPPING_WIDTH = 1024
+MOVED_SHARE = 0.25  # of what the mapping's layers give, so that it moves slowly at first
 
 
 class ResidualBlock(nn.Module):
@@ -64,6 +75,49 @@ class IdentityNetwork(nn.Module):
     def forward(self, crop: Tensor) -> Tensor:
         """`f_id`: the mean over the crop and its mirror image, because who somebody is does not depend on the side."""
         return functional.normalize(self.view(crop) + self.view(crop.flip(-1)), dim=1)
+
+
+class IdentityMapping(nn.Module):
+    """Vectors of both networks to the one that the generator is given; it starts as the first network's, unmoved.
+
+    Trained through a frozen generator (`training/mapping.py`), as a mapping network stands before a frozen synthesis (Karras et al. 2019).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(2 * IDENTITY_DIMENSIONS, MAPPING_WIDTH)
+        self.bent = nn.Linear(MAPPING_WIDTH, IDENTITY_DIMENSIONS)
+        self.straight = nn.Linear(2 * IDENTITY_DIMENSIONS, IDENTITY_DIMENSIONS)
+        for layer in (self.bent, self.straight):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, identity: Tensor, features: Tensor) -> Tensor:
+        """Two of [N, 512], of length 1 => [N, 512] of length 1."""
+        seen = torch.cat((identity, features), 1) * math.sqrt(IDENTITY_DIMENSIONS)  # components of size 1
+        moved = self.bent(functional.leaky_relu(self.hidden(seen), 0.2)) + self.straight(seen)
+        return functional.normalize(identity + moved * (MOVED_SHARE / math.sqrt(IDENTITY_DIMENSIONS)), dim=1)
+
+
+class MappedIdentity(nn.Module):
+    """The identity network that ships: crop [N, 3, 112, 112] in [-1, 1], RGB, ArcFace template, to `f_id` [N, 512] of length 1."""
+
+    def __init__(self, network: IdentityNetwork, recogniser: RecogniserIdentity, mapping: IdentityMapping) -> None:
+        super().__init__()
+        self.network, self.recogniser, self.mapping = network, recogniser, mapping
+
+    @classmethod
+    def blank(cls) -> MappedIdentity:
+        """One whose weights are still to be loaded."""
+        return cls(IdentityNetwork(), RecogniserIdentity(MobileFaceNet(blank_tensors())), IdentityMapping())
+
+    def view(self, crop: Tensor) -> Tensor:
+        """Unit vectors [N, 512] of the crops as they are: half the cost, for losses."""
+        return self.mapping(self.network.view(crop), self.recogniser.view(crop))
+
+    def forward(self, crop: Tensor) -> Tensor:
+        """`f_id`, of the means over the crop and its mirror image."""
+        return self.mapping(self.network(crop), self.recogniser(crop))
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -45,7 +45,7 @@ class MobileFaceNet(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.widen = nn.Sequential(fold("conv2.0", "conv2.1"), nn.ReLU6())
         self.pool = fold("gdconv.depthwise", "gdconv.bn")
-        self.head = fold("conv3", "bn")
+        self.head: nn.Module = fold("conv3", "bn")
         mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
         self.register_buffer("scale", (0.5 / std).view(1, 3, 1, 1))
         self.register_buffer("shift", ((0.5 - mean) / std).view(1, 3, 1, 1))
@@ -71,7 +71,9 @@ class RecogniserIdentity(nn.Module):
     """
 
     def __init__(self, recogniser: MobileFaceNet) -> None:
+        """Takes `recogniser` over, without its head."""
         super().__init__()
+        recogniser.head = nn.Identity()
         self.recogniser = recogniser
 
     def view(self, crop: Tensor) -> Tensor:
@@ -124,6 +126,33 @@ def _folder(tensors: dict[str, Tensor]) -> Callable[..., nn.Conv2d]:
         return fuse_conv_bn_eval(layer.eval(), batch_norm.eval())
 
     return fold
+
+
+def blank_tensors() -> dict[str, Tensor]:
+    """Every tensor of MobileFaceNet by foamliu's name, without what it learned: for a network whose weights come from elsewhere."""
+    tensors: dict[str, Tensor] = {}
+
+    def add(conv: str, norm: str, out: int, inputs: int, kernel: int) -> None:
+        tensors[f"{conv}.weight"] = torch.zeros(out, inputs, kernel, kernel)
+        tensors.update({f"{norm}.{name}": torch.zeros(out) for name in ("weight", "bias", "running_mean")})
+        tensors[f"{norm}.running_var"] = torch.ones(out)
+
+    add("conv1.0", "conv1.1", 64, 3, 3)
+    add("dw_conv.depthwise", "dw_conv.bn1", 64, 1, 3)
+    add("dw_conv.pointwise", "dw_conv.bn2", 64, 64, 1)
+    index, previous = 0, 64
+    for expansion, channels, repeats, _first_stride in STAGES:
+        for _ in range(repeats):
+            name, wide = f"features.{index}.conv", previous * expansion
+            add(f"{name}.0.0", f"{name}.0.1", wide, previous, 1)
+            add(f"{name}.1.0", f"{name}.1.1", wide, 1, 3)
+            add(f"{name}.2", f"{name}.3", channels, wide, 1)
+            index, previous = index + 1, channels
+    add("conv2.0", "conv2.1", 512, previous, 1)
+    add("gdconv.depthwise", "gdconv.bn", 512, 1, 7)
+    add("conv3", "bn", 128, 512, 1)
+    tensors["conv3.bias"] = torch.zeros(128)
+    return tensors
 
 
 def holds_recogniser(path: Path) -> bool:

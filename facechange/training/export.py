@@ -21,7 +21,7 @@ from facechange.model.export import (
     output_names,
     withstands_bfloat16,
 )
-from facechange.model.identity import IDENTITY_SIZE, count_parameters
+from facechange.model.identity import IDENTITY_SIZE, MappedIdentity, count_parameters
 from facechange.model.recogniser import load_recogniser
 from facechange.runtime import Graph, load_graph, to_tensor
 from facechange.training.checkpoint import read_checkpoint
@@ -36,6 +36,12 @@ DATA = (
     "3,879 generated pictures of people who do not exist (outputs of published generative models, mostly StyleGAN2), "
     "about three in four of the smaller ones of white people; landmarks by YuNet (Apache-2.0) and PFLD."
 )
+MAPPING_DATA = (
+    "The mapping has seen 2,152 more (SelfishGene/SFHQ-T2I-dataset, SFHQ-dataset and visual_taste_approximator, MIT; "
+    "gebaltso/SDFD, no licence stated; BaseMax/FakeFaces, GPL-3.0 on its repository; gecid-aia/ai-faces, CC BY-SA 2.0). "
+    "MobileFaceNet has learned from refined MS-Celeb-1M, pictures of 85,164 people who were not asked."
+)
+DISTILLED = "Distilled from MobileFaceNet (foamliu, Apache-2.0)"
 LIMITS = (
     "Mostly frontal, well lit adults without glasses, hats or hands before the face: expect it to be worse on profiles, on "
     "children, on covered faces and on people unlike those it learned from. Meant for people who agreed to it."
@@ -47,11 +53,12 @@ def export_identity(checkpoint: Path, path: Path, metrics: dict[str, Any] | None
     network = round_weights(load_identity_network(checkpoint).eval())
     crop = torch.rand(2, 3, IDENTITY_SIZE, IDENTITY_SIZE) * 2 - 1
     export_graph(network, path, {"crop": crop}, {"crop": {0: "faces"}, "identity": {0: "faces"}}, half=True)
-    seen = read_checkpoint(checkpoint)[1]["pictures"]
+    progress = read_checkpoint(checkpoint)[1]
+    mapped = isinstance(network, MappedIdentity)
     card = ModelCard(
         name="facechange-identity",
         role="identity",
-        version="0.1.0",
+        version="0.2.0" if mapped else "0.1.0",
         summary="Reads who a face is: a unit vector of 512 numbers, alike for pictures of one person.",
         licence="Apache-2.0",
         sha256=hash_file(path),
@@ -61,8 +68,10 @@ def export_identity(checkpoint: Path, path: Path, metrics: dict[str, Any] | None
         template="ArcFace five points at 112 x 112 (faces.geometry.identity_crop_matrix)",
         inputs={"crop": "[N, 3, 112, 112] float32 in [-1, 1]"},
         outputs={"identity": "[N, 512] float32, length 1"},
-        data=DATA,
-        training=f"Distilled from MobileFaceNet (foamliu, Apache-2.0) on {seen:,} crops: faces and morphs of two faces.",
+        data=f"{DATA} {MAPPING_DATA}" if mapped else DATA,
+        training=_describe_mapping(progress)
+        if mapped
+        else f"{DISTILLED} on {progress['pictures']:,} crops: faces and morphs of two faces.",
         limits=LIMITS,
         metrics=metrics or {},
         bfloat16=withstands_bfloat16(network, IDENTITY_SIZE),
@@ -151,6 +160,17 @@ def export_face_program(graph: Path) -> Path:
     if card.role != "change":
         raise ModelError(f"{card.name} is not a face-change model.", "Give a graph written by facechange export face.")
     return export_program(load_face_changer(graph), graph, bfloat16=card.bfloat16)
+
+
+def _describe_mapping(progress: dict[str, Any]) -> str:
+    """The training line of a mapping run."""
+    earlier = progress["earlier"]
+    network = earlier.get("identity", f"{DISTILLED}.")
+    through = earlier.get("change", "a face-change model")
+    seen = progress["pictures"]
+    return (
+        f"Its own network: {network} MobileFaceNet as published. A mapping of both, trained on {seen:,} pictures through {through}, frozen."
+    )
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from facechange.faces.mean_face68 import MIRRORED
@@ -121,6 +121,14 @@ def crop_identity(pictures: Tensor, points: Tensor, matrices: Tensor | None = No
         # pixel i of the half-sized picture is centred on 2 i + 0.5 of the full one
         matrices = torch.cat([matrices[:, :, :2] * 2, matrices[:, :, 2:] + matrices[:, :, :2].sum(2, keepdim=True) * 0.5], 2)
     return augment.warp(pictures, matrices, IDENTITY_SIZE)
+
+
+@torch.no_grad()
+def read_identities(faces: AlignedFaces, network: nn.Module, rows: Tensor | None = None) -> Tensor:
+    """The identity [N, 512] of every face, or of `rows` of them, as `network` reads it from the picture as it is."""
+    rows = torch.arange(len(faces)) if rows is None else rows
+    read = [network(crop_identity(augment.to_float(faces.pictures[part]), faces.points[part])) for part in rows.split(32)]
+    return torch.cat(read)
 
 
 def shrink(pictures: Tensor) -> Tensor:

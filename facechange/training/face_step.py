@@ -13,16 +13,15 @@ from torch.nn import functional
 
 from facechange.model.discriminator import Discriminator
 from facechange.model.face_changer import FaceChanger
-from facechange.model.identity import IdentityNetwork
 from facechange.model.injection import fix_masks
 from facechange.model.landmarks import LandmarkNetwork
 from facechange.model.presets import find_preset
-from facechange.model.recogniser import RecogniserIdentity
 from facechange.training import augment, losses
 from facechange.training.checkpoint import update_average
 from facechange.training.config import FaceConfig
 from facechange.training.face_batch import FaceBatch, crop_identity
 from facechange.training.memory import autocast, place, resolve_device
+from facechange.training.starting import AnyIdentity
 
 AVERAGE_SHARE = 0.1  # the moving average never looks back further than this share of the pictures seen
 REACH_CELLS = 16  # a side: as fine as the reach of L_ICL follows the face
@@ -37,8 +36,8 @@ class FaceNetworks:
     changer: FaceChanger
     average: FaceChanger
     discriminator: Discriminator
-    identity: IdentityNetwork | RecogniserIdentity
-    recogniser: IdentityNetwork | RecogniserIdentity
+    identity: AnyIdentity
+    recogniser: AnyIdentity
     landmarks: LandmarkNetwork | None
 
     def judges(self, names: Sequence[str]) -> dict[str, Judge]:
@@ -53,8 +52,8 @@ class FaceNetworks:
 
 def build_networks(
     config: FaceConfig,
-    identity: IdentityNetwork | RecogniserIdentity,
-    recogniser: IdentityNetwork | RecogniserIdentity,
+    identity: AnyIdentity,
+    recogniser: AnyIdentity,
     landmarks: LandmarkNetwork | None = None,
 ) -> FaceNetworks:
     """Fresh networks of the preset on the run's device, channels-last."""
@@ -146,20 +145,10 @@ class FaceStep:
 
         `reach` [N, 1, R, R] is the share of their gradient that a pixel gets.
         """
-        changed = changed * reach + changed.detach() * (1 - reach)
         last = slice(-len(changed), None)
-        target_points = batch.target_points[last]
-        with autocast(self.device):
-            view = view_identity(changed, target_points, generator)
-            with torch.no_grad():
-                person = _to_judge(batch.person[last], batch.person_points[last])
-                target = _to_judge(batch.whole_target[last], target_points)
-                known = [(judge(person), judge(target)) for judge in self._judges.values()]
-            judged = [(judge(view), *of_both) for judge, of_both in zip(self._judges.values(), known, strict=True)]
-        return {
-            "identity": torch.stack([losses.identity_loss(z, of_source) for z, of_source, _ in judged]).mean(),
-            "contrast": torch.stack([losses.contrast_loss(z, of_source, of_target) for z, of_source, of_target in judged]).mean(),
-        }
+        people = batch.person[last], batch.person_points[last]
+        target = batch.whole_target[last], batch.target_points[last]
+        return identity_terms(list(self._judges.values()), changed, people, target, reach, generator)
 
     def picture_terms(
         self, batch: FaceBatch, changed: Tensor, masks: Sequence[Tensor], spoil: Callable[[Tensor], Tensor]
@@ -210,6 +199,31 @@ class FaceStep:
         self.optimisers[optimiser].zero_grad(set_to_none=True)
         loss.backward()
         self.optimisers[optimiser].step()
+
+
+def identity_terms(
+    judges: Sequence[Judge],
+    changed: Tensor,
+    people: tuple[Tensor, Tensor],
+    target: tuple[Tensor, Tensor],
+    reach: Tensor,
+    generator: torch.Generator,
+) -> dict[str, Tensor]:
+    """Both terms of L_ICL (formula 5) of results [N, 3, R, R]: means over the `judges`.
+
+    `people` and `target` are whole pictures and their five points; `reach` [N, 1, R, R] is the share of the gradient that a pixel gets.
+    """
+    changed = changed * reach + changed.detach() * (1 - reach)
+    with autocast(changed.device):
+        view = view_identity(changed, target[1], generator)
+        with torch.no_grad():
+            seen = [_to_judge(*people), _to_judge(*target)]
+            known = [[judge(each) for each in seen] for judge in judges]
+        judged = [(judge(view), *of_both) for judge, of_both in zip(judges, known, strict=True)]
+    return {
+        "identity": torch.stack([losses.identity_loss(z, of_source) for z, of_source, _ in judged]).mean(),
+        "contrast": torch.stack([losses.contrast_loss(z, of_source, of_target) for z, of_source, of_target in judged]).mean(),
+    }
 
 
 def _to_judge(pictures: Tensor, points: Tensor) -> Tensor:

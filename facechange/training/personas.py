@@ -6,16 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from facechange.core import ModelCard, hash_file
 from facechange.model.export import export_graph
 from facechange.model.identity import count_parameters
 from facechange.model.personas import AXES, PersonaSampler
-from facechange.training import augment
 from facechange.training.export import DATA, compare_with_graph, round_weights
-from facechange.training.face_batch import crop_identity
-from facechange.training.shards import AlignedFaces, load_faces
+from facechange.training.face_batch import read_identities
+from facechange.training.shards import load_faces
 from facechange.training.starting import load_identity_network
 
 PICTURE_PX = 256
@@ -53,15 +52,6 @@ def export_personas(train: Path, identity: Path, path: Path) -> ModelCard:
     card.save(path.with_suffix(".json"))
     compare_with_graph(path, sampler, {"noise": noise}, list(outputs))
     return card
-
-
-@torch.no_grad()
-def read_identities(faces: AlignedFaces, network: nn.Module) -> Tensor:
-    """The identity [N, 512] of every face."""
-    rows = []
-    for index in torch.arange(len(faces)).split(32):
-        rows.append(network(crop_identity(augment.to_float(faces.pictures[index]), faces.points[index])))
-    return torch.cat(rows)
 
 
 def largest_cosine(identities: Tensor) -> float:

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from facechange.core import TrainingError, load_card
 from facechange.model.face_changer import FaceChanger
-from facechange.model.identity import IdentityNetwork
+from facechange.model.identity import IdentityNetwork, MappedIdentity
 from facechange.model.presets import PRESETS
 from facechange.model.recogniser import RecogniserIdentity, holds_recogniser, load_recogniser
 from facechange.training.checkpoint import load_part, read_checkpoint
 from facechange.training.config import describe_weights
 
+AnyIdentity = IdentityNetwork | RecogniserIdentity | MappedIdentity
 TRAINED_BY = "Losses 1 to 6, identity judged by two recognisers; "  # how the training line of a face-change card begins
 
 
@@ -23,18 +24,20 @@ def is_graph(path: Path) -> bool:
     return path.suffix == ".onnx"
 
 
-def load_identity_network(path: Path) -> IdentityNetwork | RecogniserIdentity:
-    """The averaged network of an identity run, that of an exported graph (.onnx), or MobileFaceNet's 512 features (.safetensors).
+def load_identity_network(path: Path) -> AnyIdentity:
+    """The averaged network of an identity or a mapping run, that of an exported graph (.onnx), or MobileFaceNet's features (.safetensors).
 
     Raises `TrainingError`, `ModelError`.
     """
     if not is_graph(path) and holds_recogniser(path):
         return RecogniserIdentity(load_recogniser(path))
+    names = read_graph_weights(path) if is_graph(path) else read_checkpoint(path)[0]
+    if any("mapping." in name for name in names):
+        mapped = MappedIdentity.blank()
+        _load_graph(path, mapped) if is_graph(path) else load_part(path, "average", mapped)
+        return mapped
     network = IdentityNetwork()
-    if is_graph(path):
-        _load_graph(path, network)
-    else:
-        load_part(path, "average|identity.", network)
+    _load_graph(path, network) if is_graph(path) else load_part(path, "average|identity.", network)
     return network
 
 
@@ -81,11 +84,16 @@ def _find_preset(path: Path, parameters: int, size_px: int) -> str:
     raise TrainingError(f"{path} was exported from no preset of this version.", "Give a graph written by facechange export face.")
 
 
-def _load_graph(path: Path, network: nn.Module) -> None:
-    """The weights of a graph that `export_graph` wrote; raises `TrainingError`, `ModelError`."""
+def read_graph_weights(path: Path) -> dict[str, Tensor]:
+    """The weights of a graph that `export_graph` wrote, by their names in the network; raises `ModelError`."""
     from facechange.model.export import WRAPPED, read_weights  # needs onnx, which training itself does not
 
-    stored = {name.removeprefix(WRAPPED): value for name, value in read_weights(path).items()}
+    return {name.removeprefix(WRAPPED): value for name, value in read_weights(path).items()}
+
+
+def _load_graph(path: Path, network: nn.Module) -> None:
+    """Fill `network` from a graph; raises `TrainingError`, `ModelError`."""
+    stored = read_graph_weights(path)
     weights: dict[str, Tensor] = {name: value for name, value in stored.items() if name in network.state_dict()}
     missing = [name for name, _ in network.named_parameters() if name not in weights]
     if missing:

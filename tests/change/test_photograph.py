@@ -19,6 +19,7 @@ from facechange.change import (
 )
 from facechange.change.mask_sheet import draw_mask_sheet
 from facechange.core import ConsentError, FaceError, OutputError, PictureError
+from facechange.faces.turn import BEYOND, FOLLOWED, Beyond
 from facechange.pictures import read_picture
 from facechange.trust import read_statement
 from facechange.trust.watermark import find_watermark
@@ -108,6 +109,31 @@ def test_a_face_that_is_turned_too_far_is_left_and_counted_but_never_where_peopl
     monkeypatch.setattr(toy_changer, "locate", lambda picture, *given, **named: [replace(far, points=profile)])
     with pytest.raises(FaceError, match=r"target.png: The face is turned too far"):
         change_photograph(toy_changer, OneForAll(COLOUR, []), target, output, grant=grant)
+
+
+def test_a_face_that_is_turned_too_far_is_faded_or_covered_by_choice(
+    toy_changer: Changer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, far = toy_changer.select(folder / "target.png", "all")
+    target = folder / "target.png"
+    grant = request_change([], target, folder / "out.png", CONSENT)
+    x, y, width, height = map(int, far.box)
+
+    def change_with(beyond: Beyond, turn: float) -> tuple[np.ndarray, Published]:
+        monkeypatch.setattr("facechange.faces.turn.turn_of", lambda points: turn if points is far.points else 0.0)
+        monkeypatch.setattr(toy_changer, "locate", lambda picture, *given, **named: [near, far])
+        published = change_photograph(toy_changer, OneForAll(COLOUR, []), target, folder / "out.png", grant=grant, beyond=beyond)
+        return np.asarray(Image.open(folder / "out.png"))[y : y + height, x : x + width].astype(float), published
+
+    original = np.asarray(Image.open(target))[y : y + height, x : x + width].astype(float)
+    whole, half, none = (change_with("faded", turn)[0] for turn in (0.0, (FOLLOWED + BEYOND) / 2, BEYOND))
+    assert np.abs(whole - original).max() > 50
+    assert 0.35 < np.abs(half - original).sum() / np.abs(whole - original).sum() < 0.65
+    np.testing.assert_array_equal(none, original)
+    covered, published = change_with("covered", 60)
+    assert [(outcome.done, outcome.why != "") for outcome in published.outcomes] == [("changed", False), ("blur", True)]
+    assert (published.faces, published.turned) == (2, 0)
+    assert np.abs(covered - original).mean() > 5 and covered.std() < original.std() / 2
 
 
 def test_mask_sheet_is_published_with_its_statement(toy_changer: Changer, folder: Path) -> None:

@@ -3,7 +3,7 @@ import pytest
 
 from facechange.core import Face, FaceError
 from facechange.faces.mean_face68 import read_mean_face
-from facechange.faces.turn import BEYOND, FOLLOWED, is_beyond, part_beyond, share_followed, turn_of
+from facechange.faces.turn import BEYOND, FOLLOWED, check_followed, is_beyond, share_followed, turn_of
 
 MEAN = read_mean_face()[0]
 FIVE = np.stack([MEAN[36:42].mean(0), MEAN[42:48].mean(0), MEAN[30], MEAN[48], MEAN[54]])
@@ -42,8 +42,7 @@ def test_what_is_too_far_is_known_and_the_change_goes_smoothly_before_that() -> 
     assert max(-np.diff(shares)) < 0.1 and min(-np.diff(shares)) >= 0
     near, far, mirrored = face(view(10)), face(view(60)), face(view(0)[[1, 0, 2, 4, 3]])
     assert [is_beyond(each) for each in (near, far, mirrored)] == [False, True, True]
-    followed, beyond = part_beyond([near, far])
-    assert followed == [near] and beyond == [far]
+    check_followed([near, far])
+    check_followed([])
     with pytest.raises(FaceError, match="by 60 degrees"):
-        part_beyond([far])
-    assert part_beyond([]) == ([], [])
+        check_followed([far])

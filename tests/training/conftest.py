@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from facechange.model.recogniser import STAGES
+from facechange.model.recogniser import blank_tensors
 
 POINTS = np.array([[0.38, 0.45], [0.62, 0.45], [0.5, 0.57], [0.4, 0.68], [0.6, 0.68]])
 
@@ -82,34 +82,12 @@ def landmark_shards(labelled_faces: Path, tmp_path_factory: pytest.TempPathFacto
 def recogniser_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MobileFaceNet tensors of random values: the right names and shapes, no knowledge."""
     generator = torch.Generator().manual_seed(0)
-    tensors: dict[str, torch.Tensor] = {}
-
-    def conv(name: str, out: int, inputs: int, kernel: int) -> None:
-        tensors[f"{name}.weight"] = torch.randn(out, inputs, kernel, kernel, generator=generator) / (inputs * kernel**2) ** 0.5
-
-    def norm(name: str, width: int) -> None:
-        values = {"weight": torch.ones, "bias": torch.zeros, "running_mean": torch.zeros, "running_var": torch.ones}
-        tensors.update({f"{name}.{key}": make(width) for key, make in values.items()})
-
-    def both(name: str, norm_name: str, out: int, inputs: int, kernel: int) -> None:
-        conv(name, out, inputs, kernel)
-        norm(norm_name, out)
-
-    both("conv1.0", "conv1.1", 64, 3, 3)
-    both("dw_conv.depthwise", "dw_conv.bn1", 64, 1, 3)
-    both("dw_conv.pointwise", "dw_conv.bn2", 64, 64, 1)
-    index, previous = 0, 64
-    for expansion, channels, repeats, _stride in STAGES:
-        for _ in range(repeats):
-            name, wide = f"features.{index}.conv", previous * expansion
-            both(f"{name}.0.0", f"{name}.0.1", wide, previous, 1)
-            both(f"{name}.1.0", f"{name}.1.1", wide, 1, 3)
-            both(f"{name}.2", f"{name}.3", channels, wide, 1)
-            index, previous = index + 1, channels
-    both("conv2.0", "conv2.1", 512, 128, 1)
-    both("gdconv.depthwise", "gdconv.bn", 512, 1, 7)
-    both("conv3", "bn", 128, 512, 1)
-    tensors["conv3.bias"] = torch.zeros(128)
+    tensors = blank_tensors()
+    for name, tensor in tensors.items():
+        if tensor.ndim == 4:
+            tensors[name] = torch.randn(tensor.shape, generator=generator) / tensor[0].numel() ** 0.5
+        elif name.endswith(".weight"):  # of a batch norm
+            tensors[name] = torch.ones(tensor.shape)
     path = tmp_path_factory.mktemp("teacher") / "recogniser.safetensors"
     save_file(tensors, path)
     return path

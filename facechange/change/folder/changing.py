@@ -19,6 +19,7 @@ from facechange.change.telling import tabulate_all
 from facechange.core import DependencyError, ModelCard, Outcome, OutputError
 from facechange.faces.put_back import Keep
 from facechange.faces.select import Selection
+from facechange.faces.turn import Beyond
 from facechange.pictures import WRITABLE_SUFFIXES
 from facechange.trust import Grant
 
@@ -37,6 +38,7 @@ class ChangeOptions:
     quality: int = 80
     preset: str = "veryfast"
     fallback: Fallback = "blur"
+    beyond: Beyond | None = None  # what becomes of faces that are turned too far; None: left in photographs, faded in videos
 
 
 def describe_changes(who: dict[str, Any], card: ModelCard, options: ChangeOptions, consent: str | None, purpose: str) -> dict[str, Any]:
@@ -75,6 +77,7 @@ def change_work(
             strength=options.strength,
             keep=options.keep,
             fallback=options.fallback,
+            beyond=options.beyond or "left",
         )
         tell(set(published.unmet))
         return _to_done(published.faces, published.outcomes, casting.hides)
@@ -102,4 +105,5 @@ def _change_video(changer: Changer, casting: Casting, target: Path, output: Path
     except ImportError:
         raise DependencyError("Videos need PyAV, which is not installed.", 'Install it with: pip install "facechange[video]"') from None
     video = VideoOptions(options.face, options.keep, options.encoder, options.quality, options.preset, strength=options.strength)
-    return change_video(changer, casting, target, output, grant=grant, options=replace(video, fallback=options.fallback))
+    video = replace(video, fallback=options.fallback, beyond=options.beyond or video.beyond)
+    return change_video(changer, casting, target, output, grant=grant, options=video)

@@ -32,6 +32,7 @@ from facechange.change.video.watching import Watch, to_outcome
 from facechange.core import Face, FacechangeError, FaceError, Outcome, OutputError, StoppedError, VideoError, hash_file
 from facechange.faces.put_back import Keep
 from facechange.faces.select import Selection
+from facechange.faces.turn import Beyond
 from facechange.trust import Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media
 from facechange.trust.files import hidden_beside, plain_errors
 
@@ -58,6 +59,7 @@ class VideoOptions:
     trim: str | None = None
     strength: float = 1.0  # in STRENGTH_RANGE
     fallback: Fallback = "blur"  # how a face is covered that is to be hidden and that no change makes unlike who it was
+    beyond: Beyond = "faded"  # what becomes of a face, if nobody is to be hidden, in frames in which it is turned too far
 
 
 @dataclass(frozen=True)
@@ -231,7 +233,7 @@ def _pipeline(
     by_sight = not choice.asks_who and casting.everyone is not None and options.strength == 1.0
     who = None if by_sight else lambda image, face: changer.comparer.read(image, [face])[0][0]
     tracker = FaceTracker(changer, who, everybody=casting.hides)  # what is too small to be changed is covered
-    placer = Placer(tracker, choice, TrackCasting(casting, tracker, options.strength), facts.time_base, SEGMENT_FRAMES)
+    placer = Placer(tracker, choice, TrackCasting(casting, tracker, options.strength), facts.time_base, SEGMENT_FRAMES, options.beyond)
     renderer = Renderer(changer, options.keep, facts, watch, partial(_mark, journal.facts["identifier"]))
     if journal.last is not None and journal.last.state is not None:
         try:

@@ -21,7 +21,7 @@ from facechange.change.choosing import FaceChoice
 from facechange.change.tracking import FaceTracker, Sighting
 from facechange.change.video.filling import FILLED_FRAMES, Trails, cut_patch, find_patch
 from facechange.change.video.frames import SourceFrame
-from facechange.faces.turn import BEYOND, share_followed, turn_of
+from facechange.faces.turn import BEYOND, Beyond, share_followed, turn_of
 from facechange.pictures.picture import to_uint8
 
 REACH_FRAMES = 4  # how far before and after a frame is looked for a steady place
@@ -40,6 +40,7 @@ class Placement:
     identity: np.ndarray  # [512], the new one
     original: np.ndarray | None = None  # [512], who it is, where that matters
     doubtful: bool = False  # where the points are, or too small or too far turned to be changed
+    covered: bool = False  # in this frame, instead of changed
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,15 +65,24 @@ class Placer:
     """Places the faces of frames that come in order; frames are held back for as long as their place depends on later ones.
 
     Where `segment_frames` divides the number of frames done, the state after a frame is kept with it. Where the casting hides
-    who people are, a face is changed wherever it was seen, and wholly.
+    who people are, a face is changed wherever it was seen, and wholly; otherwise `beyond` says what becomes of one that is turned too far.
     """
 
-    def __init__(self, tracker: FaceTracker, choice: FaceChoice, casting: TrackCasting, time_base: Fraction, segment_frames: int) -> None:
+    def __init__(
+        self,
+        tracker: FaceTracker,
+        choice: FaceChoice,
+        casting: TrackCasting,
+        time_base: Fraction,
+        segment_frames: int,
+        beyond: Beyond = "faded",
+    ) -> None:
         self._tracker = tracker
         self._choice = choice
         self._casting = casting
         self._time_base = time_base
         self._segment_frames = segment_frames
+        self._beyond = beyond
         self._trails = Trails()
         self._held_frames = FILLED_FRAMES if casting.hides else REACH_FRAMES
         self._seen: deque[_Observed] = deque(maxlen=REACH_FRAMES + self._held_frames + 1)
@@ -122,13 +132,15 @@ class Placer:
         shot = [seen for seen in near if seen.index >= begins and (stops is None or seen.index < stops)]
         placements = []
         for number in sorted({sighting.number for seen in shot for sighting in seen.sightings}):
-            placed = _place_face(number, here, shot, self._casting.hides, shot_goes_on=stops is None and not ends)
+            placed = _place_face(number, here, shot, self._casting.hides, self._beyond, shot_goes_on=stops is None and not ends)
             if placed is not None:
                 size_px = max(sighting.size_px for seen in shot for sighting in seen.sightings if sighting.number == number)
                 doubtful = any(sighting.doubtful for seen in shot for sighting in seen.sightings if sighting.number == number)
-                hopeless = doubtful or size_px < MINIMUM_FACE_PX or turn_of(placed[0]) >= BEYOND
+                turned = turn_of(placed[0]) >= BEYOND
+                hopeless = doubtful or size_px < MINIMUM_FACE_PX or turned
+                covered = turned and self._beyond == "covered" and not self._casting.hides  # who is hidden, the watch covers
                 identity, original = self._casting.identity_of(number), self._casting.original_of(number)
-                placements.append(Placement(number, *placed, identity, original, hopeless))
+                placements.append(Placement(number, *placed, identity, original, hopeless, covered))
         if state is not None:  # only now: later frames may have told where a face was in these
             state = {**state, "seen": [_to_json(seen) for seen in self._seen if here.index - REACH_FRAMES < seen.index <= here.index]}
         return PlacedFrame(frame, here.cut, placements, state)
@@ -151,7 +163,9 @@ def _fill_back(frame: SourceFrame, here: _Observed, before: _Observed | None, he
             last, image = found, to_uint8(earlier.rgb)
 
 
-def _place_face(number: int, here: _Observed, shot: list[_Observed], hides: bool, shot_goes_on: bool) -> tuple[np.ndarray, float] | None:
+def _place_face(
+    number: int, here: _Observed, shot: list[_Observed], hides: bool, beyond: Beyond, shot_goes_on: bool
+) -> tuple[np.ndarray, float] | None:
     """Points [5, 2] and opacity of the face `number` in the frame `here`, of which `shot` are the neighbours.
 
     None where it is not, or not for sure; where a change `hides` the face, one sighting is enough and nothing fades.
@@ -168,7 +182,7 @@ def _place_face(number: int, here: _Observed, shot: list[_Observed], hides: bool
     points = smooth_at(times, values, here.time_s, reach, size).reshape(5, 2)
     if hides:
         return points, 1.0
-    opacity = share_followed(points)
+    opacity = share_followed(points) if beyond == "faded" else float(beyond == "covered" or turn_of(points) < BEYOND)
     last = max(seen_at)
     if shot_goes_on or last < shot[-1].index:
         left = last - here.index + 1  # frames, this one among them; as many as can be seen ahead mean that it stays

@@ -12,12 +12,12 @@ from facechange.change.changer import Changer
 from facechange.change.tracking import face_at
 from facechange.change.video.facts import VideoFacts
 from facechange.change.video.frames import SourceFrame
-from facechange.change.video.placing import PlacedFrame
+from facechange.change.video.placing import PlacedFrame, Placement
 from facechange.change.video.planes import add_change
 from facechange.change.video.watching import Look, Watch
 from facechange.core import Face
 from facechange.faces.align import warp_crop
-from facechange.faces.cover import LEVELS, cover_face
+from facechange.faces.cover import LEVELS, Cover, cover_face
 from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix
 from facechange.faces.put_back import Keep, put_back, soft_edge
 from facechange.faces.tint import TintMemory
@@ -99,7 +99,7 @@ class Renderer:
     def _paint(self, batch: list[PlacedFrame]) -> list[list[tuple[int, int, int, int]]]:
         """Change and cover the faces in the frames of `batch`; for each frame where that was."""
         size = self._changer.size_px
-        work = [(placed, each) for placed in batch for each in placed.placements if self._watch.cover(each.number) is None]
+        work = [(placed, each) for placed in batch for each in placed.placements if self._cover_of(each) is None]
         matrices = [ffhq_crop_matrix(each.points, size) for _, each in work]
         crops = [warp_crop(placed.frame.rgb, matrix, size) for (placed, _), matrix in zip(work, matrices, strict=True)]
         identities = [self._watch.identity(each.number, each.identity) for _, each in work]
@@ -112,7 +112,7 @@ class Renderer:
             rgb = placed.frame.rgb
             rectangles.append([crop_rectangle(ffhq_crop_matrix(each.points, size), size, rgb.shape) for each in placed.placements])
             for each in placed.placements:
-                if self._watch.cover(each.number) is not None:
+                if self._cover_of(each) is not None:
                     continue
                 assert changed is not None
                 before = changed.before[place]
@@ -121,10 +121,14 @@ class Renderer:
                 put_back(rgb, before, after, matrices[place], self._keep, changed.kept_mask(place), out=rgb)
                 place += 1
             for each in placed.placements:  # last: nothing that is put back may show what is covered
-                cover = self._watch.cover(each.number)
+                cover = self._cover_of(each)
                 if cover is not None:
                     rectangles[-1].append(cover_face(rgb, face_at(each.points), cover, LEVELS["blur"][-1]))
         return rectangles
+
+    def _cover_of(self, placement: Placement) -> Cover | None:
+        """How a face is covered in a frame; None where it is changed or left."""
+        return "blur" if placement.covered else self._watch.cover(placement.number)
 
     def _looks_alike(self, batch: list[PlacedFrame], originals: list[np.ndarray]) -> bool:
         """Let the watch look at each face in its first and its last frame of `batch`; whether it wants them made again."""
@@ -132,7 +136,7 @@ class Renderer:
         people: dict[int, np.ndarray] = {}
         for placed, original in zip(batch, originals, strict=True):
             for each in placed.placements:
-                if each.opacity < 1 or not self._watch.wants(each.number, placed.frame.index):
+                if each.opacity < 1 or each.covered or not self._watch.wants(each.number, placed.frame.index):
                     continue
                 identity = self._watch.identity(each.number, each.identity)
                 images = to_uint8(original), to_uint8(placed.frame.rgb)

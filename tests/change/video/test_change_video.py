@@ -4,6 +4,7 @@ from pathlib import Path
 from types import ModuleType
 
 import av
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -46,6 +47,26 @@ def test_frames_times_sound_and_metadata_stay_and_the_face_changes(
     for click in videos.CLICKS_S:
         assert np.abs(loud - click).min() < 0.01
     assert not list(tmp_path.glob(".*"))
+
+
+def test_frames_in_which_the_face_is_turned_too_far_are_covered_by_choice(
+    casting: OneForAll,
+    videos: ModuleType,
+    changer: Changer,
+    clip: Path,
+    grant_for: Grants,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("facechange.change.video.placing.turn_of", lambda points: 60.0 if points.mean(0)[0] > 170 else 0.0)
+    options = VideoOptions(preset="ultrafast", trim="0-0.9", beyond="covered")
+    output = tmp_path / "out.mkv"
+    change_video(changer, casting, clip, output, grant=grant_for(clip), options=options)
+    frames = videos.read_video(output)[1]
+    sharpness = [
+        cv2.Laplacian(frame[70:170, x - 40 : x + 40], cv2.CV_64F).std() for frame, x in zip(frames, range(140, 200, 2), strict=False)
+    ]
+    assert max(sharpness[-5:]) < 0.5 * min(sharpness[:5])
 
 
 def test_trimmed_part_starts_at_zero_and_stays_in_step_with_its_sound(

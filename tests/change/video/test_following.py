@@ -17,6 +17,7 @@ from facechange.change.video.frames import SourceFrame
 from facechange.change.video.placing import FADE_FRAMES, PlacedFrame, Placer
 from facechange.core import FaceError
 from facechange.evaluation.crop_jitter import crop_jitter
+from facechange.faces.turn import Beyond
 
 SIZE = (480, 270)
 Place = Callable[..., list[PlacedFrame]]
@@ -24,14 +25,16 @@ Place = Callable[..., list[PlacedFrame]]
 
 @pytest.fixture
 def place(changer: Changer) -> Place:
-    def run(frames: list[np.ndarray], face: str = "all", like: Path | None = None, cast: Casting | None = None) -> list[PlacedFrame]:
+    def run(
+        frames: list[np.ndarray], face: str = "all", like: Path | None = None, cast: Casting | None = None, beyond: Beyond = "faded"
+    ) -> list[PlacedFrame]:
         cast = cast or OneForAll(np.zeros(512, np.float32), [])
         by_sight = like is None and cast.everyone is not None
         tracker = FaceTracker(changer, None if by_sight else lambda image, found: changer.identify(image, face=found))
         choice = FaceChoice(changer, face if like is None else f"like:{like}")
         stored = av.VideoFrame(16, 16, "yuv420p")
         source: Iterator[SourceFrame] = (SourceFrame(i, i, 1, stored, pixels, False) for i, pixels in enumerate(frames))
-        return list(Placer(tracker, choice, TrackCasting(cast, tracker), Fraction(1, 25), 1000).place(source))
+        return list(Placer(tracker, choice, TrackCasting(cast, tracker), Fraction(1, 25), 1000, beyond).place(source))
 
     return run
 
@@ -67,6 +70,16 @@ def test_a_face_that_is_covered_and_comes_back_keeps_its_number_and_fades(place:
     opacities = [each.placements[0].opacity for each in placed[:14]]
     assert opacities[-FADE_FRAMES:] == sorted(opacities[-FADE_FRAMES:], reverse=True)
     assert opacities[0] == 1 and 0 < opacities[-1] < 0.3
+
+
+def test_a_face_that_is_turned_too_far_is_left_or_covered_by_choice(
+    place: Place, videos: ModuleType, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = [videos.place_portrait(portrait, SIZE, (200 + 4 * i, 135)) for i in range(12)]
+    monkeypatch.setattr("facechange.change.video.placing.turn_of", lambda points: 60.0 if points.mean(0)[0] > 222 else 0.0)
+    assert [len(placed.placements) for placed in place(frames, beyond="left")] == [1] * 6 + [0] * 6
+    covered = [placed.placements[0].covered for placed in place(frames, beyond="covered")]
+    assert covered == [False] * 6 + [True] * 6
 
 
 def test_who_is_hidden_never_fades_and_is_changed_from_the_first_frame_to_the_last(
