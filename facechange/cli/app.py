@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
@@ -38,7 +38,7 @@ EXIT_REFUSED = 74  # EX_IOERR: the system will not have a name or a place
 class Commands(typer.core.TyperGroup):
     """The commands; what is wrong with their words is cleaned like everything that is said, as words can be the names of files."""
 
-    def invoke(self, ctx: typer.Context) -> object:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except Exception as error:

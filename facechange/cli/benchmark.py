@@ -57,7 +57,7 @@ def _print(report: BenchmarkReport) -> None:
         say(f"{engine}: at best {ceilings.convolution_gflops:.0f} GFLOP/s in convolutions, {ceilings.copy_gb_s:.1f} GB/s in copying")
     most = max(run.threads for run in report.networks)
     headings = ("model", "engine", "identity", "threads", "batch", "ready ms", "ms a picture", "GFLOP", "GFLOP/s", "of ceiling")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for run in report.networks:
         share = f"{report.share_of_ceiling(run):.0%}" if run.threads == most else ""
         identity = "baked" if run.baked else "input"

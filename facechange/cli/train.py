@@ -179,7 +179,7 @@ def mapping(
         device=device,
     )
     with interruptible(run):
-        typer.echo(f"{train_mapping(config, print_row)}: the identity network with its mapping.")
+        say(f"{train_mapping(config, print_row)}: the identity network with its mapping.")
 
 
 @app.command("landmarks")

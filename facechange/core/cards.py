@@ -42,7 +42,7 @@ class ModelCard:
         """The mean of a measured value, or `otherwise`; raises `ModelError` where the card has neither."""
         value = self.metrics.get(name, {"mean": otherwise})
         mean = value.get("mean") if isinstance(value, dict) else None
-        if type(mean) not in (int, float):
+        if isinstance(mean, bool) or not isinstance(mean, int | float):
             raise ModelError(f"The card of {self.name} has no value {name}.", "Install or export the model again.")
         return float(mean)
 
@@ -61,7 +61,8 @@ def load_card(path: Path) -> ModelCard:
         raise ModelError(f"{path.name} is missing.", "A graph needs its card beside it; export it again.") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path.name} is not a readable model card ({error}).", "Export the model again.") from None
-    return replace(card, **{name: clean_line(value) for name, value in vars(card).items() if isinstance(value, str)})
+    words: dict[str, Any] = {name: clean_line(value) for name, value in vars(card).items() if isinstance(value, str)}
+    return replace(card, **words)
 
 
 def hash_file(path: Path) -> str:

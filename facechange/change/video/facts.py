@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LARGEST_PIXELS, SMALLEST_PX = 8192 * 8192, 16
 SMPTE170M = 6  # FFmpeg's number of a matrix that is BT.601's, and that PyAV has no name for
+SLOWEST, FASTEST = Fraction(1, 1001), Fraction(100_000)  # frames a second that encoders can be told
 LEAST_HD_ROWS = 720  # untagged videos of fewer rows are taken for BT.601, as players do
 
 
@@ -162,7 +163,7 @@ def facts_of(
         aspect=aspect if aspect and aspect != 1 else None,
         codec=codec,
         time_base=time_base,
-        rate=rate,
+        rate=min(max(rate, SLOWEST), FASTEST),
         frames=frames,
         start_pts=frame.pts or 0,
         origin=origin,

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from facechange.change.live.capture import Capture
+from facechange.change.video.encoding import choose_encoder, open_encoder
 from facechange.change.video.facts import inspect_video
 from facechange.change.video.frames import Window, read_frames
 from facechange.core import VideoError
@@ -66,6 +67,14 @@ def test_damage_anywhere_is_a_video_error_or_none(
     assert read
     assert refused
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("duration_ms", [1, 16_000_000])
+def test_a_rate_beyond_reason_is_one_that_encoders_take(duration_ms: int, tmp_path: Path) -> None:
+    stills = [Image.new("RGB", (64, 48), shade) for shade in ("red", "blue")]
+    stills[0].save(tmp_path / "slow.webp", save_all=True, append_images=stills[1:], duration=duration_ms)
+    facts = inspect_video(tmp_path / "slow.webp")
+    open_encoder(choose_encoder(facts, tmp_path / "out.mp4", None, 50, "ultrafast"), facts).open()
 
 
 @pytest.fixture
