@@ -123,9 +123,9 @@ def show(number: NumberArgument, json_output: Annotated[bool, typer.Option("--js
         "line": f"{standing.line.number}, {standing.line.hash}",
     }
     for name, value in table.items():
-        for place, each in enumerate([value] if isinstance(value, str) else value):
+        for index, each in enumerate([value] if isinstance(value, str) else value):
             if each:
-                say(f"{'' if place else name:<10} {each}")
+                say(f"{'' if index else name:<10} {each}")
 
 
 @app.command("revoke")
