@@ -69,6 +69,14 @@ def test_damage_anywhere_is_a_video_error_or_none(
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize(("kind", "known", "unknown"), [("mp4", b"avc1", b"xxx1"), ("webm", b"V_VP9", b"V_XX9")])
+def test_a_track_that_no_decoder_knows_is_refused(kind: str, known: bytes, unknown: bytes, whole: dict[str, bytes], tmp_path: Path) -> None:
+    path = tmp_path / f"unknown.{kind}"
+    path.write_bytes(whole[kind].replace(known, unknown))
+    with pytest.raises(VideoError, match="No decoder"):
+        inspect_video(path)
+
+
 @pytest.mark.parametrize("duration_ms", [1, 16_000_000])
 def test_a_rate_beyond_reason_is_one_that_encoders_take(duration_ms: int, tmp_path: Path) -> None:
     stills = [Image.new("RGB", (64, 48), shade) for shade in ("red", "blue")]
