@@ -36,6 +36,7 @@ PICTURE_WRITERS = {
 MEDIA_WRITERS = {
     "change/video/pictures_out.py": "GIF and animated WebP from finished segments",
     "change/video/muxing.py": "a whole video from finished segments",
+    "pictures/media.py": "opens files for those two",
 }
 # The only files that show live frames, and why each may. What they show is a trust.PublishedFrame, by its type.
 LIVE_SINKS = {
@@ -158,6 +159,20 @@ def media_writing_calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
 def test_videos_are_encoded_where_publish_media_gives_them_out(path: Path) -> None:
     for line, call in media_writing_calls(parse(path)):
         assert name_of(path) in MEDIA_WRITERS, f"{name_of(path)}:{line} calls {call}: a video leaves through trust.publish_media only"
+
+
+def naming_calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Calls that hand FFmpeg a name, in which it may see a network address."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"av.open", "cv2.VideoCapture"}:
+            yield node.lineno, ast.unparse(node.func)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_ffmpeg_is_given_names_in_one_place(path: Path) -> None:
+    for line, call in naming_calls(parse(path)):
+        live = call == "cv2.VideoCapture" and name_of(path) == "change/live/capture.py"  # whose inputs may be on the network
+        assert live or name_of(path) == "pictures/media.py", f"{name_of(path)}:{line} calls {call}: use facechange.pictures.media"
 
 
 def showing_calls(tree: ast.AST) -> Iterator[tuple[int, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import tempfile
 from collections.abc import Mapping
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from facechange.core.stored import read_json
 
 BYTES_A_VALUE = 4
 
@@ -41,7 +42,7 @@ def count_operations(graph: Path, inputs: Mapping[str, np.ndarray]) -> Operation
         options.log_severity_level = 4
         session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
         session.run(None, dict(inputs))
-        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+        events = read_json(Path(session.end_profiling()))
     counts = [_count(event["args"]) for event in events if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")]
     return Operations(sum(flops for flops, _ in counts), sum(size for _, size in counts))
 

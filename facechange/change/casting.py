@@ -143,7 +143,7 @@ class PersonaCast:
         """`seed` decides who becomes whom; the sampler that ships is used where no `graph` is given."""
         self._graph = graph or load_graph("personas")
         self._seed = seed
-        self._same_person = float(self._graph.card.metrics["cosine_different_faces_p99"]["mean"])
+        self._same_person = self._graph.card.metric("cosine_different_faces_p99")
         self._originals: list[np.ndarray] = []
         self._personas: list[np.ndarray] = []
 

@@ -22,7 +22,7 @@ class FaceComparer:
 
     def __init__(self, identity: Graph, recogniser: Graph | None) -> None:
         self._graphs = [identity] if recogniser is None else [identity, recogniser]
-        self.identity_alike = float(identity.card.metrics.get("cosine_different_faces_p99", {"mean": IDENTITY_ALIKE})["mean"])
+        self.identity_alike = identity.card.metric("cosine_different_faces_p99", IDENTITY_ALIKE)
         self._alike = [self.identity_alike, RECOGNISER_ALIKE][: len(self._graphs)]
 
     def read(self, image: np.ndarray, faces: Sequence[Face], last_alone: bool = False) -> list[np.ndarray]:

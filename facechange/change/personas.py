@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from facechange.core import OutputError, PictureError
+from facechange.core.stored import build, read_json
 from facechange.runtime import Graph, load_graph
 from facechange.trust.files import check_place, plain_errors, write_whole
 
@@ -21,6 +22,16 @@ NOISE = 128  # what the sampler's graph takes
 _KIND = "facechange persona"
 SUFFIX = ".persona"
 PORTRAIT = Path(__file__).with_name("portrait.jpg")  # of nobody: an output of this project's own model, to show a persona on
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What a persona's file says."""
+
+    kind: str
+    name: str
+    seed: int
+    sampler: str
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,7 @@ def draw_persona(
     It is no nearer to a training identity than different people are, has a cosine of `LARGEST_COSINE_TO_ORIGINAL` at most to the
     identity `original` [512] for which it is to stand, and of all such draws is the least like `others` ([512] each).
     """
-    allowed = float(graph.card.metrics["cosine_different_faces_p99"]["mean"])
+    allowed = graph.card.metric("cosine_different_faces_p99")
     drawn = graph.run({"noise": np.random.default_rng(seed).standard_normal((DRAWS, NOISE), np.float32)})
     identities = drawn["identity"][drawn["nearest"] <= allowed]  # half of all draws
     if original is not None:
@@ -62,7 +73,7 @@ def write_persona(persona: Persona, path: Path) -> None:
 
     The file says how to draw the identity again and not the identity, so that nobody's own can pass for a persona's.
     """
-    table = {"kind": _KIND, "name": persona.name, "seed": persona.seed, "sampler": persona.sampler}
+    table = asdict(_Kept(_KIND, persona.name, persona.seed, persona.sampler))
     if path.suffix.lower() != SUFFIX:
         raise OutputError(f"The name {path.name} does not end in {SUFFIX}.", "By that a persona is known where a source is asked for.")
     check_place(path)
@@ -73,15 +84,14 @@ def write_persona(persona: Persona, path: Path) -> None:
 def read_persona(path: Path) -> Persona:
     """Draw the persona that `write_persona` kept; raises `PictureError` where the file is something else or of another sampler."""
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        name, seed, sampler = str(table["name"]), int(table["seed"]), table["sampler"]
-        if table["kind"] != _KIND or seed < 0:
+        kept = build(_Kept, read_json(path))
+        if kept.kind != _KIND or kept.seed < 0:
             raise ValueError("another kind of file")
     except FileNotFoundError:
         raise PictureError(f"There is no persona {path}.", "Make one with: facechange persona new") from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise PictureError(f"{path} is not a persona ({error}).", "Make one with: facechange persona new") from None
-    persona = new_persona(name, seed)
-    if persona.sampler != sampler:
+    persona = new_persona(kept.name, kept.seed)
+    if persona.sampler != kept.sampler:
         raise PictureError(f"{path} was drawn by another release of facechange.", "Its networks see people otherwise: make a new one.")
     return persona

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facechange.cli.console import counting, waiting
+from facechange.cli.console import counting, say, waiting
 from facechange.cli.training_run import interruptible, parse_numbers, print_row
 
 if TYPE_CHECKING:
@@ -76,14 +76,14 @@ def ablations(
     trained: list[TrainedVariant] = []
     reports: list[Report] = []
     for variant in VARIANTS:
-        typer.echo(f"{variant.name}: {variant.title}")
+        say(f"{variant.name}: {variant.title}")
         with interruptible(run):
             trained.append(train_variant(config, variant, print_row))
         reports.append(_measure(trained[-1].graph, identity, labelled, judging, finding, pairs))
     grid = _draw_grid([done.graph for done in trained], identity, labelled)
     evaluation.publish_sheet(grid, run / "ablations.jpg", grant, load_card(trained[0].graph.with_suffix(".json")))
     _write_table(config, trained, reports)
-    typer.echo(f"{run / 'ablations.md'}: the table; the grid is beside it.")
+    say(f"{run / 'ablations.md'}: the table; the grid is beside it.")
 
 
 def _measure(path: Path, identity: Path, faces: LabelledFaces, judge: Recogniser, landmarker: Landmarker | None, pairs: int) -> Report:

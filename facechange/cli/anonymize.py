@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from facechange.cli.console import waiting
+from facechange.cli.console import say, waiting
 from facechange.cli.options import (
     DetectorThresholdOption,
     EngineOption,
@@ -77,7 +77,7 @@ def anonymize(
         from facechange.change.folder import DEFAULT_PATTERN, ChangeOptions
         from facechange.cli.folders import FolderRequest, change_folder
 
-        typer.echo("Names, places, dates, captions and previews in what the files say of themselves are taken away.", err=True)
+        say("Names, places, dates, captions and previews in what the files say of themselves are taken away.", err=True)
         request = FolderRequest(target, output, (), basis, purpose, True, DEFAULT_PATTERN)
         options = ChangeOptions(chosen, fallback=fallback.value)
         change_folder(request, cast.describe(), lambda changer: cast, options, model or PHOTOGRAPHS, threads, engine, threshold, verbose)

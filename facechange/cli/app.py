@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
@@ -27,12 +27,30 @@ from facechange.cli import (
     verify,
     video,
 )
+from facechange.cli.console import say
 
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 EXIT_MEMORY = 71  # EX_OSERR
+EXIT_REFUSED = 74  # EX_IOERR: the system will not have a name or a place
+
+
+class Commands(typer.core.TyperGroup):
+    """The commands; what is wrong with their words is cleaned like everything that is said, as words can be the names of files."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if hasattr(error, "message"):  # an error of usage; Typer exports no class for them
+                from facechange.core import show  # late: as below
+
+                error.message = show(str(error.message))
+            raise
+
 
 app = typer.Typer(
+    cls=Commands,
     help="High-definition face change: the identity of one face, everything else of another picture.",
     no_args_is_help=True,
     add_completion=False,
@@ -63,7 +81,7 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
     if version:
         from facechange import __version__
 
-        typer.echo(__version__)
+        say(__version__)
         raise typer.Exit
 
 
@@ -77,13 +95,15 @@ def main() -> None:
         _fail("Stopped. No partial file was left.", EXIT_INTERRUPTED, error)
     except SystemExit as stop:
         if stop.code == EXIT_INTERRUPTED:  # Typer turns Ctrl-C into this, without a word
-            typer.echo("Stopped. No partial file was left.", err=True)
+            say("Stopped. No partial file was left.", err=True)
         raise
     except Exception as error:
-        from facechange.core import FacechangeError  # late: it brings NumPy, which help does not need
+        from facechange.core import FacechangeError, tell_refusal  # late: it brings NumPy, which help does not need
 
         if isinstance(error, FacechangeError):
             _fail(str(error), error.exit_code, error)
+        if isinstance(error, OSError) and error.filename is not None:
+            _fail(tell_refusal(error), EXIT_REFUSED, error)
         cause = f"{type(error).__name__}: {error}".splitlines()[0]
         _fail(f"This is a bug in facechange ({cause}). Report it with what FACECHANGE_DEBUG=1 prints.", EXIT_BUG, error)
 
@@ -91,5 +111,5 @@ def main() -> None:
 def _fail(sentence: str, code: int, error: BaseException) -> NoReturn:
     if os.environ.get("FACECHANGE_DEBUG"):
         traceback.print_exception(error)
-    typer.echo(sentence, err=True)
+    say(sentence, err=True)
     sys.exit(code)

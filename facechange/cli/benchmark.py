@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facechange.cli.console import counting
+from facechange.cli.console import counting, say, say_table
 from facechange.cli.options import EngineOption
 
 if TYPE_CHECKING:
@@ -60,29 +60,24 @@ def benchmark(
 
 
 def _print(report: BenchmarkReport) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    console.print(", ".join(f"{name} {value}" for name, value in report.machine.items()))
+    say(", ".join(f"{name} {value}" for name, value in report.machine.items()))
     for engine, ceilings in report.ceilings.items():
-        console.print(
-            f"{engine}: at best {ceilings.convolution_gflops:.0f} GFLOP/s in convolutions, {ceilings.copy_gb_s:.1f} GB/s in copying"
-        )
+        say(f"{engine}: at best {ceilings.convolution_gflops:.0f} GFLOP/s in convolutions, {ceilings.copy_gb_s:.1f} GB/s in copying")
     most = max(run.threads for run in report.networks)
-    table = Table("model", "engine", "identity", "threads", "batch", "ready ms", "ms a picture", "GFLOP", "GFLOP/s", "of ceiling")
+    headings = ("model", "engine", "identity", "threads", "batch", "ready ms", "ms a picture", "GFLOP", "GFLOP/s", "of ceiling")
+    rows: list[tuple[str, ...]] = []
     for run in report.networks:
         share = f"{report.share_of_ceiling(run):.0%}" if run.threads == most else ""
         identity = "baked" if run.baked else "input"
         facts = (run.model, run.engine, identity, str(run.threads), str(run.batch), f"{run.ready_ms:.0f}", f"{run.picture_ms:.1f}")
-        table.add_row(*facts, f"{run.operations.flops / 1e9:.2f}", f"{run.gflops:.0f}", share)
-    console.print(table)
+        rows.append((*facts, f"{run.operations.flops / 1e9:.2f}", f"{run.gflops:.0f}", share))
+    say_table(headings, rows)
     stages = list(report.photographs[0].stages)
-    table = Table("photograph", "model", *(f"{stage} ms" for stage in stages), "cold s", "cold MB")
+    rows = []
     for photograph in report.photographs:
         times = [f"{photograph.stages[stage].median_ms:.1f}" for stage in stages]
         later = photograph.cold[1:]
         peaks = [run.peak_mb for run in later if run.peak_mb is not None]
         cold = f"{sorted(run.seconds for run in later)[len(later) // 2]:.2f}", f"{max(peaks):.0f}" if peaks else "-"
-        table.add_row(f"{photograph.megapixels:g} MP", photograph.model, *times, *cold)
-    console.print(table)
+        rows.append((f"{photograph.megapixels:g} MP", photograph.model, *times, *cold))
+    say_table(("photograph", "model", *(f"{stage} ms" for stage in stages), "cold s", "cold MB"), rows)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facechange.cli.console import say, say_json
+
 if TYPE_CHECKING:
     from facechange.trust.standing import Standing
 
@@ -65,7 +67,7 @@ def add(
     )
     standing = look_up(record.id)
     assert standing is not None
-    typer.echo(_in_a_line(standing))
+    say(_in_a_line(standing))
 
 
 @app.command("list")
@@ -82,15 +84,14 @@ def list_records(
     found = standings.naming([hash_picture(picture)]) if picture else standings.all()
     shown = [standing for standing in found if everything or (standing.in_force and standing.record.added)]
     for standing in shown:
-        typer.echo(_in_a_line(standing))
+        say(_in_a_line(standing))
     if not shown:
-        typer.echo("There is no such record.", err=True)
+        say("There is no such record.", err=True)
 
 
 @app.command("show")
 def show(number: NumberArgument, json_output: Annotated[bool, typer.Option("--json", help="As JSON, with every hash.")] = False) -> None:
     """Show a record: who, what for, until when, and whether it holds."""
-    import json
     from dataclasses import asdict
 
     from facechange.core import ConsentError
@@ -104,7 +105,7 @@ def show(number: NumberArgument, json_output: Annotated[bool, typer.Option("--js
     if json_output:
         place = {"line": standing.line.number, "hash": standing.line.hash}
         facts = {**asdict(record), "state": standing.state, "reason": standing.reason, **place}
-        typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        say_json(facts)
         return
     table = {
         "record": record.id,
@@ -115,15 +116,16 @@ def show(number: NumberArgument, json_output: Annotated[bool, typer.Option("--js
         "statement": record.statement,
         "purpose": record.purpose or "any",
         "until": record.until,
-        "sources": "\n           ".join(record.sources),
-        "targets": "\n           ".join(record.targets),
+        "sources": record.sources,
+        "targets": record.targets,
         "rests on": ", ".join(record.rests_on),
         "recorded": f"{record.recorded_at} by {record.recorded_by}",
         "line": f"{standing.line.number}, {standing.line.hash}",
     }
     for name, value in table.items():
-        if value:
-            typer.echo(f"{name:<10} {value}")
+        for index, each in enumerate([value] if isinstance(value, str) else value):
+            if each:
+                say(f"{'' if index else name:<10} {each}")
 
 
 @app.command("revoke")
@@ -136,7 +138,7 @@ def revoke(
     from facechange.trust.recording import withdraw_consent
 
     withdrawal = withdraw_consent(number, reason, by)
-    typer.echo(f"{withdrawal.withdraws} is withdrawn from {withdrawal.recorded_at} on.")
+    say(f"{withdrawal.withdraws} is withdrawn from {withdrawal.recorded_at} on.")
 
 
 @app.command("check")
@@ -146,9 +148,9 @@ def check() -> None:
 
     ledger = Ledger()
     lines = ledger.read()
-    typer.echo(f"{ledger.path}: {len(lines)} lines, none altered.")
+    say(f"{ledger.path}: {len(lines)} lines, none altered.")
     if lines:
-        typer.echo(f"The last is {lines[-1].hash}. Kept elsewhere, this shows later whether lines were taken off the end.")
+        say(f"The last is {lines[-1].hash}. Kept elsewhere, this shows later whether lines were taken off the end.")
 
 
 def _in_a_line(standing: Standing) -> str:

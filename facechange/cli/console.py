@@ -4,17 +4,45 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-
-import typer
 
 if TYPE_CHECKING:
     from facechange.change import Changer
     from facechange.trust import Grant
 
 NAMED = 3  # of what was skipped for one reason, so many are named
+
+
+def say(*lines: str, err: bool = False) -> None:
+    """`core.words.say`, the one that prints; imported late, as it brings NumPy along, which help does not need."""
+    from facechange.core import say
+
+    say(*lines, err=err)
+
+
+def say_json(value: object) -> None:
+    """`core.words.say_json`, likewise."""
+    from facechange.core import say_json
+
+    say_json(value)
+
+
+def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", caption: str = "") -> None:
+    """A table on stdout; what its cells hold is text and never an instruction to the terminal. Numbers begin in the third column."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from facechange.core import show
+
+    table = Table(title=Text(show(title)) if title else None, caption=Text(show(caption)) if caption else None)
+    for number, heading in enumerate(headings):
+        table.add_column(Text(show(heading)), justify="left" if number < 2 else "right", no_wrap=number == 0)
+    for row in rows:
+        table.add_row(*(Text(show(cell)) for cell in row))
+    Console().print(table)
 
 
 @contextmanager
@@ -44,7 +72,7 @@ def counting(text: str) -> Iterator[Callable[[int, int], None]]:
 
 def tell_used(changer: Changer, grant: Grant) -> None:
     """What a change rests on, and what makes it."""
-    typer.echo(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}: {changer.engine_reason}.", err=True)
+    say(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}: {changer.engine_reason}.", err=True)
 
 
 def tell_skipped(skipped: Mapping[str, str]) -> None:
@@ -54,4 +82,4 @@ def tell_skipped(skipped: Mapping[str, str]) -> None:
         names[reason].append(name)
     for reason, group in names.items():
         more = f" and {len(group) - NAMED:,} more" if len(group) > NAMED else ""
-        typer.echo(f"Skipped {', '.join(group[:NAMED])}{more}: {reason}", err=True)
+        say(f"Skipped {', '.join(group[:NAMED])}{more}: {reason}", err=True)

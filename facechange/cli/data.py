@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facechange.cli.console import counting, tell_skipped, waiting
+from facechange.cli.console import counting, say, tell_skipped, waiting
 
 app = typer.Typer(help="Prepare pictures for training.", no_args_is_help=True)
 
@@ -41,4 +41,4 @@ def prepare(
         prepared = prepare_shards(source, output, size, locate, smallest_face, largest_enlargement, report)
     tell_skipped(prepared.skipped)
     before = f", {prepared.done_before:,} pictures were done before" if prepared.done_before else ""
-    typer.echo(f"{output}: {prepared.written:,} faces written, {len(prepared.skipped):,} pictures skipped{before}.")
+    say(f"{output}: {prepared.written:,} faces written, {len(prepared.skipped):,} pictures skipped{before}.")

@@ -17,7 +17,7 @@ from facechange.cli.change_measurement import (
     measure_change,
     open_subject,
 )
-from facechange.cli.console import counting, waiting
+from facechange.cli.console import counting, say, say_table, waiting
 from facechange.cli.options import EngineOption, SheetConsentOption
 
 if TYPE_CHECKING:
@@ -181,13 +181,9 @@ def locator_command(
 
 def _show(report: Report, subject: str, json: Path | None, markdown: Path | None) -> None:
     """A table on stdout, and the same as JSON and Markdown where asked for."""
-    from rich.console import Console
-    from rich.table import Table
-
     from facechange.evaluation.report import write_text
     from facechange.evaluation.report_tables import group_rows, markdown_report, mask_rows, table_rows, worst_row
 
-    console = Console()
     caption = ", ".join(f"{name} {value}" for name, value in report.protocol.items())
     tables = [(table_rows(report, "value"), subject)]
     if report.groups:
@@ -196,16 +192,11 @@ def _show(report: Report, subject: str, json: Path | None, markdown: Path | None
     if report.masks:
         tables.append((mask_rows(report.masks), f"{subject}, how far its masks select"))
     for (headings, rows), title in tables:
-        table = Table(title=title, caption=caption)
-        for number, heading in enumerate(headings):
-            table.add_column(heading, justify="left" if number < 2 else "right", no_wrap=number == 0)
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+        say_table(headings, rows, title, caption)
     for name, detail in report.details.items():
-        console.print(f"{name}: {detail}", highlight=False)
+        say(f"{name}: {detail}")
     if json is not None:
         report.save(json)
-        Console(stderr=True).print(f"The report is in {json}.", highlight=False)
+        say(f"The report is in {json}.", err=True)
     if markdown is not None:
         write_text(markdown, markdown_report(report, subject))

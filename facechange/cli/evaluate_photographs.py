@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facechange.cli.console import counting, waiting
+from facechange.cli.console import counting, say, waiting
 from facechange.cli.options import EngineOption, FallbackChoice, FallbackOption
 
 
@@ -51,7 +51,7 @@ def photographs(
     with counting("Anonymising photographs") as progress:
         report = evaluate_photographs(anonymize, labelled, see, judge.name, seed, progress)
     for name, value in report.metrics.items():
-        typer.echo(f"{name}: {value.mean:.3g} ({value.low:.3g} to {value.high:.3g}) {value.unit}")
-    typer.echo(", ".join(f"{count} {name}" for name, count in report.details.items()))
+        say(f"{name}: {value.mean:.3g} ({value.low:.3g} to {value.high:.3g}) {value.unit}")
+    say(", ".join(f"{count} {name}" for name, count in report.details.items()))
     if json is not None:
         report.save(json)

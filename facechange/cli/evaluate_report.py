@@ -19,7 +19,7 @@ from facechange.cli.change_measurement import (
     measure_change,
     open_subject,
 )
-from facechange.cli.console import counting, waiting
+from facechange.cli.console import counting, say, waiting
 from facechange.cli.options import EngineOption, SheetConsentOption
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def report(
     write_text(output / "results.md", write_page(results, agreement, found, COMMAND, ablations=(folder / "ablations.md").is_file()))
     if cards:
         _fill_cards(models, results, identity, agreement, locator, found)
-    typer.echo(f"{output / 'results.md'}: the page; its pictures and numbers are in {folder}.")
+    say(f"{output / 'results.md'}: the page; its pictures and numbers are in {folder}.")
 
 
 def _read_sets(sets: list[str]) -> dict[str, Path]:
@@ -129,15 +129,15 @@ def _once(path: Path, wanted: dict[str, object], measure: Callable[[], Report]) 
 
     try:
         saved = Report.load(path)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         saved = None
     if saved is not None and wanted.items() <= saved.protocol.items():
-        typer.echo(f"{path}: measured before", err=True)
+        say(f"{path}: measured before", err=True)
         return saved
     measured = measure()
     measured = replace(measured, protocol=wanted | measured.protocol)
     measured.save(path)
-    typer.echo(f"{path}: measured", err=True)
+    say(f"{path}: measured", err=True)
     return measured
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facechange.cli.console import waiting
+from facechange.cli.console import say, waiting
 
 if TYPE_CHECKING:
     from facechange.core import ModelCard
@@ -43,7 +43,7 @@ def program(
         raise OutputError(f"{path.parent} cannot be written.", "Copy the graph and its card (.json) to a folder of yours, and name it.")
     with waiting("Exporting"):
         written = export_face_program(path)
-    typer.echo(f"{written}: {written.stat().st_size / 2**20:.1f} MiB")
+    say(f"{written}: {written.stat().st_size / 2**20:.1f} MiB")
 
 
 @app.command("identity")
@@ -127,17 +127,16 @@ def _check_output(output: Path) -> None:
 
 
 def _say(card: ModelCard, output: Path) -> None:
-    typer.echo(f"{output}: {card.name} {card.version}, {card.parameters / 1e6:.1f} M parameters, {output.stat().st_size / 2**20:.1f} MiB")
+    say(f"{output}: {card.name} {card.version}, {card.parameters / 1e6:.1f} M parameters, {output.stat().st_size / 2**20:.1f} MiB")
 
 
 def _read_metrics(path: Path | None) -> dict[str, object] | None:
-    import json
-
     from facechange.core import ModelError
+    from facechange.core.stored import read_json
 
     if path is None:
         return None
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["metrics"])
+        return dict(read_json(path)["metrics"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is not a report ({error}).", "Give the file that `facechange evaluate --json` wrote.") from None

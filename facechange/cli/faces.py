@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facechange.cli.console import waiting
+from facechange.cli.console import say, waiting
 from facechange.cli.options import DetectorThresholdOption, EngineOption, FaceOption, ThreadsOption
 
 
@@ -39,6 +39,6 @@ def faces(
     with plain_errors(output):
         write_whole(sheet, output)
     for one in found:
-        typer.echo(one.describe())
+        say(one.describe())
     selected = sum(not one.skipped for one in found)
-    typer.echo(f"{output}: {len(found)} found, {selected} selected")
+    say(f"{output}: {len(found)} found, {selected} selected")

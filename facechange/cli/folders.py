@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from facechange.cli.console import counting, tell_used, waiting
+from facechange.cli.console import counting, say, tell_used, waiting
 
 if TYPE_CHECKING:
     from facechange.change.casting import Casting
@@ -73,26 +73,21 @@ def change_folder(
     else:
         counts = run.report()
     for entry in run.failures:
-        typer.echo(_printable(f"{entry.target}: {entry.message}"), err=True)
+        say(f"{entry.target}: {entry.message}", err=True)
     for entry in run.noted:
-        typer.echo(_printable(f"{entry.target}: {', '.join(entry.notes)}."), err=True)
+        say(f"{entry.target}: {', '.join(entry.notes)}.", err=True)
     for selector in sorted(set.intersection(*unmet)) if unmet and not counts.skipped else []:
-        typer.echo(f"No file has a face for {selector}.", err=True)
+        say(f"No file has a face for {selector}.", err=True)
     earlier = f" ({counts.skipped} of them before)" if counts.skipped else ""
-    typer.echo(
+    say(
         f"{request.output}: {counts.done} changed, {counts.faceless} without such a face, {counts.failed} failed{earlier} "
         f"in {time.perf_counter() - started:.1f} s; {request.output / PAGE_NAME} shows them"
     )
     if counts.not_all_changed:
-        typer.echo(f"In {counts.not_all_changed} of them a face was covered or left, because no change made it unlike the person.")
+        say(f"In {counts.not_all_changed} of them a face was covered or left, because no change made it unlike the person.")
     if counts.unrecognisable:
-        typer.echo(f"In {counts.unrecognisable} of them a face was changed, but not recognisably.")
+        say(f"In {counts.unrecognisable} of them a face was changed, but not recognisably.")
     if counts.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
     if counts.not_all_changed:
         raise typer.Exit(EXIT_NOT_ALL_CHANGED)
-
-
-def _printable(text: str) -> str:
-    """Names can hold bytes that are no text."""
-    return text.encode("utf-8", "replace").decode()

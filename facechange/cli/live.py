@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facechange.cli.console import tell_used, waiting
+from facechange.cli.console import say, tell_used, waiting
 from facechange.cli.options import (
     ConsentOption,
     DetectorThresholdOption,
@@ -71,7 +71,7 @@ def live(
         grant = request_live(people.files, chosen, consent, purpose)
         capture = Capture(chosen)
         if server:
-            typer.echo(f"Look at {server.url}{'; other machines may reach it' if server.is_public else ''}", err=True)
+            say(f"Look at {server.url}{'; other machines may reach it' if server.is_public else ''}", err=True)
         with waiting("Loading the model"):
             changer = load_changer(model, threads, engine, True, threshold)
             casting = people.cast(changer)
@@ -80,9 +80,9 @@ def live(
         try:
             shown = run_live(changer, casting, capture, sinks, grant=grant, face=people.selection, keep=keep.value, report=_say_pace)
         except KeyboardInterrupt:  # the usual way to end it
-            typer.echo("\nStopped.", err=True)
+            say("", "Stopped.", err=True)
         else:
-            typer.echo(f"\nThe end: {shown} frames were shown.", err=True)
+            say("", f"The end: {shown} frames were shown.", err=True)
 
 
 def _say_pace(pace: Pace) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from facechange.cli.console import waiting
+from facechange.cli.console import say, waiting
 from facechange.cli.options import ConsentOption, EngineOption, FaceOption, ModelOption, OutputOption, PurposeOption, ThreadsOption
 from facechange.cli.people import SourceFaceOption
 
@@ -33,4 +33,4 @@ def masks(
         grant = request_change([source], target, output, consent, purpose)
         changer = load_changer(model, threads, engine)
         published = publish_mask_sheet(changer, source, target, output, grant=grant, face=face, source_face=source_face)
-    typer.echo(f"{published.path}: masks of 1 face drawn in {time.perf_counter() - started:.1f} s")
+    say(f"{published.path}: masks of 1 face drawn in {time.perf_counter() - started:.1f} s")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from facechange.cli.console import say
+
 USES = {
     "change": "Quick: what video, live and anonymize on videos take.",
     "change-large": "More detail, slower: what swap, batch, masks and anonymize on photographs take.",
@@ -29,9 +31,9 @@ def list_models() -> None:
         try:
             card, size = load_card(path.with_suffix(".json")), path.stat().st_size
         except (FacechangeError, OSError):
-            typer.echo(f"{name}: not installed")
+            say(f"{name}: not installed")
             continue
         side = f"{card.size_px} px" if card.size_px else "any size"
         facts = (side, f"{card.parameters / 1e6:.1f} M parameters", f"{size / 2**20:.1f} MiB", card.licence)
-        use = f"\n    {USES[name]}" if name in USES else ""
-        typer.echo(f"{name}: {card.name} {card.version} ({', '.join(facts)}){use}\n    {card.summary}")
+        use = [f"    {USES[name]}"] if name in USES else []
+        say(f"{name}: {card.name} {card.version} ({', '.join(facts)})", *use, f"    {card.summary}")

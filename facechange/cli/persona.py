@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facechange.cli.console import waiting
+from facechange.cli.console import say, waiting
 
 app = typer.Typer(help="Keep a person who does not exist, for a virtual character.", no_args_is_help=True)
 
@@ -26,7 +26,7 @@ def new(
     with waiting("Drawing the persona"):
         persona = new_persona(name or output.stem, secrets.randbelow(2**32) if seed is None else seed)
         write_persona(persona, output)
-    typer.echo(f"{output}: {persona.name}, seed {persona.seed}")
+    say(f"{output}: {persona.name}, seed {persona.seed}")
 
 
 @app.command("show")
@@ -47,4 +47,4 @@ def show(
             grant = request_change([persona], PORTRAIT, output, "synthetic")
             changer = load_changer()
             change_photograph(changer, cast_sources(changer, [persona]), PORTRAIT, output, grant=grant)
-    typer.echo(f"{output or persona}: {kept.name}, seed {kept.seed}")
+    say(f"{output or persona}: {kept.name}, seed {kept.seed}")

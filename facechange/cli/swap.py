@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facechange.cli.console import tell_used, waiting
+from facechange.cli.console import say, tell_used, waiting
 from facechange.cli.options import (
     BeyondOption,
     ConsentOption,
@@ -90,16 +90,16 @@ def say_published(
     if verbose:
         tell_used(changer, grant)
     for error in published.unmet.values():
-        typer.echo(str(error), err=True)
+        say(str(error), err=True)
     if published.taken_away:
-        typer.echo(f"Taken away: {', '.join(published.taken_away)}.", err=True)
+        say(f"Taken away: {', '.join(published.taken_away)}.", err=True)
     if published.turned:
         left = "1 face was" if published.turned == 1 else f"{published.turned} faces were"
-        typer.echo(f"{left} left: turned further from the viewer than a change can follow.", err=True)
-    typer.echo(f"{published.path}: {telling.summarise(published.outcomes, hides)} in {time.perf_counter() - started:.1f} s")
+        say(f"{left} left: turned further from the viewer than a change can follow.", err=True)
+    say(f"{published.path}: {telling.summarise(published.outcomes, hides)} in {time.perf_counter() - started:.1f} s")
     if hides or not all(outcome.recognisable for outcome in published.outcomes):
         for number, outcome in enumerate(published.outcomes, start=1):
-            typer.echo(f"  face {number} {telling.describe(outcome, hides)}")
+            say(f"  face {number} {telling.describe(outcome, hides)}")
     if report is not None:
         telling.write_report(report, {"output": str(published.path), **telling.tabulate_all(published.outcomes, hides)})
     if hides and not telling.is_all_changed(published.outcomes):

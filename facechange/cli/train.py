@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facechange.cli.ablations import ablations
-from facechange.cli.console import waiting
+from facechange.cli.console import say, waiting
 from facechange.cli.training_run import interruptible, parse_numbers, print_row
 
 if TYPE_CHECKING:
@@ -105,12 +105,12 @@ def face(
     if dry_run:
         with waiting("Measuring this machine"):
             plan = describe_plan(config)
-        typer.echo("\n".join(plan))
+        say(*plan)
         return
-    typer.echo("Reading the faces and their identities ...")
+    say("Reading the faces and their identities ...")
     with interruptible(run):
         ended = train_face(config, print_row)
-    typer.echo(f"{ended.checkpoint}: stopped by {ended.reason} after {ended.pictures:,} pictures.")
+    say(f"{ended.checkpoint}: stopped by {ended.reason} after {ended.pictures:,} pictures.")
 
 
 @app.command("identity")
@@ -134,7 +134,7 @@ def identity(
 
     config = IdentityConfig(train, val, recogniser, run, pictures, minutes, batch, learning_rate, seed=seed, device=device)
     with interruptible(run):
-        typer.echo(f"{train_identity(config, print_row)}: the identity network.")
+        say(f"{train_identity(config, print_row)}: the identity network.")
 
 
 @app.command("mapping")
@@ -180,7 +180,7 @@ def mapping(
         device=device,
     )
     with interruptible(run):
-        typer.echo(f"{train_mapping(config, print_row)}: the identity network with its mapping.")
+        say(f"{train_mapping(config, print_row)}: the identity network with its mapping.")
 
 
 @app.command("landmarks")
@@ -200,7 +200,7 @@ def landmarks(
 
     config = LandmarksConfig(train, val, run, pictures, seed=seed, device=device)
     with interruptible(run):
-        typer.echo(f"{train_landmarks(config, print_row)}: the landmark network.")
+        say(f"{train_landmarks(config, print_row)}: the landmark network.")
 
 
 @app.command("locator")
@@ -219,7 +219,7 @@ def locator(
 
     config = LocatorConfig(faces=faces, backgrounds=backgrounds, run=run, minutes=minutes, seed=seed)
     with interruptible(run):
-        typer.echo(f"{train_locator(config, _print_locator)}: the face locator.")
+        say(f"{train_locator(config, _print_locator)}: the face locator.")
 
 
 def _print_locator(progress: LocatorProgress) -> None:

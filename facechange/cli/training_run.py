@@ -8,10 +8,12 @@ from pathlib import Path
 
 import typer
 
+from facechange.cli.console import say
+
 
 def print_row(row: dict[str, float]) -> None:
     """One line with every value by name."""
-    typer.echo("  ".join(f"{name} {value:,.0f}" if name == "pictures" else f"{name} {value:.4g}" for name, value in row.items()))
+    say("  ".join(f"{name} {value:,.0f}" if name == "pictures" else f"{name} {value:.4g}" for name, value in row.items()))
 
 
 def parse_numbers(texts: list[str]) -> dict[str, float]:
@@ -34,5 +36,5 @@ def interruptible(run: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(f"Stopped; the same command goes on from the checkpoint in {run}.", err=True)
+        say(f"Stopped; the same command goes on from the checkpoint in {run}.", err=True)
         raise typer.Exit(130) from None

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from facechange.cli.console import waiting
+from facechange.cli.console import say, say_json, waiting
 
 
 def verify(
@@ -19,14 +19,13 @@ def verify(
 ) -> None:
     """Say what a file is: made here, by which model, signed by whom, changed since, watermarked, with consent in force.
 
-    Nothing is asked of anyone outside this computer. A file that cannot be read makes the exit code 3.
+    Nothing is asked of anyone outside this computer. A file that is not what was signed makes the exit code 12, one that cannot be
+    read 3; no credentials at all are no fault.
     """
-    import json
     from dataclasses import asdict
 
     from facechange.change import load_locator
-    from facechange.core import PictureError
-    from facechange.trust.record import clean_line
+    from facechange.core import EXIT_NOT_AS_SIGNED, PictureError
     from facechange.trust.verify import examine
     from facechange.trust.verify_words import describe_findings
 
@@ -43,13 +42,15 @@ def verify(
                 findings = examine(path, locator.locate, trusted)
         except PictureError as error:  # the others are looked at all the same
             entries.append({"file": path.name, "error": str(error)})
-            typer.echo(clean_line(str(error)), err=True)
+            say(str(error), err=True)
             continue
         words = describe_findings(findings)
-        entries.append({**asdict(findings), "words": words})
+        entries.append({**asdict(findings), "as_signed": findings.is_as_signed, "words": words})
         if not as_json:
-            typer.echo("\n  ".join([clean_line(str(path)), *words]))
+            say(str(path), *(f"  {line}" for line in words))
     if as_json:
-        typer.echo(json.dumps(entries, indent=2))
+        say_json(entries)
+    if not all(entry.get("as_signed", True) for entry in entries):
+        raise typer.Exit(EXIT_NOT_AS_SIGNED)
     if any("error" in entry for entry in entries):
         raise typer.Exit(PictureError.exit_code)

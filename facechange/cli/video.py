@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facechange.cli.console import counting, tell_used, waiting
+from facechange.cli.console import counting, say, tell_used, waiting
 from facechange.cli.options import (
     BeyondOption,
     ConsentOption,
@@ -85,7 +85,7 @@ def video(
     if preview:
         with waiting("Changing a few frames"):
             sheet = publish_preview(changer, casting, target, output, preview, grant=grant, options=options)
-        typer.echo(f"{sheet}: before above, after below")
+        say(f"{sheet}: before above, after below")
         return
     change_one_video(changer, casting, target, output, grant, options, started, verbose, face_report)
 
@@ -118,21 +118,21 @@ def change_one_video(
             raise
         copy_whole(target, output)
         told = ", with whatever names and places it tells" if casting.hides else ""
-        typer.echo(f"{output}: no frame has such a face, so it is {target.name} as it was{told}")
+        say(f"{output}: no frame has such a face, so it is {target.name} as it was{told}")
         return
     for selector in done.unmet:
-        typer.echo(f"No frame has a face for {selector}.", err=True)
+        say(f"No frame has a face for {selector}.", err=True)
     for words in done.left_out:
-        typer.echo(f"Left out, because {output.suffix} cannot hold it: {words}.", err=True)
+        say(f"Left out, because {output.suffix} cannot hold it: {words}.", err=True)
     if done.taken_away:
-        typer.echo(f"Taken away: {', '.join(done.taken_away)}.", err=True)
+        say(f"Taken away: {', '.join(done.taken_away)}.", err=True)
     if done.repeated:
-        typer.echo(f"{done.repeated} damaged frames show the frame before them.", err=True)
+        say(f"{done.repeated} damaged frames show the frame before them.", err=True)
     if done.interlaced:
-        typer.echo(f"{done.interlaced} frames were interlaced: of the two moments in each the first is a whole picture now.", err=True)
+        say(f"{done.interlaced} frames were interlaced: of the two moments in each the first is a whole picture now.", err=True)
     if done.resumed_at:
-        typer.echo(f"{done.resumed_at} frames were there from an earlier run.", err=True)
-    typer.echo(f"{done.path}: {done.changed} of {done.frames} frames changed in {time.perf_counter() - started:.1f} s")
+        say(f"{done.resumed_at} frames were there from an earlier run.", err=True)
+    say(f"{done.path}: {done.changed} of {done.frames} frames changed in {time.perf_counter() - started:.1f} s")
     _tell_faces(done, casting.hides, face_report)
 
 
@@ -141,11 +141,11 @@ def _tell_faces(done: PublishedVideo, hides: bool, face_report: Path | None) -> 
     from facechange.change import telling
     from facechange.core import EXIT_NOT_ALL_CHANGED
 
-    typer.echo(f"  {telling.summarise(done.outcomes, hides)}")
+    say(f"  {telling.summarise(done.outcomes, hides)}")
     frames = [f"frames {row['first_frame']} to {row['last_frame']}" for row in done.faces]
     for outcome, seen in zip(done.outcomes, frames, strict=True):
         if hides or not outcome.recognisable:
-            typer.echo(f"  {seen}, {telling.describe(outcome, hides)}")
+            say(f"  {seen}, {telling.describe(outcome, hides)}")
     if face_report is not None:
         telling.write_report(face_report, {"output": str(done.path), **telling.tabulate_video(done.faces, done.outcomes, hides)})
     if hides and not telling.is_all_changed(done.outcomes):

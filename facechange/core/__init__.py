@@ -3,6 +3,7 @@
 from facechange.core.cards import ModelCard, hash_file, load_card
 from facechange.core.errors import (
     EXIT_NOT_ALL_CHANGED,
+    EXIT_NOT_AS_SIGNED,
     ConsentError,
     ContestedFaceError,
     DependencyError,
@@ -15,13 +16,16 @@ from facechange.core.errors import (
     StoppedError,
     TrainingError,
     VideoError,
+    tell_refusal,
 )
 from facechange.core.settings import Settings, cache_folder, data_folder, load_settings
 from facechange.core.types import COVERED, Changed, Deed, Face, Outcome
+from facechange.core.words import clean_line, say, say_json, show
 
 __all__ = [
     "COVERED",
     "EXIT_NOT_ALL_CHANGED",
+    "EXIT_NOT_AS_SIGNED",
     "Changed",
     "ConsentError",
     "ContestedFaceError",
@@ -41,8 +45,13 @@ __all__ = [
     "TrainingError",
     "VideoError",
     "cache_folder",
+    "clean_line",
     "data_folder",
     "hash_file",
     "load_card",
     "load_settings",
+    "say",
+    "say_json",
+    "show",
+    "tell_refusal",
 ]

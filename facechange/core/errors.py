@@ -1,6 +1,15 @@
 """Errors that a user can act on: one sentence, one remedy, one exit code each."""
 
+import os
+
 EXIT_NOT_ALL_CHANGED = 11  # no error: the result is there, but a face in it was covered, or left because nothing made it unlike
+EXIT_NOT_AS_SIGNED = 12  # no error either: `verify` did its work, and what it looked at is not what its credentials are of
+
+
+def tell_refusal(error: OSError) -> str:
+    """What the system has against a file that somebody named, as a sentence: a name that is too long, a folder that may not be entered."""
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes | os.PathLike) else "A file"
+    return f"{name} cannot be used: {error.strerror or error}. Check the name and the disk."
 
 
 class FacechangeError(Exception):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from facechange.core.errors import SettingsError
+from facechange.core.stored import parse_toml
 
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
 _KINDS: dict[str, tuple[type, str]] = {  # a setting's type here: its type in TOML, in words
@@ -67,11 +68,9 @@ def load_settings() -> Settings:
         raise SettingsError(f"The settings file {path} is missing.", "FACECHANGE_SETTINGS names it; correct or unset that.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"The settings file {path} cannot be read ({error}).") from None
-    import tomllib  # late: most people have no settings file
-
     try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        tables = parse_toml(text)
+    except ValueError as error:
         raise SettingsError(f"The settings file {path} is not valid TOML: {error}.") from None
     _refuse_unknown(path, tables, Settings, "")
     return Settings(

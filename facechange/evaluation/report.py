@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from facechange.core import load_card
 from facechange.core.errors import OutputError
+from facechange.core.stored import build, read_json
 from facechange.evaluation.intervals import Interval
 
 DECIMALS = 5  # in files
@@ -55,15 +56,8 @@ class Report:
 
     @classmethod
     def load(cls, path: Path) -> Report:
-        """A report as `save` wrote it; raises `OSError`, and `ValueError`, `KeyError` or `TypeError` for a file of another kind."""
-        saved = json.loads(path.read_text(encoding="utf-8"))
-        groups = {name: Group(group["count"], _intervals(group["metrics"])) for name, group in saved["groups"].items()}
-        references, masks = ({name: _intervals(of) for name, of in saved[key].items()} for key in ("references", "masks"))
-        return cls(saved["protocol"], _intervals(saved["metrics"]), saved["details"], references, groups, masks)
-
-
-def _intervals(saved: dict[str, dict[str, Any]]) -> dict[str, Interval]:
-    return {name: Interval(**value) for name, value in saved.items()}
+        """A report as `save` wrote it; raises `OSError`, and `ValueError` for a file of another kind."""
+        return build(cls, read_json(path))
 
 
 def store_in_card(path: Path, reports: Mapping[str, Report], flat: bool = False) -> None:

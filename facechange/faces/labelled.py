@@ -7,7 +7,6 @@ results are told apart.
 
 from __future__ import annotations
 
-import json
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import cv2
 import numpy as np
 
 from facechange.core import PictureError
+from facechange.core.stored import read_json_lines
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import identity_crop_matrix
 
@@ -69,11 +69,10 @@ class LabelledFaces:
 
 def _read_labels(path: Path) -> list[LabelledFace]:
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        faces = [_to_face(row) for row in rows]
+        faces = [_to_face(row) for row in read_json_lines(path)]
     except FileNotFoundError:
         raise PictureError(f"{path} is missing.", "Give the folder that holds the shards and their SPLIT.jsonl.") from None
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PictureError(f"{path} does not list labelled faces ({error}).", "See docs/map.md for the format.") from None
     if not faces:
         raise PictureError(f"{path} lists no faces.", "It needs a JSON line a picture.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from importlib.resources import files
 
 import numpy as np
+
+from facechange.core.stored import parse_toml
 
 RIGID_POINTS = [*range(27, 36), 36, 39, 42, 45]  # nose and eye corners: expression hardly moves them
 # Where a picture is mirrored, point i is found where point MIRRORED[i] was.
@@ -19,5 +20,5 @@ MIRRORED = [*_OUTLINE_AND_BROWS, *_NOSE_AND_EYES, *_MOUTH]
 @cache
 def read_mean_face() -> tuple[np.ndarray, np.ndarray]:
     """The mean face [68, 3] (see `evaluation.factor_faces`) and the standard deviations [4] of `measure_openings` among faces."""
-    stored = tomllib.loads((files("facechange") / "faces" / "mean_face68.toml").read_text(encoding="utf-8"))
+    stored = parse_toml((files("facechange") / "faces" / "mean_face68.toml").read_text(encoding="utf-8"))
     return np.array(stored["points"]), np.array(stored["opening_deviations"])

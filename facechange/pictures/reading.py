@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -18,6 +17,7 @@ from facechange.core import PictureError
 from facechange.pictures import kinds
 from facechange.pictures.decoding import decode_image
 from facechange.pictures.picture import Picture
+from facechange.pictures.quiet import quiet_libraries
 
 PictureLike: TypeAlias = "Picture | Image.Image | np.ndarray | Path | str"
 
@@ -27,6 +27,7 @@ AGAIN = "Get the file again from where it came."
 CHANGE_VIDEOS = "To change the faces in it: facechange video; to take one person's face from it, save a frame as a picture."
 SHRINK = "Make it smaller first."
 LARGEST_PIXELS = 100_000_000
+LARGEST_SIDE_PX = 65_535  # a JPEG's
 LARGEST_BYTES = 2 << 30
 
 
@@ -36,18 +37,15 @@ def read_picture(path: Path) -> Picture:
     Raises `PictureError` for a file that is missing, unreadable, empty, damaged, larger than 100 megapixels, or no picture.
     """
     data = _read_bytes(path)
-    image = _open(data, path.name)
-    try:
-        return decode_image(image, data)
-    except (PictureError, MemoryError):
-        raise
-    except Exception as error:  # decoders raise almost anything on broken bytes
-        raise PictureError(f"{path.name} is damaged or cut short.", AGAIN) from error
+    with quiet_libraries(), _readable(path.name):
+        return decode_image(_open(data, path.name), data)
 
 
 def read_xmp(path: Path) -> bytes | None:
     """The XMP packet of a picture file as it is stored, without decoding pixels. Raises `PictureError` like `read_picture`."""
-    packet = _open(_read_bytes(path), path.name).info.get("xmp")
+    data = _read_bytes(path)
+    with quiet_libraries(), _readable(path.name):
+        packet = _open(data, path.name).info.get("xmp")
     return packet.encode() if isinstance(packet, str) else packet
 
 
@@ -111,6 +109,17 @@ def _read_bytes(path: Path) -> bytes:
     return data
 
 
+@contextlib.contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Whatever decoding raises as a sentence: `PictureError`. Decoders raise almost anything on broken bytes."""
+    try:
+        yield
+    except (PictureError, MemoryError):
+        raise
+    except Exception as error:
+        raise PictureError(f"{name} is damaged or cut short.", AGAIN) from error
+
+
 def _open(data: bytes, name: str) -> Image.Image:
     """Open the header with Pillow and hold it to the limits; no pixel is decoded yet."""
     if kinds.is_video(data[:64], name):
@@ -124,22 +133,18 @@ def _open(data: bytes, name: str) -> Image.Image:
         pillow_heif.register_heif_opener()
         formats = ("HEIF",)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd tags; the limit here is our own
-            image = Image.open(io.BytesIO(data), formats=formats)
+        image = Image.open(io.BytesIO(data), formats=formats)
     except Image.DecompressionBombError:
         raise PictureError(f"{name} unpacks to far more than {LARGEST_PIXELS // 10**6} megapixels.", SHRINK) from None
     except UnidentifiedImageError:
         raise PictureError(f"{name} is not a picture, or its beginning is damaged.", READABLE) from None
-    except MemoryError:
-        raise
-    except Exception as error:  # as in read_picture
-        raise PictureError(f"{name} is damaged or cut short.", AGAIN) from error
     _check_size(name, *image.size)
     return image
 
 
 def _check_size(name: str, width: int, height: int) -> None:
-    """Raise `PictureError` above 100 megapixels."""
+    """Raise `PictureError` above 100 megapixels, and for a side that nothing can work on."""
+    if max(width, height) > LARGEST_SIDE_PX:
+        raise PictureError(f"{name} is {width} x {height} pixels; a side has at most {LARGEST_SIDE_PX:,}.", SHRINK)
     if width * height > LARGEST_PIXELS:
         raise PictureError(f"{name} has {width * height / 1e6:.0f} megapixels; at most {LARGEST_PIXELS // 10**6} are taken.", SHRINK)

@@ -5,7 +5,6 @@ The program (`NAME.pt2` beside `NAME.onnx`) holds its own code and weights, so t
 
 from __future__ import annotations
 
-import json
 import threading
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ import torch
 from torch.export.passes import move_to_device_pass
 
 from facechange.core import ModelError
+from facechange.core.stored import parse_json
 from facechange.runtime.engines import Model, program_path
 
 REMEDY = "Write it again with: facechange export program MODEL"
@@ -146,6 +146,6 @@ def _read_facts(path: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             (name,) = [name for name in archive.namelist() if name.endswith(f"/{FACTS}")]
-            return json.loads(archive.read(name))
+            return parse_json(archive.read(name))
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path.name} is not a program of facechange ({error}).", REMEDY) from None

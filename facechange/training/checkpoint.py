@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from facechange.core import TrainingError
+from facechange.core.stored import parse_json
 
 
 def save_checkpoint(
@@ -74,7 +75,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
             names = file.keys()
-            return {name: file.get_tensor(name) for name in names}, json.loads(file.metadata()["progress"])
+            return {name: file.get_tensor(name) for name in names}, parse_json(file.metadata()["progress"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise TrainingError(f"{path} is not a checkpoint ({reason}).", "Give the .safetensors file of a training run.") from None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from facechange.core import TrainingError
+from facechange.core.stored import read_json
 from facechange.model.presets import SIZES_PX
 from facechange.training.spoiling import SPOILING_SHARES
 
@@ -110,7 +111,7 @@ class FaceConfig:
 def load_config(path: Path) -> FaceConfig:
     """Read a table that `save` wrote, also one that lacks what was added since; raises `TrainingError`."""
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = read_json(path)
         kinds = get_type_hints(FaceConfig)
         known = {name: value for name, value in values.items() if name in kinds}
         for name, value in known.items():

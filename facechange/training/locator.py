@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from facechange.core import ModelCard, TrainingError, hash_file
+from facechange.core.stored import read_json
 from facechange.faces.locator_maps import STRIDES
 from facechange.model.locator import Locator, export_locator_graph
 from facechange.training.checkpoint import load_checkpoint, load_part, read_checkpoint, save_checkpoint, update_average
@@ -124,12 +125,12 @@ def _open_run(config: LocatorConfig) -> None:
     try:
         config.run.mkdir(parents=True, exist_ok=True)
         if path.exists():
-            earlier = json.loads(path.read_text(encoding="utf-8"))
+            earlier = read_json(path)
             changed = [name for name in ("size_px", "batch", "seed") if earlier.get(name) != settings[name]]
             if changed:
                 raise TrainingError(f"{config.run} holds a run with another {', '.join(changed)}.", "Choose another folder for this one.")
         path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AttributeError) as error:
         raise TrainingError(f"{config.run} cannot be used for a run ({error}).", "Choose another folder.") from None
 
 

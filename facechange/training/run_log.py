@@ -8,19 +8,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from facechange.core import TrainingError
+from facechange.core.stored import parse_json, read_text
 from facechange.training.curves import draw_curves
 
 
 class RunLog:
-    """The log in a run's folder; what a killed run wrote after its last checkpoint, at `pictures`, is dropped."""
+    """The log in a run's folder; what a killed run wrote after its last checkpoint, at `pictures`, is dropped.
+
+    Raises `TrainingError` where there is something else by its name.
+    """
 
     def __init__(self, folder: Path, pictures: int) -> None:
         self.folder = folder
         self.rows: list[dict[str, float]] = []
         path = folder / "log.jsonl"
         if path.exists():
-            lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-            self.rows = [row for row in map(json.loads, lines) if row["pictures"] <= pictures]
+            try:
+                lines = [line for line in read_text(path).splitlines() if line.endswith("}")]
+                self.rows = [row for row in map(parse_json, lines) if row["pictures"] <= pictures]
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise TrainingError(f"{path} is not the log of a run ({error}).", "Move it away.") from None
             path.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
 
     def __enter__(self) -> RunLog:

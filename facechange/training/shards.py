@@ -7,7 +7,6 @@ a line with `skipped` says why a source gave no picture. The jsonl is written af
 
 from __future__ import annotations
 
-import json
 import tarfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor
 
 from facechange.core import TrainingError
+from facechange.core.stored import read_json_lines
 from facechange.faces.geometry import hull_mask
 
 # A rough outline of a face about its five points, used where 68 landmarks are not known (FFHQ crop of side 1).
@@ -71,11 +71,14 @@ def share_draws(groups: list[str | None]) -> Tensor | None:
 
 
 def read_lines(folder: Path) -> list[dict[str, Any]]:
-    """Every line of every finished shard, in order, `shard` added."""
+    """Every line of every finished shard, in order, `shard` added; raises `TrainingError` where one is something else."""
     lines = []
     for path in sorted(folder.glob("aligned-*.jsonl")):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            lines.append(json.loads(line) | {"shard": path.stem})
+        try:
+            lines += [line | {"shard": path.stem} for line in read_json_lines(path)]
+        except (OSError, ValueError, TypeError) as error:
+            remedy = "Delete it with its shard, and prepare again."
+            raise TrainingError(f"{path} does not list the faces of a shard ({error}).", remedy) from None
     return lines
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from facechange.core import ConsentError
+from facechange.core import ConsentError, clean_line
 from facechange.core.settings import ConsentSettings, load_settings
 from facechange.trust.ledger import Ledger, Line
-from facechange.trust.record import ID, WAYS, Record, clean_line, hash_picture, name_recorder, new_id
+from facechange.trust.record import ID, WAYS, Record, hash_picture, name_recorder, new_id
 from facechange.trust.standing import Standing, Standings, read_standings
 
 LONGEST_CHARACTERS = 4000

@@ -37,6 +37,7 @@ MEDIA_TYPES = {
     ".avi": "video/avi",
 }
 UNKNOWN_TYPE = "application/octet-stream"
+ELSEWHERE = "The content credentials lie elsewhere on the network, where nothing is fetched from."
 MANIFEST_TYPE = "application/c2pa"
 LARGEST_STORE_BYTES = 1 << 20  # of a usual manifest store, for the check that there is space
 # Nothing is fetched from the network, whatever a manifest asks for; no pictures in manifests.
@@ -176,7 +177,7 @@ def _read(media_type: str, file: IO[bytes], store: bytes | None, trusted: str) -
         return None
     except (c2pa.C2paError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # any JSON can come back, or none
         if str(error).startswith("Remote:"):
-            raise PictureError("The content credentials lie elsewhere on the network, where nothing is fetched from.") from error
+            raise PictureError(ELSEWHERE) from error
         if store is None and not _has_manifest(file):
             return None  # it is the file around it that cannot be parsed
         raise PictureError(f"The content credentials are broken ({error}).") from error

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
+import hashlib
 import os
+import re
 import secrets
 import shutil
 import stat
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from facechange.core import OutputError
+
+if sys.platform != "win32":
+    import fcntl
+
+LONGEST_NAME_BYTES = 255  # on nearly every file system
+_PART = re.compile(r"\.facechange-[0-9a-f]{16}\.part")
+_ABANDONED_S = 86_400.0  # age of a part file that nobody writes any more, where files cannot be locked
 
 
 def check_place(path: Path, overwrite: bool = True) -> None:
@@ -123,13 +135,59 @@ def reach_disk(path: Path) -> None:
 
 @contextlib.contextmanager
 def part_file(folder: Path, mode: int = 0o666) -> Iterator[Path]:
-    """An empty file of a name of its own in `folder`, gone afterwards unless it was renamed."""
-    part = folder / f".facechange-{secrets.token_hex(8)}.part"
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))  # tempfile would hide it from the group
+    """An empty file of a name of its own in `folder`, gone afterwards unless it was renamed.
+
+    It is locked for as long as it is written, so that what a killed run left there is known, and swept by the next.
+    """
+    _sweep(folder)
+    while True:
+        part = folder / f".facechange-{secrets.token_hex(8)}.part"
+        held = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)  # tempfile would hide it from the group
+        if sys.platform == "win32":  # renames no open file
+            os.close(held)
+            break
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(held, fcntl.LOCK_EX)
+        if os.fstat(held).st_nlink:
+            break
+        os.close(held)  # a sweep took it for abandoned, in the moment before it was locked
     try:
         yield part
     finally:
         part.unlink(missing_ok=True)
+        if sys.platform != "win32":
+            os.close(held)
+
+
+def hidden_beside(path: Path) -> Path:
+    """A hidden name beside `path` that is its alone, and that fits where names are limited."""
+    name = f".{path.name}.facechange"
+    if len(os.fsencode(name)) > LONGEST_NAME_BYTES:
+        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.facechange"
+    return path.with_name(name)
+
+
+@functools.cache
+def _sweep(folder: Path) -> None:
+    """Remove the part files of killed runs, once a process and folder: looking takes long where a folder holds many files."""
+    with contextlib.suppress(OSError):  # a folder that may be written but not read
+        for name in filter(_PART.fullmatch, os.listdir(folder)):
+            with contextlib.suppress(OSError):
+                _remove_abandoned(folder / name)
+
+
+def _remove_abandoned(part: Path) -> None:
+    """Remove a part file that no process holds. Raises `OSError` where one does."""
+    if sys.platform == "win32":
+        if time.time() - part.lstat().st_mtime > _ABANDONED_S:
+            part.unlink()
+        return
+    file = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        part.unlink()
+    finally:
+        os.close(file)
 
 
 @contextlib.contextmanager
@@ -142,4 +200,6 @@ def plain_errors(path: Path) -> Iterator[None]:
             raise OutputError(f"There is no space left for {path}.", "Free some, or write to another disk.") from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise OutputError(f"The folder of {path} may not be written to.", "Choose another folder.") from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise OutputError(f"The name {path.name} is too long.", "Choose a shorter one.") from error
         raise OutputError(f"{path} cannot be written: {error.strerror or error}.", "Choose another place.") from error

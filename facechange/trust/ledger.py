@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from facechange.core import ConsentError
 from facechange.core.settings import data_folder
+from facechange.core.stored import parse_json
 from facechange.trust.files import make_folder, reach_disk
 from facechange.trust.record import Record, Withdrawal, as_table, from_table
 
@@ -40,8 +41,8 @@ class Line(NamedTuple):
     def entry(self) -> Record | Withdrawal:
         """What the line says; raises `ConsentError` where this version of facechange does not understand it."""
         try:
-            return from_table(json.loads(self.body))
-        except (AttributeError, TypeError, KeyError, ValueError):
+            return from_table(parse_json(self.body))
+        except ValueError:
             raise ConsentError(f"Line {self.number} of the consent ledger is of an unknown kind.", "Update facechange.") from None
 
 

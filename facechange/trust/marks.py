@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 
-from facechange.core import Face
+from facechange.core import Face, say
 from facechange.core.settings import load_settings, settings_path
 from facechange.trust.watermark import embed_watermark
 
@@ -39,4 +38,4 @@ def say_what_is_off() -> None:
 @functools.cache
 def say_once(sentence: str) -> None:
     """A sentence on stderr for the one who runs this, once a process."""
-    print(sentence, file=sys.stderr)
+    say(sentence, err=True)

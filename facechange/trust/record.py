@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from facechange.core import hash_file
+from facechange.core.stored import build
 from facechange.pictures.reading import readable_file
 
 # How consent was given, and the words for it in a result. A "statement" is what somebody said with the change itself; "evaluation"
@@ -25,8 +26,6 @@ WAYS = {
     "evaluation": "a data set's faces, to see what a model does",
 }
 ID = re.compile(r"\bfc-[a-z2-7]{8}\b", re.IGNORECASE)
-# All but what XML 1.0 allows (production 2), the controls that steer terminals, and those that turn the direction of text.
-_UNCLEAN = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -70,17 +69,14 @@ def as_table(entry: Record | Withdrawal) -> dict[str, Any]:
 
 
 def from_table(table: dict[str, Any]) -> Record | Withdrawal:
-    """The entry that `as_table` made; raises `AttributeError`, `TypeError`, `KeyError` or `ValueError` for anything else."""
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items() if key != "kind"}
-    entry: Record | Withdrawal = {"record": Record, "withdrawal": Withdrawal}[table["kind"]](**values)
+    """The entry that `as_table` made; raises `ValueError` for anything else."""
+    kind = {"record": Record, "withdrawal": Withdrawal}.get(str(table.get("kind"))) if isinstance(table, dict) else None
+    if kind is None:
+        raise ValueError("an entry of another kind")
+    entry: Record | Withdrawal = build(kind, {key: value for key, value in table.items() if key != "kind"})
     if datetime.fromisoformat(entry.recorded_at).tzinfo is None or (isinstance(entry, Record) and entry.way not in WAYS):
         raise ValueError("not an entry of this version")
     return entry
-
-
-def clean_line(text: str) -> str:
-    """The text on one line, as it can be stored in XML and shown on a terminal."""
-    return " ".join(_UNCLEAN.sub("", text).split())
 
 
 def hash_picture(path: Path) -> str:

@@ -7,10 +7,10 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from facechange.core import ConsentError
+from facechange.core import ConsentError, clean_line
 from facechange.trust.consent import check_sentence, clean_statement
 from facechange.trust.ledger import Ledger, Line
-from facechange.trust.record import WAYS, Record, Withdrawal, clean_line, hash_picture, name_recorder, new_id
+from facechange.trust.record import WAYS, Record, Withdrawal, hash_picture, name_recorder, new_id
 from facechange.trust.standing import Standings
 
 Role = Literal["source", "target", "both"]

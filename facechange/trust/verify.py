@@ -13,7 +13,8 @@ import numpy as np
 from facechange.core import ConsentError, Face, PictureError
 from facechange.pictures import read_picture, read_xmp
 from facechange.pictures.kinds import is_video
-from facechange.trust.credentials import Credentials, read_credentials, read_store, sidecar_of
+from facechange.pictures.media import open_media
+from facechange.trust.credentials import ELSEWHERE, Credentials, read_credentials, read_store, sidecar_of
 from facechange.trust.manifest import CHANGE_LABEL, WATERMARK_ALGORITHM, identifier_text
 from facechange.trust.record import hash_picture
 from facechange.trust.registry import recall
@@ -67,6 +68,15 @@ class Findings:
     statement: dict[str, str] = field(default_factory=dict)  # unsigned, from XMP
     source_type: str = ""  # unsigned, from XMP
 
+    @property
+    def is_as_signed(self) -> bool:
+        """Whether no credentials speak against the file: none that are broken, of another file, or silent about its watermark."""
+        if self.signed is None or self.broken:
+            return self.broken in ("", ELSEWHERE)
+        named, kept = self.signed.watermark, self.signed.earlier  # earlier credentials, which they keep, may name it
+        passed_over = self.watermark and self.watermark != named and (named or not kept)
+        return self.signed.intact is not False and not passed_over
+
 
 def examine(path: Path, locate: Locate | None = None, trusted: str = "") -> Findings:
     """What there is to be known about a picture or video, without asking anyone outside this computer.
@@ -111,11 +121,7 @@ def _open_media(path: Path, with_frames: bool) -> tuple[Iterable[np.ndarray], by
 def _sample_frames(path: Path) -> Iterator[np.ndarray]:
     """Up to eight key frames [H, W, 3] uint8 RGB of a video; none without the extra `video`, or where it cannot be decoded."""
     try:
-        import av  # late: an extra
-    except ImportError:
-        return
-    try:
-        with av.open(str(path.resolve())) as container:  # absolute: no name is taken for a network address
+        with open_media(path) as container:
             if not container.streams.video:
                 return
             stream = container.streams.video[0]
@@ -123,7 +129,7 @@ def _sample_frames(path: Path) -> Iterator[np.ndarray]:
             frames = (frame for number, frame in enumerate(container.decode(stream)) if number % KEY_FRAMES_PASSED == 0)
             for frame, _ in zip(frames, range(FRAMES_AT_MOST), strict=False):
                 yield frame.to_ndarray(format="rgb24")
-    except av.FFmpegError:
+    except Exception:  # decoders raise almost anything on broken bytes
         return
 
 

@@ -148,3 +148,47 @@ def test_help_and_version_load_nothing_heavy() -> None:
 def test_a_change_never_imports_pytorch() -> None:
     program = "import facechange, facechange.change, sys; assert not {'torch', 'onnx'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m\nb.png", "a\x9b2J\r.png", "\udcff.png", "a\u202egnp.png"])
+def test_names_of_files_steer_no_terminal(run: Callable, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes((tmp_path / "b.png").read_bytes())
+    for arguments in (
+        ("a.png", name, "-o", f"out-{name}"),
+        ("a.png", f"no-{name}", "-o", "out.png"),
+        ("a.png", "b.png", name, "--no" + name),
+    ):
+        _, out, err = run("swap", *arguments, *CONSENT)
+        said = out + err
+        assert out or err
+        assert not {character for character in said if character not in "\n" and not character.isprintable()}, said
+        assert "\\x1b" in said or "\x1b" not in name
+    assert run("swap", "a.png", name, "-o", f"out-{name}", *CONSENT)[1].count("\n") == 1
+
+
+def test_own_files_of_strangers_end_in_a_sentence(
+    run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change_path: Path
+) -> None:
+    deep = "[" * 100_000 + "]" * 100_000
+    (tmp_path / "deep.persona").write_text(deep)
+    assert run("swap", "deep.persona", "b.png", "-o", "out.png", *CONSENT)[0] == 3
+    (tmp_path / "settings.toml").write_text(f"a = {deep}")
+    monkeypatch.setenv("FACECHANGE_SETTINGS", "settings.toml")
+    assert run("swap", "a.png", "b.png", "-o", "out.png", *CONSENT)[0] == 10
+
+
+@pytest.mark.parametrize("place", ["source", "target", "output", "video", "folder", "model"])
+def test_a_name_that_the_system_refuses_is_no_bug(run: Callable, place: str) -> None:
+    name = 300 * "n"
+    arguments = {
+        "source": ("swap", name, "b.png", "-o", "out.png"),
+        "target": ("anonymize", name, "-o", "out.png"),
+        "output": ("swap", "a.png", "b.png", "-o", f"{name}.png"),
+        "video": ("video", "a.png", name, "-o", "out.mp4"),
+        "folder": ("batch", "a.png", name, "-o", "out"),
+        "model": ("batch", "a.png", ".", "-o", "out", "--model", name),
+    }
+    code, out, err = run(*arguments[place], *CONSENT)
+    assert code in (3, 5, 7, 74)
+    assert not out
+    assert "name" in err.lower()

@@ -179,6 +179,8 @@ def test_bad_files_get_one_sentence(tmp_path: Path, upright, deep, encode, capfd
         "garbled.png": (png[:60] + bytes(40) + png[100:], "damaged"),
         "large.png": (too_many_pixels(10_100, 10_000), "101 megapixels"),
         "bomb.png": (too_many_pixels(60_000, 60_000), "more than 100 megapixels"),
+        "tall.png": (too_many_pixels(1, 90_000_000), "1 x 90000000 pixels"),
+        "wide.png": (too_many_pixels(90_000_000, 1), "a side has at most"),
         "film.mp4": (b"\0\0\0\x18ftypisom" + bytes(80), "is a video, not a photograph. To change the faces in it: facechange video;"),
         "film.jpg": (b"\x1a\x45\xdf\xa3" + bytes(80), "is a video"),
         "raw.nef": (encode(upright, "TIFF"), "camera raw"),
@@ -236,3 +238,19 @@ def test_memory_forms(upright, deep, tmp_path: Path, encode):
 def test_what_is_no_picture(wrong):
     with pytest.raises(PictureError):
         as_picture(wrong)
+
+
+def test_no_library_talks_to_the_terminal(tmp_path: Path, upright, deep, encode, capfd):
+    whole = {"lzw": encode(upright, "TIFF", compression="tiff_lzw"), "deflate": encode(upright, "TIFF", compression="tiff_adobe_deflate")}
+    whole |= {"deep": encode_picture(Picture(deep), ".tiff"), "jpeg": encode(upright, "TIFF", compression="jpeg")}
+    random = np.random.default_rng(0)
+    for name, data in whole.items():
+        for _ in range(40):
+            damaged = np.frombuffer(data, np.uint8).copy()
+            damaged[random.integers(0, len(data), 6)] ^= np.uint8(1 << random.integers(8))
+            (tmp_path / f"{name}.tiff").write_bytes(damaged.tobytes())
+            with contextlib.suppress(PictureError):
+                read_picture(tmp_path / f"{name}.tiff")
+    assert capfd.readouterr().err == ""
+    os.write(2, b"ours")
+    assert capfd.readouterr().err == "ours"

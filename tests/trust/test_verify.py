@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 from typer.testing import CliRunner
 
 from facechange.cli.app import app
-from facechange.core import Face, ModelCard, PictureError
+from facechange.core import EXIT_NOT_AS_SIGNED, Face, ModelCard, PictureError
 from facechange.core.settings import MarkingSettings
 from facechange.pictures import as_picture, read_picture
 from facechange.trust import Grant, publish, publish_media, require_grant
@@ -75,6 +75,10 @@ def test_a_change_after_signing_is_said(published: Path, face: Face):
     findings, words = ask(published)
     assert findings.signed is not None and findings.signed.intact is False
     assert "It is not what was signed" in words and "assertion.dataHash.mismatch" in words
+    assert not findings.is_as_signed
+    result = CliRunner().invoke(app, ["verify", "--json", str(published), "none.png", str(EXAMPLE)])
+    assert result.exit_code == EXIT_NOT_AS_SIGNED == 12
+    assert [entry.get("as_signed") for entry in json.loads(result.stdout)] == [False, None, True]
     assert "Unchanged" not in words
 
 
@@ -86,7 +90,7 @@ def test_a_stripped_copy_is_found_again_by_its_watermark(published: Path, face: 
     seen = replace(face, points=face.points - np.float32([10, 6])) if cut else face
     findings, words = ask(copy, seen)
     assert findings.signed is not None and findings.signed.found_in == "registry" and findings.signed.intact is None
-    assert "copy of something that facechange published here" in words and "cannot be told" in words
+    assert "copy of something that facechange published here" in words and "cannot be told" in words and findings.is_as_signed
 
 
 def test_a_watermark_from_elsewhere(published: Path, face: Face, home: Path):
@@ -131,9 +135,10 @@ def test_broken_credentials_and_metadata_alone(tmp_path: Path, grant: Grant, car
     box = data.index(b"jumb", data.index(b"jumb") + 4)
     copy.write_bytes(data[:box] + bytes(500) + data[box + 500 :])
     findings, words = ask(copy)
-    assert findings.signed is None and findings.broken
+    assert findings.signed is None and findings.broken and not findings.is_as_signed
     assert "credentials are broken" in words and 'Ann agreed", model face-toy 1.2' in words and "unsigned" in words
-    assert "published here" in ask(copy, face)[1]
+    found, words = ask(copy, face)
+    assert "published here" in words and not found.is_as_signed
 
 
 def test_hostile_manifests_end_in_words(tmp_path: Path, grant: Grant, card: ModelCard):
@@ -191,7 +196,8 @@ def test_a_pipe_beside_a_file_is_no_sidecar(tmp_path: Path):
 def test_credentials_elsewhere_are_not_fetched(tmp_path: Path):
     path = tmp_path / "remote.jpg"
     path.write_bytes(sign_as_stranger([], remote="http://127.0.0.1:9/manifest"))
-    assert "lie elsewhere on the network, where nothing is fetched from" in ask(path)[1]
+    findings, words = ask(path)
+    assert "lie elsewhere on the network, where nothing is fetched from" in words and findings.is_as_signed
 
 
 def test_strangers_do_not_speak_for_consent_of_ours(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch):
@@ -209,7 +215,7 @@ def test_new_credentials_do_not_wash_the_watermark_off(published: Path, tmp_path
     (tmp_path / "washed.jpg").write_bytes(sign_as_stranger([], Image.open(published)))
     findings, words = ask(tmp_path / "washed.jpg", face)
     assert findings.watermark and "taken by a camera" in words
-    assert "a face in it was changed, whatever its credentials say" in words
+    assert "a face in it was changed, whatever its credentials say" in words and not findings.is_as_signed
 
 
 def sign_as_stranger(assertions: list[dict], image: Image.Image | None = None, remote: str = "") -> bytes:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from facechange.core.stored import build, parse_json, read_json
 from facechange.trust.files import plain_errors, write_whole
 
 REPORT_NAME = "facechange-batch.json"
@@ -44,6 +45,14 @@ class Entry(Done):
 
 
 @dataclass(frozen=True)
+class _Report:
+    """The report's file."""
+
+    request: dict[str, Any]
+    files: list[Entry]
+
+
+@dataclass(frozen=True)
 class Counts:
     """How many files a folder's report has of each state, and how many of them were finished by an earlier run."""
 
@@ -64,7 +73,7 @@ class Journal:
 
     def __init__(self, folder: Path, request: dict[str, Any]) -> None:
         self.folder = folder
-        self._request = json.loads(json.dumps(request))
+        self._request = parse_json(json.dumps(request))
         self._entries = {entry.target: entry for entry in self._read()}
         self._written_at, self._writing_s = time.monotonic(), 0.0
 
@@ -97,21 +106,20 @@ class Journal:
     def save(self) -> None:
         """Write the report; raises `OutputError`."""
         started = time.monotonic()
-        table = {"request": self._request, "files": [asdict(entry) for entry in self.entries]}
+        table = asdict(_Report(self._request, self.entries))
         path = self.folder / REPORT_NAME
         with plain_errors(path):
+            self.folder.mkdir(parents=True, exist_ok=True)
             write_whole((json.dumps(table, indent=1) + "\n").encode(), path)
         self._written_at = time.monotonic()
         self._writing_s = self._written_at - started
 
     def _read(self) -> list[Entry]:
         try:
-            table = json.loads((self.folder / REPORT_NAME).read_text(encoding="utf-8"))
-            if table["request"] != self._request:
-                return []
-            return [_parse_entry(value) for value in table["files"]]
-        except (OSError, ValueError, KeyError, TypeError):
+            report = build(_Report, read_json(self.folder / REPORT_NAME))
+        except (OSError, ValueError):
             return []
+        return report.files if report.request == self._request else []
 
 
 def stamp(path: Path) -> tuple[int, ...]:
@@ -121,7 +129,3 @@ def stamp(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return status.st_size, status.st_mtime_ns
-
-
-def _parse_entry(value: dict[str, Any]) -> Entry:
-    return Entry(**{**value, **{name: tuple(value[name]) for name in ("target_stamp", "output_stamp", "outcomes", "notes")}})

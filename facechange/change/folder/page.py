@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from facechange.change.folder.journal import Entry, State
+from facechange.core import show
 
 PAGE_NAME = "facechange-batch.html"
 _SHOWN_AS_PICTURE = {".jpg", ".jpeg", ".jfif", ".png", ".apng", ".webp", ".avif", ".gif", ".bmp"}
@@ -40,8 +41,8 @@ def draw_page(entries: Sequence[Entry], folder: Path, output: Path) -> str:
             sections.append(f"<h2>{heading}: {len(items)}</h2>\n<ul>\n{''.join(items)}</ul>\n")
     return (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n'
-        f"<title>facechange: {escape(folder.name)}</title>\n<style>{_STYLE}</style>\n"
-        f"<h1>{escape(folder.name)}</h1>\n<p>Left what was there, right what became of it: faces changed by a model.</p>\n"
+        f"<title>facechange: {_words(folder.name)}</title>\n<style>{_STYLE}</style>\n"
+        f"<h1>{_words(folder.name)}</h1>\n<p>Left what was there, right what became of it: faces changed by a model.</p>\n"
         f"{''.join(sections)}</html>\n"
     )
 
@@ -52,11 +53,11 @@ def _draw_entry(entry: Entry, folder: Path, output: Path) -> str:
         count = "1 face" if entry.faces == 1 else f"{entry.faces} faces"
         result = _link(output / entry.output, output)
         shown = _show(target, entry.target) + _show(result, entry.output)
-        words = f'<p><a href="{result}">{escape(entry.output)}</a></p><p>{count}, {entry.seconds:.1f} s</p>'
-        words += "".join(f'<p class="why">{escape(line)}</p>' for line in _remarks(entry))
+        words = f'<p><a href="{result}">{_words(entry.output)}</a></p><p>{count}, {entry.seconds:.1f} s</p>'
+        words += "".join(f'<p class="why">{_words(line)}</p>' for line in _remarks(entry))
     else:
         shown = _show(target, entry.target) if entry.output else ""
-        words = f'<p><a href="{target}">{escape(entry.target)}</a></p><p class="why">{escape(entry.message)}</p>'
+        words = f'<p><a href="{target}">{_words(entry.target)}</a></p><p class="why">{_words(entry.message)}</p>'
     return f'<li><div class="pair">{shown}</div>{words}</li>\n'
 
 
@@ -71,10 +72,15 @@ def _show(link: str, name: str) -> str:
     """An element that shows a file, where browsers can; else its kind."""
     suffix = Path(name).suffix.lower()
     if suffix in _SHOWN_AS_PICTURE:
-        return f'<img src="{link}" alt="{escape(name)}" loading="lazy" decoding="async">'
+        return f'<img src="{link}" alt="{_words(name)}" loading="lazy" decoding="async">'
     if suffix in _SHOWN_AS_VIDEO:
         return f'<video src="{link}" preload="none" controls muted></video>'
-    return f"<span>{escape(suffix)}</span>"
+    return f"<span>{_words(suffix)}</span>"
+
+
+def _words(text: str) -> str:
+    """A text from outside, such as a name, as a page may hold it."""
+    return escape(show(text))
 
 
 def _link(path: Path, output: Path) -> str:

@@ -13,7 +13,7 @@ from facechange.change.folder.finding import Found, Target, find_targets
 from facechange.change.folder.journal import REPORT_NAME, Counts, Done, Entry, Journal, stamp
 from facechange.change.folder.names import DEFAULT_PATTERN, check_pattern, result_name
 from facechange.change.folder.page import PAGE_NAME, draw_page
-from facechange.core import ContestedFaceError, FacechangeError, FaceError, OutputError, PictureError, StoppedError
+from facechange.core import ContestedFaceError, FacechangeError, FaceError, OutputError, PictureError, StoppedError, tell_refusal
 from facechange.trust.files import check_place, plain_errors, write_whole
 
 Work = Callable[[Target, Path], Done]  # what to change, where to publish it => what became of it; raises FacechangeError
@@ -78,8 +78,6 @@ class FolderRun:
         """Write the report as it stands, and the page that shows it. Raises `OutputError`."""
         for name, reason in self._unreadable.items():
             self._journal.note(Entry(name, "", 0, "failed", message=reason))
-        with plain_errors(self._journal.folder):
-            self._journal.folder.mkdir(parents=True, exist_ok=True)
         self._journal.save()
         page = self._journal.folder / PAGE_NAME
         with plain_errors(page):
@@ -173,6 +171,8 @@ def _attempt(job: Job, folder: Path, work: Work) -> Entry:
         return entry("faceless" if faceless else "failed", message=str(error))
     except MemoryError:
         return entry("failed", message="There is not enough memory for it.")
+    except OSError as error:
+        return entry("failed", message=tell_refusal(error))
     except Exception as error:  # a bug, but one in the way of one file only; the report names it
         return entry("failed", message=f"This is a bug in facechange ({type(error).__name__}: {error}).")
 

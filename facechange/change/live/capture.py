@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -14,9 +15,11 @@ import numpy as np
 
 from facechange.change.live.latest import Latest
 from facechange.core import VideoError
+from facechange.pictures.media import LOCAL_ONLY, local_name
 
 PATIENCE_S = 10.0  # for the next frame
 USUAL_RATE = 25.0  # frames a second of a file that does not say
+_CAPTURE_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _URL = re.compile(r"(rtsps?|rtmps?|https?|udp|tcp|srt)://\S+", re.IGNORECASE)
 
 Input = int | str | Path  # a camera's number, a stream's address, a file
@@ -103,7 +106,10 @@ def _open(source: Input) -> cv2.VideoCapture:
     log_level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what it has to say is said below
     try:
         # Files and streams through FFmpeg by name: otherwise OpenCV takes a name with a % for numbered pictures.
-        reader = cv2.VideoCapture(source) if isinstance(source, int) else cv2.VideoCapture(str(source), cv2.CAP_FFMPEG)
+        if isinstance(source, Path):
+            reader = _open_file(source)
+        else:
+            reader = cv2.VideoCapture(source) if isinstance(source, int) else cv2.VideoCapture(source, cv2.CAP_FFMPEG)
     finally:
         cv2.utils.logging.setLogLevel(log_level)
     if not reader.isOpened():
@@ -113,3 +119,16 @@ def _open(source: Input) -> cv2.VideoCapture:
         raise VideoError(f"No picture can be had from {describe_input(source)}.", remedy)
     reader.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # of a camera: an old frame is of no use
     return reader
+
+
+def _open_file(path: Path) -> cv2.VideoCapture:
+    """A file and nothing that it or its name leads to, as `pictures.media` opens one; OpenCV takes that from the environment alone."""
+    before = os.environ.get(_CAPTURE_OPTIONS)
+    os.environ[_CAPTURE_OPTIONS] = "|".join(f"{name};{value}" for name, value in LOCAL_ONLY.items())
+    try:
+        return cv2.VideoCapture(local_name(path), cv2.CAP_FFMPEG)
+    finally:
+        if before is None:
+            del os.environ[_CAPTURE_OPTIONS]
+        else:
+            os.environ[_CAPTURE_OPTIONS] = before

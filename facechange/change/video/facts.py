@@ -14,7 +14,9 @@ from av.stream import Disposition
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc
 
 from facechange.change.video.pictures_in import MILLISECOND, count_plays, first_number, is_pattern, is_pillow_animation, read_head
-from facechange.core import VideoError
+from facechange.core import FacechangeError, VideoError
+from facechange.pictures.media import open_media
+from facechange.pictures.reading import LARGEST_SIDE_PX
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 LARGEST_PIXELS, SMALLEST_PX = 8192 * 8192, 16
 SMPTE170M = 6  # FFmpeg's number of a matrix that is BT.601's, and that PyAV has no name for
+SLOWEST, FASTEST = Fraction(1, 1001), Fraction(100_000)  # frames a second that encoders can be told
 LEAST_HD_ROWS = 720  # untagged videos of fewer rows are taken for BT.601, as players do
 
 
@@ -63,7 +66,7 @@ def open_video(path: Path) -> Iterator[InputContainer]:
             raise VideoError(f"{path.name} is empty.", "Copy it again from where it came.")
     options = {"start_number": str(first_number(path))} if is_pattern(path) else {}
     try:
-        container = av.open(str(path), options=options, metadata_errors="replace")
+        container = open_media(path, **options)
     except PermissionError:
         raise VideoError(f"{path.name} may not be read.", "Change its permissions.") from None
     except (av.error.FFmpegError, ValueError) as error:
@@ -73,11 +76,25 @@ def open_video(path: Path) -> Iterator[InputContainer]:
         yield container
 
 
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Whatever reading the video at `path` raises as a sentence: `VideoError`. Decoders raise almost anything on broken bytes."""
+    try:
+        yield
+    except (FacechangeError, MemoryError):
+        raise
+    except Exception as error:
+        raise VideoError(f"{path.name} is damaged, or of a kind that cannot be read.", "Get the file again from where it came.") from error
+
+
 def video_stream(container: InputContainer, name: str) -> VideoStream:
-    """The video track that players show, read with every processor. Raises `VideoError` where there is none."""
+    """The video track that players show, read with every processor. Raises `VideoError` where there is none that can be decoded."""
     moving = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not moving:
         raise VideoError(f"There is no moving picture in {name}, only sound or a cover.", "Give a video.")
+    moving = [stream for stream in moving if stream.codec_context is not None]
+    if not moving:
+        raise VideoError(f"No decoder knows the moving picture in {name}.", "Get it again from where it came, or convert it.")
     stream = max(moving, key=lambda candidate: bool(candidate.disposition & Disposition.default))
     stream.thread_type = "AUTO"
     return stream
@@ -89,6 +106,11 @@ def inspect_video(path: Path) -> VideoFacts:
     Raises `VideoError` for a file without a decodable frame, sizes out of bounds, and HDR in the PQ transfer, whose values
     mean other brightnesses than those the model learned from.
     """
+    with readable(path):
+        return _inspect(path)
+
+
+def _inspect(path: Path) -> VideoFacts:
     if is_pillow_animation(path):
         head = read_head(path)
         return facts_of(head.first, head.codec, MILLISECOND, head.rate, head.frames, plays=count_plays(path))
@@ -97,6 +119,7 @@ def inspect_video(path: Path) -> VideoFacts:
         width, height = stream.codec_context.width, stream.codec_context.height
         _check_size(path, width, height)
         frame = _first_frame(container, stream, path)
+        _check_size(path, frame.width, frame.height)
         moving = container.format.name
         unanchored = any(kind in moving for kind in ("mpeg", "asf", "flv", "rtsp"))
         origin = Fraction(container.start_time or 0, av.time_base) if unanchored else Fraction(0)
@@ -144,7 +167,7 @@ def facts_of(
         aspect=aspect if aspect and aspect != 1 else None,
         codec=codec,
         time_base=time_base,
-        rate=rate,
+        rate=min(max(rate, SLOWEST), FASTEST),
         frames=frames,
         start_pts=frame.pts or 0,
         origin=origin,
@@ -164,5 +187,5 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
 
 
 def _check_size(path: Path, width: int, height: int) -> None:
-    if width * height > LARGEST_PIXELS or 0 < min(width, height) < SMALLEST_PX:
+    if width * height > LARGEST_PIXELS or max(width, height) > LARGEST_SIDE_PX or 0 < min(width, height) < SMALLEST_PX:
         raise VideoError(f"{path.name} is {width} x {height} pixels, which is not a usable size.", "Scale the video first.")

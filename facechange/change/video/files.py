@@ -34,7 +34,7 @@ from facechange.faces.put_back import Keep
 from facechange.faces.select import Selection
 from facechange.faces.turn import Beyond
 from facechange.trust import Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media
-from facechange.trust.files import open_private, plain_errors
+from facechange.trust.files import hidden_beside, open_private, plain_errors
 
 SEGMENT_FRAMES = 96
 BYTES_AHEAD = 48 << 20  # of frames waiting between two stages
@@ -119,8 +119,7 @@ def change_video(
     facts = inspect_video(video)
     settings = choose_encoder(facts, output, options.encoder, options.quality, options.preset)
     join = Join(video, facts, settings, parse_trim(options.trim, facts), casting.hides)
-    folder = output.parent / f".{output.name}.facechange"
-    with plain_errors(output), Journal(folder, _request(changer, casting, video, options, settings), _decide()) as journal:
+    with plain_errors(output), Journal(hidden_beside(output), _request(changer, casting, video, options, settings), _decide()) as journal:
         return _change(changer, casting, join, options, journal, output, grant, report)
 
 
@@ -244,8 +243,11 @@ def _pipeline(
     placer = Placer(tracker, choice, TrackCasting(casting, tracker, options.strength), facts.time_base, SEGMENT_FRAMES, options.beyond)
     renderer = Renderer(changer, options.keep, facts, watch, partial(_mark, journal.facts["identifier"]))
     if journal.last is not None and journal.last.state is not None:
-        placer.restore(journal.last.state)
-        renderer.restore(journal.last.state)
+        try:
+            placer.restore(journal.last.state)
+            renderer.restore(journal.last.state)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise OutputError(f"What an earlier run left in {journal.folder} cannot be gone on from.", "Delete that folder.") from error
     depth = _depth(facts)
     read = run_ahead(read_frames(join.source, facts, join.settings.pixel_format, window), depth)
     placed = run_ahead(placer.place(read), depth)

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from facechange.change.video.facts import VideoFacts, open_video, video_stream
+from facechange.change.video.facts import VideoFacts, open_video, readable, video_stream
 from facechange.change.video.fields import Decoded, make_whole
 from facechange.change.video.pictures_in import is_pillow_animation, read_animation
 from facechange.change.video.planes import store_as, to_upright_rgb
@@ -67,8 +67,13 @@ def read_frames(path: Path, facts: VideoFacts, pixel_format: str, window: Window
     """The frames of `path` inside `window` after those that are done.
 
     A frame that the decoder gives up is replaced by the one before it, an interlaced one is made whole. Raises `VideoError`
-    where the clock falls back.
+    where the clock falls back, and where it is damaged beyond that.
     """
+    with readable(path):
+        yield from _read_frames(path, facts, pixel_format, window)
+
+
+def _read_frames(path: Path, facts: VideoFacts, pixel_format: str, window: Window) -> Generator[SourceFrame, None, None]:
     index = window.done_frames
     for (pts, duration, frame, repeated), interlaced in make_whole(_in_order(path, window)):
         if (window.start_pts is not None and pts < window.start_pts) or (window.done_pts is not None and pts <= window.done_pts):

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from facechange.change.video.segments import Segment, segment_path
 from facechange.core import OutputError
+from facechange.core.stored import build, parse_json, read_text
 from facechange.trust.files import open_private, open_private_folder, reach_disk
 
 if sys.platform == "win32":
@@ -46,6 +47,14 @@ class Entry:
     segment: Segment
     progress: Progress
     state: dict[str, Any] | None  # None after the last one
+
+
+@dataclass(frozen=True)
+class _Head:
+    """The first line."""
+
+    request: dict[str, Any]
+    facts: dict[str, Any]
 
 
 class Journal:
@@ -113,24 +122,24 @@ class Journal:
     def _read(self, request: dict[str, Any]) -> list[Entry] | None:
         """The entries whose files are whole, up to the first that is not; None where the folder is of no use."""
         try:
-            lines = self._path.read_text(encoding="utf-8").split("\n")
-            head = json.loads(lines[0])
-            if head["request"] != json.loads(json.dumps(request)):
-                return None
-            self.facts = head["facts"]
-        except (OSError, ValueError, KeyError, TypeError):
+            lines = read_text(self._path).split("\n")
+            head = build(_Head, parse_json(lines[0]))
+        except (OSError, ValueError):
             return None
+        if head.request != parse_json(json.dumps(request)):
+            return None
+        self.facts = head.facts
         entries: list[Entry] = []
         for line in lines[1:-1]:  # what follows the last line break was being written
             try:
                 entry = _parse_entry(line)
                 whole = segment_path(self.folder, entry.segment.number).stat().st_size == entry.segment.size
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, ValueError):
                 break
             if not whole:
                 break
             entries.append(entry)
-        self._write([head, *map(asdict, entries)])
+        self._write([asdict(head), *map(asdict, entries)])
         return entries
 
     def _write(self, values: list[dict[str, Any]]) -> None:
@@ -143,9 +152,7 @@ class Journal:
 
 
 def _parse_entry(line: str) -> Entry:
-    value = json.loads(line)
-    packets = [tuple(packet) for packet in value["segment"].pop("packets")]
-    return Entry(Segment(**value["segment"], packets=packets), Progress(**value["progress"]), value["state"])
+    return build(Entry, parse_json(line))
 
 
 def _lock(path: Path) -> IO[bytes]:

@@ -19,6 +19,7 @@ from facechange.change.video.nameless import goes_on, kept_tags, say_left_behind
 from facechange.change.video.pictures_in import is_pillow_animation
 from facechange.change.video.segments import read_packets
 from facechange.core import OutputError
+from facechange.pictures.media import create_media
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -112,7 +113,7 @@ def _open_result(join: Join, source: InputContainer | None, path: Path, left_out
     options = {"strict": "-2"}
     if source is not None and any("." in key for key in source.metadata) and path.suffix.lower() in (".mov", ".mp4", ".m4v"):
         options["movflags"] = "use_metadata_tags"  # a camera's own keys would be lost
-    container = av.open(str(path), "w", options=options)
+    container = create_media(path, **options)
     try:
         encoder = ENCODERS[join.settings.kind].name
         try:

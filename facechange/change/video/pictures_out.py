@@ -24,6 +24,7 @@ from facechange.change.video.planes import to_upright_rgb
 from facechange.change.video.segments import read_packets
 from facechange.core import ModelCard
 from facechange.pictures import as_picture
+from facechange.pictures.media import create_media
 from facechange.trust import Grant, publish
 
 _PALETTE = "palettegen=stats_mode=single", "paletteuse=new=1:dither=sierra2_4a"
@@ -86,7 +87,7 @@ def write_animation(join: Join, journal: Journal, path: Path) -> None:
     assert journal.last is not None
     last_s = (journal.last.segment.last_duration or 1 / (facts.rate * facts.time_base)) * facts.time_base
     time_s = Fraction(0)
-    with av.open(str(path), "w", format=kind.container, options=_container_options(kind, facts.plays, last_s)) as container:
+    with create_media(path, kind.container, **_container_options(kind, facts.plays, last_s)) as container:
         stream = cast(VideoStream, container.add_stream(kind.encoder, rate=facts.rate.limit_denominator(1001)))
         stream.codec_context.time_base = kind.time_base
         for time_s, frame in stored_frames(join, journal):

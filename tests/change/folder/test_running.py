@@ -1,5 +1,6 @@
 """A folder with the toy networks: what is found, named, changed, skipped and reported."""
 
+import itertools
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from PIL import Image
 
 from facechange.change import Changer, cast_sources
 from facechange.change.casting import describe_sources
-from facechange.change.folder import ChangeOptions, Done, Entry, FolderRun, change_work, describe_changes, open_folder
+from facechange.change.folder import ChangeOptions, Done, Entry, FolderRun, change_work, describe_changes, journal, open_folder
 from facechange.change.folder.finding import Target, find_targets
 from facechange.change.folder.journal import REPORT_NAME
 from facechange.change.folder.page import PAGE_NAME, draw_page
@@ -54,6 +55,18 @@ def begin(changer: Changer, folder: Path, output: Path, source: Path, **options:
     )
     grant = require_grant(CONSENT, [source], run.targets)
     return run, change_work(changer, cast_sources(changer, [source]), grant, OPTIONS)
+
+
+def test_a_dangling_link_is_one_file_that_failed(
+    toy_changer: Changer, folder: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "gone.jpg").symlink_to("nowhere.jpg")
+    clock = itertools.count(0.0, 10.0)
+    monkeypatch.setattr(journal.time, "monotonic", lambda: next(clock))  # so that the report is written at every chance
+    run, work = begin(toy_changer, folder, tmp_path / "new" / "out", source)
+    counts = run.change(work)
+    assert (counts.done, counts.failed) == (3, 2)
+    assert states(tmp_path / "new" / "out")["gone.jpg"] == "failed"
 
 
 def states(output: Path) -> dict[str, str]:
