@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from facechange.change.changer import Changer, blend_identities
+from facechange.change.comparing import SAME_PERSON
 from facechange.change.personas import SUFFIX, draw_persona, read_persona
 from facechange.change.tracking import FaceTracker
 from facechange.core import PictureError, hash_file
@@ -17,8 +18,8 @@ from facechange.pictures.reading import PictureLike
 from facechange.runtime import Graph, load_graph
 from facechange.trust import Grant, require_grant
 
-# Two people who look alike to the identity network share a persona, unless that persona is too like the second one.
-LARGEST_COSINE_TO_SHARE = 0.1
+# Two people who look alike to the identity network share a persona, unless that is more like the second one by so much of a cosine.
+SHARED_MARGIN = 0.1
 VERY_SAME = 1 - 1e-6  # the cosine of an identity with itself, but for rounding
 
 
@@ -143,7 +144,6 @@ class PersonaCast:
         """`seed` decides who becomes whom; the sampler that ships is used where no `graph` is given."""
         self._graph = graph or load_graph("personas")
         self._seed = seed
-        self._same_person = self._graph.card.metric("cosine_different_faces_p99")
         self._originals: list[np.ndarray] = []
         self._personas: list[np.ndarray] = []
 
@@ -155,7 +155,8 @@ class PersonaCast:
             persona = self._personas[index]
             if cosines[index] > VERY_SAME:
                 return persona
-            if cosines[index] >= self._same_person and float(persona @ original) <= LARGEST_COSINE_TO_SHARE:
+            own = float(persona @ self._originals[index])
+            if cosines[index] >= SAME_PERSON and float(persona @ original) <= own + SHARED_MARGIN:
                 return self._remember(original, persona)
         return self._remember(original, draw_persona(self._graph, (self._seed, len(self._originals)), original, self._personas))
 

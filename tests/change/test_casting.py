@@ -8,7 +8,8 @@ from PIL import Image
 
 import facechange
 from facechange.change import Changer, PersonaCast, cast_sources, change_photograph, personas, request_change
-from facechange.change.personas import LARGEST_COSINE_TO_ORIGINAL, PORTRAIT, draw_persona, new_persona, read_persona, write_persona
+from facechange.change.comparing import IDENTITY_ALIKE, SAME_PERSON
+from facechange.change.personas import LEAST_ALIKE_SHARE, PORTRAIT, draw_persona, new_persona, read_persona, write_persona
 from facechange.core import ConsentError, OutputError, PictureError
 from facechange.runtime import Graph, load_graph
 from facechange.trust import read_statement
@@ -31,10 +32,12 @@ def test_a_persona_is_nobody_known_and_is_decided_by_its_seed(sampler: Graph) ->
     assert persona.shape == (512,)
     assert np.linalg.norm(persona) == pytest.approx(1, abs=1e-5)
     np.testing.assert_array_equal(persona, draw_persona(sampler, 3))
-    assert draw_persona(sampler, 4) @ persona < 0.7
+    assert draw_persona(sampler, 4) @ persona < 0.8
+    drawn = sampler.run({"noise": np.random.default_rng(9).standard_normal((4096, 128), np.float32)})["identity"]
+    largest = np.quantile(drawn @ persona, 2 * LEAST_ALIKE_SHARE)
     stands_in = [draw_persona(sampler, seed, original=persona) for seed in range(10)]
-    assert max(other @ persona for other in stands_in) <= LARGEST_COSINE_TO_ORIGINAL
-    assert draw_persona(sampler, 1, persona, stands_in) @ persona <= LARGEST_COSINE_TO_ORIGINAL
+    assert max(other @ persona for other in stands_in) <= largest
+    assert draw_persona(sampler, 1, persona, stands_in) @ persona <= largest
     plain, apart = draw_persona(sampler, 5, persona), draw_persona(sampler, 5, persona, stands_in)
     assert max(apart @ other for other in stands_in) < max(plain @ other for other in stands_in)
 
@@ -55,8 +58,8 @@ def test_one_person_becomes_one_persona_and_two_people_two(changer: Changer) -> 
     one, two = changer.identify(source), changer.identify(PORTRAIT)
     cast = PersonaCast(seed=5)
     first, second = cast.identity_for(one), cast.identity_for(two)
-    assert first @ second < 0.3
-    assert max(first @ one, second @ two) <= LARGEST_COSINE_TO_ORIGINAL
+    assert first @ second < SAME_PERSON
+    assert max(first @ one, second @ two) < 0.5  # nearly all draws are more alike
     mirrored = changer.identify(np.ascontiguousarray(np.asarray(Image.open(source))[:, ::-1]))
     np.testing.assert_array_equal(cast.identity_for(mirrored), first)
     resumed = PersonaCast(seed=5)
@@ -87,7 +90,7 @@ def test_an_anonymised_face_is_no_longer_its_owner_s(changer: Changer, tmp_path:
     (face,) = changer.locate(output)
     (before,) = changer.locate(PORTRAIT)
     assert np.linalg.norm(face.points - before.points, axis=1).max() < 0.06 * before.size_px  # pose and place stayed
-    assert changer.identify(PORTRAIT) @ changer.identify(output) < 0.4
+    assert changer.identify(PORTRAIT) @ changer.identify(output) < IDENTITY_ALIKE
     statement = read_statement(output)
     assert statement["digital_source_type"].endswith("/trainedAlgorithmicMedia")
     assert BASIS in statement["consent"]
@@ -103,7 +106,8 @@ def test_a_kept_persona_gives_its_identity_to_any_picture(changer: Changer, tmp_
     np.testing.assert_array_equal(casting.everyone, kept.identity)
     changed = changer.change(PORTRAIT, casting.everyone)
     before = changer.identify(PORTRAIT) @ kept.identity
-    assert changer.identify(changed.image) @ kept.identity > before + 0.3
+    assert changer.identify(changed.image) @ kept.identity > before + 0.1
+    assert changed.outcomes[0].recognisable
     with pytest.raises(ConsentError):
         request_change([tmp_path / "ann.persona"], PORTRAIT, tmp_path / "out.png", None)  # the target needs a basis all the same
 
