@@ -11,14 +11,14 @@ from facechange.faces.align import warp_crops
 from facechange.faces.geometry import identity_crop_matrix
 from facechange.runtime import Graph, to_tensor
 
-# The cosines from which a face counts as like its original, the identity network's and the recogniser's. Of 120 pictures of people who do
+# The cosines from which a face counts as like its original, the identity network's and the recogniser's. Of 100 pictures of people who do
 # not exist, given two personas each, dlib took 3 % for the original still; of the nine in ten that pass both, none. Of pictures of 100
-# officials 1 % of pairs come to 0.71 and 0.28; the same picture compressed, at half its size or both has 0.86 and 0.66 at least, and at
-# 32 px 0.69 and 0.28, but for one in twenty.
-IDENTITY_ALIKE, RECOGNISER_ALIKE = 0.7, 0.25
+# officials 1 % of pairs come to 0.63 and 0.29; the same picture at half its size and compressed has 0.84 and 0.66 at least, but for one
+# in twenty, and at 32 px 0.65 and 0.28.
+IDENTITY_ALIKE, RECOGNISER_ALIKE = 0.6, 0.25
 # The identity network's cosine from which two faces are one person's, where somebody is looked for: of the same officials' pictures under
 # 1 % of pairs, of 100 portraits by a generator 2 %.
-SAME_PERSON = 0.78
+SAME_PERSON = 0.7
 
 
 class FaceComparer:

@@ -81,7 +81,7 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
     if version:
         from facechange import __version__
 
-        say(__version__)
+        print(__version__)  # not by `say`, which brings NumPy along
         raise typer.Exit
 
 

@@ -17,6 +17,7 @@ from facechange.model.recogniser import MobileFaceNet, RecogniserIdentity, blank
 IDENTITY_SIZE = 112
 IDENTITY_DIMENSIONS = 512
 MAPPING_WIDTH = 1024
+MAPPED_SHARE = 0.8  # of the way that the mapping moves a vector; the rest of it costs pose and light, and dlib knows nobody better for it
 MOVED_SHARE = 0.25  # of what the mapping's layers give, so that it moves slowly at first
 
 
@@ -113,11 +114,15 @@ class MappedIdentity(nn.Module):
 
     def view(self, crop: Tensor) -> Tensor:
         """Unit vectors [N, 512] of the crops as they are: half the cost, for losses."""
-        return self.mapping(self.network.view(crop), self.recogniser.view(crop))
+        return self.map(self.network.view(crop), self.recogniser.view(crop))
 
     def forward(self, crop: Tensor) -> Tensor:
         """`f_id`, of the means over the crop and its mirror image."""
-        return self.mapping(self.network(crop), self.recogniser(crop))
+        return self.map(self.network(crop), self.recogniser(crop))
+
+    def map(self, identity: Tensor, features: Tensor) -> Tensor:
+        """`f_id` [N, 512] of what both networks saw: `MAPPED_SHARE` of the way from the first one's to where the mapping moves it."""
+        return functional.normalize(torch.lerp(identity, self.mapping(identity, features), MAPPED_SHARE), dim=1)
 
 
 def count_parameters(network: nn.Module) -> int:

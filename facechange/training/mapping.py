@@ -53,7 +53,7 @@ class MappingConfig:
     train: Path  # aligned shards
     run: Path
     change: Path  # the face-change model to map for: a checkpoint or an exported graph (.onnx)
-    identity: Path  # the identity network, whose vectors the model knows
+    identity: Path  # the identity network, whose vectors the model knows; one with a mapping already goes on from it
     recogniser: Path  # MobileFaceNet, safetensors
     backgrounds: Path | None = None  # tar of photographs without a face that occluders are cut from; else from faces
     pictures: int = 16_000  # the learning rate falls to zero over the last of them
@@ -75,13 +75,14 @@ def train_mapping(config: MappingConfig, report: Callable[[dict[str, float]], No
     device = prepare_device(config.device)
     torch.manual_seed(config.seed)
     network, recogniser = load_identity_network(config.identity), load_identity_network(config.recogniser)
+    mapping = IdentityMapping()
     if isinstance(network, MappedIdentity):
-        network = network.network
+        network, mapping = network.network, network.mapping
     if not isinstance(network, IdentityNetwork) or not isinstance(recogniser, RecogniserIdentity):
         raise TrainingError("The mapping joins the identity network and MobileFaceNet.", "Give them as --identity and --recogniser.")
     for frozen in (network, recogniser):
         place(frozen, device).eval().requires_grad_(False)
-    mapped = MappedIdentity(network, recogniser, IdentityMapping().to(device))
+    mapped = MappedIdentity(network, recogniser, mapping.to(device).requires_grad_(True))
     average = copy.deepcopy(mapped).requires_grad_(False)
     optimiser = torch.optim.AdamW(mapped.mapping.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=1e-3)
     networks, optimisers, seen = {"mapping": mapped.mapping, "average": average}, {"optimiser": optimiser}, 0

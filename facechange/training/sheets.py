@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facechange.core import ConsentError, Face, ModelCard
+from facechange.core import ConsentError, Face, ModelCard, say
 from facechange.model.identity import count_parameters
 from facechange.training.face_batch import FaceBatch
 from facechange.training.face_step import FaceStep
@@ -33,9 +32,9 @@ def grant_sheets(shards: Path) -> Grant | None:
 
         return require_evaluation_grant(sorted(shards.glob("aligned-*.jsonl")))
     except ImportError as error:
-        print(f"No sheets are drawn: {error.name} is not installed.", file=sys.stderr)
+        say(f"No sheets are drawn: {error.name} is not installed.", err=True)
     except ConsentError as error:
-        print(f"No sheets are drawn. {error}", file=sys.stderr)
+        say(f"No sheets are drawn. {error}", err=True)
     return None
 
 
