@@ -34,7 +34,7 @@ def test_a_persona_is_nobody_known_and_is_decided_by_its_seed(sampler: Graph) ->
     np.testing.assert_array_equal(persona, draw_persona(sampler, 3))
     assert draw_persona(sampler, 4) @ persona < 0.8
     drawn = sampler.run({"noise": np.random.default_rng(9).standard_normal((4096, 128), np.float32)})["identity"]
-    largest = np.quantile(drawn @ persona, 2 * LEAST_ALIKE_SHARE)
+    largest = np.quantile(drawn @ persona, 3 * LEAST_ALIKE_SHARE)
     stands_in = [draw_persona(sampler, seed, original=persona) for seed in range(10)]
     assert max(other @ persona for other in stands_in) <= largest
     assert draw_persona(sampler, 1, persona, stands_in) @ persona <= largest
