@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from facechange.change.changer import Changer, blend_identities
-from facechange.change.comparing import SAME_PERSON
 from facechange.change.personas import SUFFIX, draw_persona, read_persona
 from facechange.change.tracking import FaceTracker
 from facechange.core import PictureError, hash_file
@@ -144,6 +143,7 @@ class PersonaCast:
         """`seed` decides who becomes whom; the sampler that ships is used where no `graph` is given."""
         self._graph = graph or load_graph("personas")
         self._seed = seed
+        self._same_person = self._graph.card.metric("cosine_different_faces_p99")
         self._originals: list[np.ndarray] = []
         self._personas: list[np.ndarray] = []
 
@@ -156,7 +156,7 @@ class PersonaCast:
             if cosines[index] > VERY_SAME:
                 return persona
             own = float(persona @ self._originals[index])
-            if cosines[index] >= SAME_PERSON and float(persona @ original) <= own + SHARED_MARGIN:
+            if cosines[index] >= self._same_person and float(persona @ original) <= own + SHARED_MARGIN:
                 return self._remember(original, persona)
         return self._remember(original, draw_persona(self._graph, (self._seed, len(self._originals)), original, self._personas))
 

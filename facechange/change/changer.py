@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facechange.change.comparing import SAME_PERSON, FaceComparer, normalise
+from facechange.change.comparing import FaceComparer, normalise
 from facechange.core import Changed, Face, FaceError, ModelCard, Outcome
 from facechange.faces.align import warp_crops
 from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix
@@ -88,7 +88,7 @@ class Changer:
     @property
     def least_cosine(self) -> float:
         """The cosine of two identities from which they count as one person's."""
-        return SAME_PERSON
+        return self.comparer.identity_alike
 
     def select(self, picture: PictureLike, selector: Selection | str = "all") -> list[Face]:
         """The faces that `selector` names (`SELECTOR_HELP` says how), left to right; raises what `choose` raises."""

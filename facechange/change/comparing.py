@@ -11,14 +11,11 @@ from facechange.faces.align import warp_crops
 from facechange.faces.geometry import identity_crop_matrix
 from facechange.runtime import Graph, to_tensor
 
-# The cosines from which a face counts as like its original, the identity network's and the recogniser's. Of 100 pictures of people who do
-# not exist, given two personas each, dlib took 3 % for the original still; of the nine in ten that pass both, none. Of pictures of 100
-# officials 1 % of pairs come to 0.63 and 0.29; the same picture at half its size and compressed has 0.84 and 0.66 at least, but for one
-# in twenty, and at 32 px 0.65 and 0.28.
-IDENTITY_ALIKE, RECOGNISER_ALIKE = 0.6, 0.25
-# The identity network's cosine from which two faces are one person's, where somebody is looked for: of the same officials' pictures under
-# 1 % of pairs, of 100 portraits by a generator 2 %.
-SAME_PERSON = 0.7
+# The recogniser's cosine from which a face counts as like its original, or two as alike. Of 100 pictures of people who do not exist, given
+# two personas each, dlib took 3 % for the original still; of the nine in ten that pass this and the identity network's, none. Of pictures
+# of 100 officials 1 % of pairs come to 0.29; the same picture at half its size and compressed has 0.66 at least, but for one in twenty.
+RECOGNISER_ALIKE = 0.25
+IDENTITY_ALIKE = 0.65  # the same for the identity network, where its card does not say how alike different people look to it
 
 
 class FaceComparer:
@@ -26,7 +23,8 @@ class FaceComparer:
 
     def __init__(self, identity: Graph, recogniser: Graph | None) -> None:
         self._graphs = [identity] if recogniser is None else [identity, recogniser]
-        self._alike = [IDENTITY_ALIKE, RECOGNISER_ALIKE][: len(self._graphs)]
+        self.identity_alike = identity.card.metric("cosine_different_faces_p99", IDENTITY_ALIKE)
+        self._alike = [self.identity_alike, RECOGNISER_ALIKE][: len(self._graphs)]
 
     def read(self, image: np.ndarray, faces: Sequence[Face], last_alone: bool = False) -> list[np.ndarray]:
         """What each network reads of `faces` in `image` [H, W, 3] uint8, through their points: [N, D] of length 1 for each network.

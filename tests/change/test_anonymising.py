@@ -37,8 +37,7 @@ class Cast:
 @pytest.fixture
 def changer(toy_changer: Changer, identity_path: Path, change_path: Path, monkeypatch: pytest.MonkeyPatch) -> Changer:
     """With two networks that compare; colours are all rather alike."""
-    for name in ("IDENTITY_ALIKE", "RECOGNISER_ALIKE"):
-        monkeypatch.setattr(f"facechange.change.comparing.{name}", 0.9)
+    monkeypatch.setattr("facechange.change.comparing.RECOGNISER_ALIKE", 0.9)
     return Changer(toy_changer._locator, *(load_graph(path, 1) for path in (identity_path, change_path, identity_path)))
 
 

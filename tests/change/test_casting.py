@@ -8,7 +8,6 @@ from PIL import Image
 
 import facechange
 from facechange.change import Changer, PersonaCast, cast_sources, change_photograph, personas, request_change
-from facechange.change.comparing import IDENTITY_ALIKE, SAME_PERSON
 from facechange.change.personas import LEAST_ALIKE_SHARE, PORTRAIT, draw_persona, new_persona, read_persona, write_persona
 from facechange.core import ConsentError, OutputError, PictureError
 from facechange.runtime import Graph, load_graph
@@ -58,7 +57,7 @@ def test_one_person_becomes_one_persona_and_two_people_two(changer: Changer) -> 
     one, two = changer.identify(source), changer.identify(PORTRAIT)
     cast = PersonaCast(seed=5)
     first, second = cast.identity_for(one), cast.identity_for(two)
-    assert first @ second < SAME_PERSON
+    assert first @ second < changer.least_cosine
     assert max(first @ one, second @ two) < 0.5  # nearly all draws are more alike
     mirrored = changer.identify(np.ascontiguousarray(np.asarray(Image.open(source))[:, ::-1]))
     np.testing.assert_array_equal(cast.identity_for(mirrored), first)
@@ -90,7 +89,7 @@ def test_an_anonymised_face_is_no_longer_its_owner_s(changer: Changer, tmp_path:
     (face,) = changer.locate(output)
     (before,) = changer.locate(PORTRAIT)
     assert np.linalg.norm(face.points - before.points, axis=1).max() < 0.06 * before.size_px  # pose and place stayed
-    assert changer.identify(PORTRAIT) @ changer.identify(output) < IDENTITY_ALIKE
+    assert changer.identify(PORTRAIT) @ changer.identify(output) < changer.least_cosine
     statement = read_statement(output)
     assert statement["digital_source_type"].endswith("/trainedAlgorithmicMedia")
     assert BASIS in statement["consent"]
