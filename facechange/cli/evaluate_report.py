@@ -32,7 +32,7 @@ SHOWN_PAIRS = 8
 MADE_FACES = 48
 COMMAND = (
     "facechange evaluate report --set studio=FACES --set diverse=DIVERSE --set official=OFFICIAL --backgrounds BACKGROUNDS.tar "
-    "--recogniser dlib --recogniser JUDGE.onnx --teacher TEACHER.onnx --landmarks LANDMARKS.onnx --landmarks dlib "
+    "--recogniser dlib --recogniser JUDGE.onnx --teacher TEACHER.onnx --landmarks LANDMARKS.onnx --landmarks dlib --landmarks mediapipe "
     "--detector YUNET.onnx --cards -o FOLDER"
 )
 
