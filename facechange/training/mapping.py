@@ -77,7 +77,7 @@ def train_mapping(config: MappingConfig, report: Callable[[dict[str, float]], No
     network, recogniser = load_identity_network(config.identity), load_identity_network(config.recogniser)
     mapping = IdentityMapping()
     if isinstance(network, MappedIdentity):
-        network, mapping = network.network, network.mapping
+        mapping, network = network.mapping, network.network
     if not isinstance(network, IdentityNetwork) or not isinstance(recogniser, RecogniserIdentity):
         raise TrainingError("The mapping joins the identity network and MobileFaceNet.", "Give them as --identity and --recogniser.")
     for frozen in (network, recogniser):
