@@ -41,6 +41,7 @@ MAPPING_DATA = (
     "gebaltso/SDFD, no licence stated; BaseMax/FakeFaces, GPL-3.0 on its repository; gecid-aia/ai-faces, CC BY-SA 2.0). "
     "MobileFaceNet has learned from refined MS-Celeb-1M, pictures of 85,164 people who were not asked."
 )
+OWN = "Its own network"  # how the training line of a mapping begins
 DISTILLED = "Distilled from MobileFaceNet (foamliu, Apache-2.0)"
 LIMITS = (
     "Mostly frontal, well lit adults without glasses, hats or hands before the face: expect it to be worse on profiles, on "
@@ -165,12 +166,11 @@ def export_face_program(graph: Path) -> Path:
 def _describe_mapping(progress: dict[str, Any]) -> str:
     """The training line of a mapping run."""
     earlier = progress["earlier"]
-    network = earlier.get("identity", f"{DISTILLED}.")
-    through = earlier.get("change", "a face-change model")
-    seen = progress["pictures"]
-    return (
-        f"Its own network: {network} MobileFaceNet as published. A mapping of both, trained on {seen:,} pictures through {through}, frozen."
-    )
+    network, through = earlier.get("identity", f"{DISTILLED}."), earlier.get("change", "a face-change model")
+    taught = f"{progress['pictures']:,} pictures through {through}, frozen."
+    if network.startswith(OWN):  # a mapping already, which went on
+        return f"{network} Then on {taught}"
+    return f"{OWN}: {network} MobileFaceNet as published. A mapping of both, trained on {taught}"
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
 """Train what stands between the identity network and a frozen face-change model, through that model.
 
 A generator follows identities as far as it has seen their like. It learned its own from few people; where vectors of others lie it draws
-somebody else. Moving those vectors to where it draws the right person takes a hundredth of what training the generator anew takes, and
+somebody else. Moving those vectors to where it draws the right person takes far fewer pictures than training the generator anew, and
 serves every size of the model, since the blocks that decide who somebody is are the same in all of them.
 """
 

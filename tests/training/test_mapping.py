@@ -57,6 +57,14 @@ def test_it_learns_through_the_model_goes_on_alike_and_is_exported(config: Mappi
     with torch.no_grad():
         np.testing.assert_allclose(graph, read_back.eval()(crop).numpy(), atol=1e-4)
 
+    on = train_mapping(replace(config, run=tmp_path / "on", identity=tmp_path / "identity.onnx", learning_rate=0.0, pictures=4))
+    gone_on = load_identity_network(on)
+    assert isinstance(gone_on, MappedIdentity)
+    for name, value in read_back.mapping.state_dict().items():
+        assert torch.equal(value, gone_on.mapping.state_dict()[name])  # began as the graph's
+    card = export_identity(on, tmp_path / "on.onnx")
+    assert card.training.count("Its own network") == 1 and card.training.endswith("Then on 4 pictures through a face-change model, frozen.")
+
 
 def test_only_the_two_networks_that_it_joins_are_taken(config: MappingConfig, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="joins the identity network and MobileFaceNet"):
