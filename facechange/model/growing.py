@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from facechange.core import ModelError
 from facechange.model.discriminator import HALF_VARIANCE, Discriminator, ResidualBlock
-from facechange.model.face_changer import FaceChanger
-from facechange.model.generator import Block, Generator, scale_identity
+from facechange.model.face_changer import Block, FaceChanger, Generator, scale_identity
 from facechange.model.layers import ACTIVATION_GAIN, NEGATIVE_SLOPE, Convolution, halve_size
 from facechange.model.presets import ChannelTable
 

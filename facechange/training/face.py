@@ -15,8 +15,8 @@ from torch import Tensor
 
 from facechange.core import TrainingError
 from facechange.model.discriminator import Discriminator
+from facechange.model.face_changer import fix_masks
 from facechange.model.growing import FinestLevel, grow_changer, grow_discriminator
-from facechange.model.injection import fix_masks
 from facechange.model.presets import find_preset
 from facechange.training.checkpoint import load_checkpoint, load_part, read_checkpoint, save_checkpoint
 from facechange.training.config import FaceConfig

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facechange.model.discriminator import Discriminator
-from facechange.model.face_changer import FaceChanger
-from facechange.model.injection import fix_masks
+from facechange.model.face_changer import FaceChanger, fix_masks
 from facechange.model.landmarks import LandmarkNetwork
 from facechange.model.presets import find_preset
 from facechange.training import augment, losses

@@ -10,9 +10,8 @@ import torch
 
 from facechange.core import ModelCard, ModelError, hash_file
 from facechange.model.export import export_changer
-from facechange.model.face_changer import FaceChanger
+from facechange.model.face_changer import FaceChanger, MaskedInjection
 from facechange.model.forced_masks import force_masks
-from facechange.model.injection import MaskedInjection
 from facechange.runtime import load_graph
 
 

@@ -8,8 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from facechange.model import fused
-from facechange.model.face_changer import FaceChanger
-from facechange.model.injection import IdentityConvolution, MaskedInjection, ZeroStart, fix_masks
+from facechange.model.face_changer import FaceChanger, IdentityConvolution, MaskedInjection, ZeroStart, fix_masks
 
 
 def convolve_by_sample(layer: IdentityConvolution, feature: Tensor, identity: Tensor) -> Tensor:
