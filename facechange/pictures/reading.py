@@ -25,6 +25,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 READABLE = "JPEG, PNG, WebP, AVIF, HEIC and TIFF photographs are read."
 AGAIN = "Get the file again from where it came."
 CHANGE_VIDEOS = "To change the faces in it: facechange video; to take one person's face from it, save a frame as a picture."
+SAVE_ONE = "Save one of them as a picture, or convert all to a video and use facechange video."
 SHRINK = "Make it smaller first."
 LARGEST_PIXELS = 100_000_000
 LARGEST_SIDE_PX = 65_535  # a JPEG's
@@ -128,6 +129,8 @@ def _open(data: bytes, name: str) -> Image.Image:
         raise PictureError(f"{name} is a camera raw file.", "Develop it to TIFF or JPEG first.")
     formats: tuple[str, ...] = FORMATS
     if kinds.is_heif(data[:64]):
+        if kinds.is_heif_sequence(data[:64]):
+            raise PictureError(f"{name} is a sequence of pictures, not a photograph.", SAVE_ONE)
         import pillow_heif  # slow to import, and rarely needed
 
         pillow_heif.register_heif_opener()

@@ -175,6 +175,8 @@ def test_bad_files_get_one_sentence(tmp_path: Path, upright, deep, encode, capfd
         "deep-cut.png": (deep_png[: len(deep_png) // 2], "cut short"),
         "deep-cut.tiff": (deep_tiff[: len(deep_tiff) // 2], "cut short"),
         "cut.heic": (heic[: len(heic) // 2], "damaged"),
+        "sequence.heic": (heic.replace(b"miaf", b"msf1", 1), "is a sequence of pictures"),  # with a still picture, which would pass for all
+        "track.heic": (b"\0\0\0\x18ftyphevc" + bytes(80), "is a sequence of pictures"),
         "head.jpg": (jpeg[:12], "damaged"),
         "garbled.png": (png[:60] + bytes(40) + png[100:], "damaged"),
         "large.png": (too_many_pixels(10_100, 10_000), "101 megapixels"),

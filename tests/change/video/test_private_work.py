@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -11,12 +12,14 @@ from types import ModuleType
 import av
 import numpy as np
 import pytest
+from cryptography.fernet import Fernet
 from PIL import Image
 
 from facechange.change import Changer, PersonaCast, change_photograph, publish_mask_sheet, request_change
 from facechange.change.people import parse_map
 from facechange.change.video import VideoOptions, change_video, files, publish_preview, request_video_change
-from facechange.core import OutputError
+from facechange.change.video.sealing import Seal
+from facechange.core import OutputError, StoppedError
 from facechange.trust.verify import examine
 
 ORANGE, RED = (230, 110, 60), (230, 30, 30)
@@ -63,6 +66,76 @@ def test_work_that_holds_who_people_are_is_readable_by_its_owner_alone(toy_chang
     assert modes.pop(WORK.name) == 0o700
     assert {"lock", "journal.jsonl", "000000.packets", "finished.mkv"} <= set(modes)
     assert set(modes.values()) == {0o600}
+
+
+def stop_at(frame: int) -> files.Report:
+    def stop(done: int, total: int) -> None:
+        if done == frame:
+            raise KeyboardInterrupt
+
+    return stop
+
+
+def keys() -> list[Path]:
+    return list(Path(os.environ["FACECHANGE_HOME"]).glob("unfinished/*"))
+
+
+def test_the_journal_tells_nobody_who_people_are_and_its_key_goes_with_the_work(
+    toy_changer: Changer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "SEGMENT_FRAMES", 5)
+    with pytest.raises(StoppedError):
+        anonymize(toy_changer, "clip.mkv", "out.mkv", stop_at(7))
+    lines = (WORK / "journal.jsonl").read_text().splitlines()
+    assert len(lines) == 2 and not any(word in line for line in lines for word in ("{", "[", "identifier", "state"))
+    (key,) = keys()
+    assert key.stat().st_mode & 0o777 == 0o600
+    state = Seal(WORK).open(lines[1])["state"]
+    assert any(len(vector) > 100 for vector in vectors(state))  # what there is to hide
+    assert anonymize(toy_changer, "clip.mkv", "out.mkv").resumed_at == 5
+    assert not keys() and not WORK.exists()
+
+
+def vectors(value: object) -> list[list[float]]:
+    """The lists of numbers in a value of JSON."""
+    if isinstance(value, list) and value and all(isinstance(each, float) for each in value):
+        return [value]
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [vector for child in children for vector in vectors(child)]
+
+
+@pytest.mark.parametrize("spoilt", ["restored later", "other key", "no key", "lines swapped", "written in the clear", "older lines"])
+def test_work_that_comes_from_a_backup_or_a_stranger_is_begun_anew_or_gone_on_with(
+    toy_changer: Changer, videos: ModuleType, monkeypatch: pytest.MonkeyPatch, spoilt: str
+) -> None:
+    """Every frame is in the end as it is without any of that; no publication is written over."""
+    monkeypatch.setattr(files, "SEGMENT_FRAMES", 3)
+    monkeypatch.setattr(files, "mark_frame", lambda image, faces, identifier: image)  # each publication has a mark of its own
+    change(toy_changer, "straight.mkv")
+    with pytest.raises(StoppedError):
+        change(toy_changer, report=stop_at(8))
+    shutil.copytree(WORK, "backup")
+    if spoilt == "restored later":
+        first = change(toy_changer)
+        assert first.resumed_at == 6
+        shutil.copytree("backup", WORK)
+    path = WORK / "journal.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    if spoilt == "other key":
+        keys()[0].write_bytes(Fernet.generate_key())
+    elif spoilt == "no key":
+        keys()[0].write_bytes(b"spoilt")
+    elif spoilt == "lines swapped":
+        path.write_text("".join([lines[0], lines[2], lines[1]]))
+    elif spoilt == "written in the clear":
+        path.write_text("".join(json.dumps(Seal(WORK).open(line.strip())) + "\n" for line in lines))
+    elif spoilt == "older lines":
+        path.write_text("".join(lines[:2]))
+    published = {each: each.read_bytes() for each in Path(os.environ["FACECHANGE_HOME"]).glob("published/*")}
+    assert change(toy_changer).resumed_at == (3 if spoilt == "older lines" else 0)
+    assert videos.packets(Path("out.mkv"), "video") == videos.packets(Path("straight.mkv"), "video")
+    assert all(each.read_bytes() == store for each, store in published.items())
+    assert not keys() and not WORK.exists()
 
 
 @pytest.mark.parametrize("kind", ["link", "file", "open", "somebody's", "other things", "a folder in it"])
