@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from facechange.core import PictureError
+from facechange.core import PictureError, is_out_of_memory
 from facechange.pictures import kinds
 from facechange.pictures.decoding import decode_image
 from facechange.pictures.picture import Picture
@@ -115,9 +115,11 @@ def _readable(name: str) -> Iterator[None]:
     """Whatever decoding raises as a sentence: `PictureError`. Decoders raise almost anything on broken bytes."""
     try:
         yield
-    except (PictureError, MemoryError):
+    except PictureError:
         raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         raise PictureError(f"{name} is damaged or cut short.", AGAIN) from error
 
 

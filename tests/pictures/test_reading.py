@@ -214,6 +214,17 @@ def test_no_permission(tmp_path: Path, monkeypatch):
         read_picture(path)
 
 
+@pytest.mark.parametrize("error", [MemoryError(), cv2.error("(-4:Insufficient memory) Failed to allocate 9 bytes")])
+def test_a_lack_of_memory_is_not_said_to_be_damage(tmp_path: Path, deep, monkeypatch: pytest.MonkeyPatch, error: Exception):
+    def fail(*_: object) -> None:
+        raise error
+
+    (tmp_path / "deep.png").write_bytes(encode_picture(Picture(deep), ".png"))
+    monkeypatch.setattr(cv2, "imdecode", fail)
+    with pytest.raises(type(error)):
+        read_picture(tmp_path / "deep.png")
+
+
 def test_truncation_at_any_byte_never_escapes_as_another_error(tmp_path: Path, upright, encode):
     path = tmp_path / "cut"
     for data in (encode(upright, "JPEG"), encode(upright, "TIFF"), encode(upright, "WEBP")):

@@ -96,10 +96,13 @@ class Journal:
                     raise OutputError(f"{path} is nothing that facechange left there.", "Move it: the folder is emptied for new work.")
             for path in left:
                 path.unlink()
-            self._seal.renew()
-            self.facts = facts
-            self._write([{"request": request, "facts": facts}])
-            entries = []
+            self.facts, entries = facts, []
+            try:
+                self._seal.renew()
+                self._write([{"request": request, "facts": facts}])
+            except (OSError, OutputError):
+                self.discard()  # there is nothing in it
+                raise
         self.last = entries[-1] if entries else None
         self.segments = len(entries)
 

@@ -18,6 +18,7 @@ from PIL import Image
 from facechange.change import Changer, PersonaCast, change_photograph, publish_mask_sheet, request_change
 from facechange.change.people import parse_map
 from facechange.change.video import VideoOptions, change_video, files, publish_preview, request_video_change
+from facechange.change.video.nameless import nameless_setup
 from facechange.change.video.sealing import Seal
 from facechange.core import OutputError, StoppedError
 from facechange.trust.verify import examine
@@ -231,6 +232,47 @@ def test_no_track_that_can_show_an_original_goes_on_and_that_is_said(toy_changer
         assert ("subtitles that can hold pictures" in done.taken_away) == (name == "hidden")
     assert kinds == {"changed": ["video ffv1", "subtitle srt", "subtitle ssa"], "hidden": ["video ffv1", "subtitle srt"]}
     assert b"AnnabelFace" not in Path("no.mkv").read_bytes()
+
+
+def write_vorbis(words: bytes) -> None:
+    """`sung.mkv`: the clip and Vorbis sound that says `words` in its head."""
+    with av.open("clip.mkv") as clip, av.open("sung.mkv", "w", options={"strict": "-2"}) as container:
+        copy = container.add_stream_from_template(clip.streams[0])
+        sound = container.add_stream("vorbis", rate=48000, layout="stereo", options={"strict": "-2"})
+        sound.codec_context.open()
+        empty = b"\x03vorbis" + bytes(8) + b"\x01"
+        head = bytes(sound.codec_context.extradata)
+        assert empty in head and head[2] == len(empty)
+        told = b"\x03vorbis" + bytes(4) + (1).to_bytes(4, "little") + len(words).to_bytes(4, "little") + words + b"\x01"
+        head = (head[:2] + bytes([len(told)]) + head[3:]).replace(empty, told)
+        packets = []
+        for number in range(20):
+            noise = np.random.default_rng(number).normal(0, 0.1, (2, 1024)).astype(np.float32)
+            frame = av.AudioFrame.from_ndarray(noise, format="fltp", layout="stereo")
+            frame.sample_rate, frame.pts, frame.time_base = 48000, number * 1024, Fraction(1, 48000)
+            packets += sound.encode(frame)
+        sound.codec_context.extradata = head
+        for packet in clip.demux(clip.streams[0]):
+            if packet.size:
+                packet.stream = copy
+                container.mux(packet)
+        container.mux(packets)
+
+
+def test_sound_keeps_its_packets_and_says_nothing_in_its_head(toy_changer: Changer, videos: ModuleType) -> None:
+    write_vorbis(b"METADATA_BLOCK_PICTURE=AnnabelFace")
+    assert b"AnnabelFace" in Path("sung.mkv").read_bytes()
+    hidden = anonymize(toy_changer, "sung.mkv", "out.mkv").path
+    assert b"Annabel" not in hidden.read_bytes()
+    assert videos.packets(hidden, "audio") == videos.packets(Path("sung.mkv"), "audio")
+    with av.open(str(hidden)) as container:
+        assert sum(frame.samples for frame in container.decode(audio=0)) > 15_000
+    assert b"AnnabelFace" in change(toy_changer, "changed.mkv", "sung.mkv").path.read_bytes()
+
+
+@pytest.mark.parametrize(("codec", "setup", "clean"), [("aac", b"\x12\x10", b"\x12\x10"), ("vorbis", b"\x03vorbis", b"")])
+def test_a_head_that_is_none_is_empty(codec: str, setup: bytes, clean: bytes) -> None:
+    assert nameless_setup(codec, setup) == clean
 
 
 def test_with_the_exit_shut_nothing_leaves(toy_changer: Changer, tmp_path: Path, shut_exit: Callable[[Path], list[str]]) -> None:
