@@ -89,8 +89,6 @@ def main() -> None:
     """Run the command line; every failure ends in one sentence on stderr and an exit code of its own."""
     try:
         app(prog_name="facechange")
-    except MemoryError as error:
-        _fail("There is not enough memory for this. Close other programs or use a smaller picture.", EXIT_MEMORY, error)
     except KeyboardInterrupt as error:
         _fail("Stopped. No partial file was left.", EXIT_INTERRUPTED, error)
     except SystemExit as stop:
@@ -98,10 +96,12 @@ def main() -> None:
             say("Stopped. No partial file was left.", err=True)
         raise
     except Exception as error:
-        from facechange.core import FacechangeError, tell_refusal  # late: it brings NumPy, which help does not need
+        from facechange.core import FacechangeError, is_out_of_memory, tell_refusal  # late: it brings NumPy, which help does not need
 
         if isinstance(error, FacechangeError):
             _fail(str(error), error.exit_code, error)
+        if is_out_of_memory(error):
+            _fail("There is not enough memory for this. Close other programs or use a smaller picture.", EXIT_MEMORY, error)
         if isinstance(error, OSError) and error.filename is not None:
             _fail(tell_refusal(error), EXIT_REFUSED, error)
         cause = f"{type(error).__name__}: {error}".splitlines()[0]

@@ -106,6 +106,7 @@ def change_one_video(
     Exits with `EXIT_NOT_ALL_CHANGED` where a face had to be covered or left. `face_report` is where to write what became of each.
     """
     from facechange.change.video import FacelessVideoError, change_video
+    from facechange.core import FaceError
     from facechange.trust.files import copy_whole
 
     if verbose:
@@ -113,9 +114,12 @@ def change_one_video(
     try:
         with counting("Changing the video") as report:
             done = change_video(changer, casting, target, output, grant=grant, options=options, report=report)
-    except FacelessVideoError:
+    except FacelessVideoError as error:
         if target.suffix.lower() != output.suffix.lower() or options.trim:
             raise
+        if casting.hides and error.unseen:
+            remedy = f"Take out what a copy would show all the same: {', '.join(error.unseen)}."
+            raise FaceError(f"{target.name}: no frame has such a face, but it holds what nobody looked at.", remedy) from None
         copy_whole(target, output)
         told = ", with whatever names and places it tells" if casting.hides else ""
         say(f"{output}: no frame has such a face, so it is {target.name} as it was{told}")

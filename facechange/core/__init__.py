@@ -16,6 +16,7 @@ from facechange.core.errors import (
     StoppedError,
     TrainingError,
     VideoError,
+    is_out_of_memory,
     tell_refusal,
 )
 from facechange.core.settings import Settings, cache_folder, data_folder, load_settings
@@ -48,6 +49,7 @@ __all__ = [
     "clean_line",
     "data_folder",
     "hash_file",
+    "is_out_of_memory",
     "load_card",
     "load_settings",
     "say",

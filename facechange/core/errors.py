@@ -12,6 +12,13 @@ def tell_refusal(error: OSError) -> str:
     return f"{name} cannot be used: {error.strerror or error}. Check the name and the disk."
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory did not suffice: libraries tell it by exceptions of their own (OpenCV's -4, FFmpeg's) or in words only (engines)."""
+    text = f"{type(error).__name__} {error}".lower()
+    words = ("out of memory", "outofmemory", "insufficient memory", "bad_alloc", "failed to allocate")
+    return isinstance(error, MemoryError) or any(each in text for each in words)
+
+
 class FacechangeError(Exception):
     """Base of every error shown to a user.
 

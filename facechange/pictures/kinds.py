@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path, PurePath
 
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+SEQUENCE_BRANDS = {b"hevc", b"hevx", b"hevm", b"hevs", b"msf1"}  # a track of pictures, ISO/IEC 23008-12, 10.2 and B.4
 PICTURE_BRANDS = (*HEIF_BRANDS, b"avif", b"avis")
 VIDEO_STARTS = (
     b"\x1a\x45\xdf\xa3",  # Matroska, WebM
@@ -22,6 +23,12 @@ RAW_SUFFIXES = {".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", 
 def is_heif(start: bytes) -> bool:
     """Whether libheif is to read it; AVIF is Pillow's."""
     return start[4:8] == b"ftyp" and start[8:12] in HEIF_BRANDS and b"avif" not in start[16:32]
+
+
+def is_heif_sequence(start: bytes) -> bool:
+    """Whether a HEIF file says among its brands that it is a sequence; libheif would read its one still picture, if it has any."""
+    brands = start[8 : int.from_bytes(start[:4])]
+    return not SEQUENCE_BRANDS.isdisjoint(brands[place : place + 4] for place in range(0, len(brands), 4) if place != 4)
 
 
 def is_video(start: bytes, name: str) -> bool:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from facechange.core import PictureError
+from facechange.core import PictureError, is_out_of_memory
 from facechange.pictures import kinds
 from facechange.pictures.decoding import decode_image
 from facechange.pictures.picture import Picture
@@ -25,6 +25,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 READABLE = "JPEG, PNG, WebP, AVIF, HEIC and TIFF photographs are read."
 AGAIN = "Get the file again from where it came."
 CHANGE_VIDEOS = "To change the faces in it: facechange video; to take one person's face from it, save a frame as a picture."
+SAVE_ONE = "Save one of them as a picture, or convert all to a video and use facechange video."
 SHRINK = "Make it smaller first."
 LARGEST_PIXELS = 100_000_000
 LARGEST_SIDE_PX = 65_535  # a JPEG's
@@ -114,9 +115,11 @@ def _readable(name: str) -> Iterator[None]:
     """Whatever decoding raises as a sentence: `PictureError`. Decoders raise almost anything on broken bytes."""
     try:
         yield
-    except (PictureError, MemoryError):
+    except PictureError:
         raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         raise PictureError(f"{name} is damaged or cut short.", AGAIN) from error
 
 
@@ -128,6 +131,8 @@ def _open(data: bytes, name: str) -> Image.Image:
         raise PictureError(f"{name} is a camera raw file.", "Develop it to TIFF or JPEG first.")
     formats: tuple[str, ...] = FORMATS
     if kinds.is_heif(data[:64]):
+        if kinds.is_heif_sequence(data[:64]):
+            raise PictureError(f"{name} is a sequence of pictures, not a photograph.", SAVE_ONE)
         import pillow_heif  # slow to import, and rarely needed
 
         pillow_heif.register_heif_opener()

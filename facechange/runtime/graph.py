@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facechange.core import ModelCard, ModelError, hash_file, load_card
+from facechange.core import ModelCard, ModelError, hash_file, is_out_of_memory, load_card
 from facechange.runtime.engines import Engine, Model, check_engine, choose_engine, usable_processors
 
 CHANGE_NAMES = ("change", "change-large", "change-largest")  # the face-change models that ship, quick to slow
@@ -46,7 +46,7 @@ class Graph:
         try:
             return dict(zip(names, self._engine.run(inputs, names), strict=True))
         except Exception as error:  # the engines' own errors share no public base class
-            if _is_out_of_memory(error):
+            if is_out_of_memory(error):
                 return self._run_in_halves(inputs, names)
             reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
             raise ModelError(f"The graph {self.card.name} did not run ({reason}).", "Check the shapes its card names.") from error
@@ -99,11 +99,3 @@ def load_graph(name_or_path: str | Path, threads: int | None = None, engine: str
         raise ModelError(f"{path.name} is not the file its card describes.", "It is damaged or was replaced: install or export it again.")
     model = Model(path.read_bytes(), path, card.sha256, card.size_px, card.bfloat16, threads or usable_processors(), many_runs)
     return Graph(model, card, engine)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Engines tell it by an exception of their own or in words only."""
-    text = f"{type(error).__name__} {error}".lower()
-    return isinstance(error, MemoryError) or any(
-        words in text for words in ("out of memory", "outofmemory", "bad_alloc", "failed to allocate")
-    )

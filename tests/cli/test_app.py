@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -108,7 +109,12 @@ def test_a_video_is_refused_with_the_name_of_the_command(run: Callable, tmp_path
 
 @pytest.mark.parametrize(
     ("error", "code", "words"),
-    [(KeyboardInterrupt(), 130, "Stopped"), (MemoryError(), 71, "memory"), (ZeroDivisionError("secret\nlines"), 70, "bug")],
+    [
+        (KeyboardInterrupt(), 130, "Stopped"),
+        (MemoryError(), 71, "memory"),
+        (cv2.error("alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 9 bytes in function 'OutOfMemoryError'"), 71, "memory"),
+        (ZeroDivisionError("secret\nlines"), 70, "bug"),
+    ],
 )
 def test_interruption_memory_and_bugs(run: Callable, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, words: str) -> None:
     def fail(*_: object) -> None:

@@ -175,6 +175,8 @@ def test_bad_files_get_one_sentence(tmp_path: Path, upright, deep, encode, capfd
         "deep-cut.png": (deep_png[: len(deep_png) // 2], "cut short"),
         "deep-cut.tiff": (deep_tiff[: len(deep_tiff) // 2], "cut short"),
         "cut.heic": (heic[: len(heic) // 2], "damaged"),
+        "sequence.heic": (heic.replace(b"miaf", b"msf1", 1), "is a sequence of pictures"),  # with a still picture, which would pass for all
+        "track.heic": (b"\0\0\0\x18ftyphevc" + bytes(80), "is a sequence of pictures"),
         "head.jpg": (jpeg[:12], "damaged"),
         "garbled.png": (png[:60] + bytes(40) + png[100:], "damaged"),
         "large.png": (too_many_pixels(10_100, 10_000), "101 megapixels"),
@@ -210,6 +212,17 @@ def test_no_permission(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(Path, "read_bytes", lambda self: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
     with pytest.raises(PictureError, match="may not be read"):
         read_picture(path)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), cv2.error("(-4:Insufficient memory) Failed to allocate 9 bytes")])
+def test_a_lack_of_memory_is_not_said_to_be_damage(tmp_path: Path, deep, monkeypatch: pytest.MonkeyPatch, error: Exception):
+    def fail(*_: object) -> None:
+        raise error
+
+    (tmp_path / "deep.png").write_bytes(encode_picture(Picture(deep), ".png"))
+    monkeypatch.setattr(cv2, "imdecode", fail)
+    with pytest.raises(type(error)):
+        read_picture(tmp_path / "deep.png")
 
 
 def test_truncation_at_any_byte_never_escapes_as_another_error(tmp_path: Path, upright, encode):

@@ -64,8 +64,11 @@ def change_work(
     def change(target: Target, output: Path) -> Done:
         if target.moving:
             video = _change_video(changer, casting, target.path, output, grant, options)
+            from facechange.change.video.nameless import SHOWING  # late: as below
+
             tell(set(video.unmet))
-            counted = {f"{words} left out": 1 for words in video.left_out}
+            shown = [words for words in video.taken_away if words in SHOWING or not casting.hides]
+            counted = {f"{words} left out": 1 for words in (*video.left_out, *shown)}
             counted |= {f"{video.interlaced} interlaced frames made whole": video.interlaced}
             counted |= {f"{video.repeated} damaged frames show the frame before them": video.repeated}
             return _to_done(video.changed, video.outcomes, casting.hides, tuple(words for words, count in counted.items() if count))

@@ -13,7 +13,16 @@ from facechange.change.folder.finding import Found, Target, find_targets
 from facechange.change.folder.journal import REPORT_NAME, Counts, Done, Entry, Journal, stamp
 from facechange.change.folder.names import DEFAULT_PATTERN, check_pattern, result_name
 from facechange.change.folder.page import PAGE_NAME, draw_page
-from facechange.core import ContestedFaceError, FacechangeError, FaceError, OutputError, PictureError, StoppedError, tell_refusal
+from facechange.core import (
+    ContestedFaceError,
+    FacechangeError,
+    FaceError,
+    OutputError,
+    PictureError,
+    StoppedError,
+    is_out_of_memory,
+    tell_refusal,
+)
 from facechange.trust.files import check_place, plain_errors, write_whole
 
 Work = Callable[[Target, Path], Done]  # what to change, where to publish it => what became of it; raises FacechangeError
@@ -169,11 +178,12 @@ def _attempt(job: Job, folder: Path, work: Work) -> Entry:
     except FacechangeError as error:
         faceless = isinstance(error, FaceError) and not isinstance(error, ContestedFaceError)
         return entry("faceless" if faceless else "failed", message=str(error))
-    except MemoryError:
-        return entry("failed", message="There is not enough memory for it.")
-    except OSError as error:
-        return entry("failed", message=tell_refusal(error))
-    except Exception as error:  # a bug, but one in the way of one file only; the report names it
+    except Exception as error:
+        if is_out_of_memory(error):
+            return entry("failed", message="There is not enough memory for it.")
+        if isinstance(error, OSError):
+            return entry("failed", message=tell_refusal(error))
+        # a bug, but one in the way of one file only; the report names it
         return entry("failed", message=f"This is a bug in facechange ({type(error).__name__}: {error}).")
 
 

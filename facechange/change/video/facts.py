@@ -13,8 +13,15 @@ import av
 from av.stream import Disposition
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc
 
-from facechange.change.video.pictures_in import MILLISECOND, count_plays, first_number, is_pattern, is_pillow_animation, read_head
-from facechange.core import FacechangeError, VideoError
+from facechange.change.video.pictures_in import (
+    MILLISECOND,
+    first_number,
+    is_pattern,
+    is_pillow_animation,
+    read_head,
+    read_picture_head,
+)
+from facechange.core import FacechangeError, VideoError, is_out_of_memory
 from facechange.pictures.media import open_media
 from facechange.pictures.reading import LARGEST_SIDE_PX
 
@@ -52,6 +59,7 @@ class VideoFacts:
     origin: Fraction  # seconds at which the clock of the file starts; 0 for files whose times mean something by themselves
     streams: tuple[str, ...]  # kinds of the other tracks
     plays: int = 0  # how often an animation is shown; 0 for ever
+    profile: bytes | None = None  # ICC, of an animation or numbered pictures
 
 
 @contextmanager
@@ -81,9 +89,11 @@ def readable(path: Path) -> Iterator[None]:
     """Whatever reading the video at `path` raises as a sentence: `VideoError`. Decoders raise almost anything on broken bytes."""
     try:
         yield
-    except (FacechangeError, MemoryError):
+    except FacechangeError:
         raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         raise VideoError(f"{path.name} is damaged, or of a kind that cannot be read.", "Get the file again from where it came.") from error
 
 
@@ -111,9 +121,13 @@ def inspect_video(path: Path) -> VideoFacts:
 
 
 def _inspect(path: Path) -> VideoFacts:
+    said = read_picture_head(path)
+    plays, profile = (said.plays, said.profile) if said else (0, None)
     if is_pillow_animation(path):
+        if said is not None:
+            _check_size(path, *said.size_px)
         head = read_head(path)
-        return facts_of(head.first, head.codec, MILLISECOND, head.rate, head.frames, plays=count_plays(path))
+        return facts_of(head.first, head.codec, MILLISECOND, head.rate, head.frames, plays=plays, profile=profile)
     with open_video(path) as container:
         stream = video_stream(container, path.name)
         width, height = stream.codec_context.width, stream.codec_context.height
@@ -129,8 +143,9 @@ def _inspect(path: Path) -> VideoFacts:
         aspect = stream.codec_context.sample_aspect_ratio
         others = tuple(other.type for other in container.streams if other.index != stream.index)
         codec = stream.codec_context.name
-        plays = count_plays(path) if codec in ("gif", "apng") else 0  # FFmpeg does not say
-        return facts_of(frame, codec, time_base, rate, frames, aspect=aspect, origin=origin, streams=others, plays=plays)
+        return facts_of(
+            frame, codec, time_base, rate, frames, aspect=aspect, origin=origin, streams=others, plays=plays, profile=profile
+        )
 
 
 def facts_of(
@@ -144,6 +159,7 @@ def facts_of(
     origin: Fraction = Fraction(0),
     streams: tuple[str, ...] = (),
     plays: int = 0,
+    profile: bytes | None = None,
 ) -> VideoFacts:
     """The facts that a first frame and what the file says about its track add up to."""
     if frame.color_trc == ColorTrc.SMPTE2084:
@@ -173,6 +189,7 @@ def facts_of(
         origin=origin,
         streams=streams,
         plays=plays,
+        profile=profile,
     )
 
 

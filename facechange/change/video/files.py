@@ -23,8 +23,9 @@ from facechange.change.video.facts import VideoFacts, inspect_video
 from facechange.change.video.frames import Window, parse_trim, read_frames
 from facechange.change.video.journal import Entry, Journal, Progress
 from facechange.change.video.muxing import Join, check_container, left_behind, write_result
+from facechange.change.video.nameless import SHOWING
 from facechange.change.video.pictures_in import is_pattern, numbered, pictures_of
-from facechange.change.video.pictures_out import publish_pictures, write_animation
+from facechange.change.video.pictures_out import kept_profile, publish_pictures, write_animation
 from facechange.change.video.placing import Placer
 from facechange.change.video.rendering import RenderedFrame, Renderer
 from facechange.change.video.segments import SegmentWriter
@@ -43,7 +44,9 @@ Report = Callable[[int, int], None]  # frames done, frames in all (0 where nobod
 
 
 class FacelessVideoError(FaceError):
-    """No frame has a face to change, so nothing was written."""
+    """No frame has a face to change, so nothing was written. `unseen` is what else the file holds that can show one, in words."""
+
+    unseen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,8 +149,12 @@ def _change(
         progress = journal.last.progress
         if not progress.changed:
             journal.discard()
-            raise FacelessVideoError(f"{join.source.name}: no frame has such a face.", "Choose another video or another --face.")
+            error = FacelessVideoError(f"{join.source.name}: no frame has such a face.", "Choose another video or another --face.")
+            error.unseen = tuple(words for words in left_behind(join) if words in SHOWING)
+            raise error
         taken_away = left_behind(join)
+        if join.facts.profile and not kept_profile(join, output):
+            taken_away = (*taken_away, "the colour profile")
         _publish(changer, casting.sources, join, journal, finished, output, grant)
     except FacechangeError:
         if journal.last is None:

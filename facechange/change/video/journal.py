@@ -1,10 +1,12 @@
 """What is done of a video, in a file that survives a crash: a line for the request, then a line a finished segment.
 
-It can hold who the people in the video are, as the networks read it, so the folder and all in it are its owner's alone.
+It can hold who the people in the video are, as the networks read it, so every line is sealed, and the folder and all in it are its
+owner's alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -15,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from facechange.change.video.sealing import Seal
 from facechange.change.video.segments import Segment, segment_path
 from facechange.core import OutputError
 from facechange.core.stored import build, parse_json, read_text
@@ -61,14 +64,15 @@ class Journal:
     """The folder in which a video is made, beside its result. Opening it finds what an earlier run of the same request left.
 
     `request` is whatever the result depends on, `facts` what is decided once and kept. A folder of another request, or one
-    that cannot be understood, is emptied. Raises `OutputError` where another run works in it, and for a folder that may not be
-    this program's: a link, somebody else's, one open to others, or one with other things in it. Use it in a `with` block, which lets
-    others in again.
+    that cannot be understood, as without its key, is emptied. Raises `OutputError` where another run works in it, and for a folder that
+    may not be this program's: a link, somebody else's, one open to others, or one with other things in it. Use it in a `with` block,
+    which lets others in again.
     """
 
     def __init__(self, folder: Path, request: dict[str, Any], facts: dict[str, Any]) -> None:
         self.folder = folder
         self._path = folder / "journal.jsonl"
+        self._seal = Seal(folder)
         open_private_folder(folder)
         self._lock = _lock(folder / "lock")
         try:
@@ -92,16 +96,20 @@ class Journal:
                     raise OutputError(f"{path} is nothing that facechange left there.", "Move it: the folder is emptied for new work.")
             for path in left:
                 path.unlink()
-            self.facts = facts
-            self._write([{"request": request, "facts": facts}])
-            entries = []
+            self.facts, entries = facts, []
+            try:
+                self._seal.renew()
+                self._write([{"request": request, "facts": facts}])
+            except (OSError, OutputError):
+                self.discard()  # there is nothing in it
+                raise
         self.last = entries[-1] if entries else None
         self.segments = len(entries)
 
     def add(self, entry: Entry) -> None:
         """Note a finished segment; on the disk when this returns."""
         with open_private(self._path, "a") as file:
-            file.write(json.dumps(asdict(entry)) + "\n")
+            file.write(self._seal.close(asdict(entry)) + "\n")
         reach_disk(self._path)
         reach_disk(self.folder)  # which names the segment
         self.last = entry
@@ -112,10 +120,12 @@ class Journal:
         with self._path.open(encoding="utf-8") as file:
             next(file)
             for line in file:
-                yield _parse_entry(line)
+                yield self._parse_entry(line)
 
     def discard(self) -> None:
-        """Remove the folder: the result is in its place."""
+        """Remove the key, then the folder: the result is in its place."""
+        with contextlib.suppress(OSError):
+            self._seal.destroy()
         self._lock.close()  # Windows removes no open file
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -123,7 +133,7 @@ class Journal:
         """The entries whose files are whole, up to the first that is not; None where the folder is of no use."""
         try:
             lines = read_text(self._path).split("\n")
-            head = build(_Head, parse_json(lines[0]))
+            head = build(_Head, self._seal.open(lines[0]))
         except (OSError, ValueError):
             return None
         if head.request != parse_json(json.dumps(request)):
@@ -132,27 +142,26 @@ class Journal:
         entries: list[Entry] = []
         for line in lines[1:-1]:  # what follows the last line break was being written
             try:
-                entry = _parse_entry(line)
+                entry = self._parse_entry(line)
                 whole = segment_path(self.folder, entry.segment.number).stat().st_size == entry.segment.size
             except (OSError, ValueError):
                 break
-            if not whole:
+            if not whole or entry.segment.number != len(entries):
                 break
             entries.append(entry)
         self._write([asdict(head), *map(asdict, entries)])
         return entries
 
+    def _parse_entry(self, line: str) -> Entry:
+        return build(Entry, self._seal.open(line.rstrip()))
+
     def _write(self, values: list[dict[str, Any]]) -> None:
         fresh = self._path.with_suffix(".new")
         with open_private(fresh, "w") as file:
-            file.writelines(json.dumps(value) + "\n" for value in values)
+            file.writelines(self._seal.close(value) + "\n" for value in values)
         reach_disk(fresh)
         fresh.replace(self._path)
         reach_disk(self.folder)
-
-
-def _parse_entry(line: str) -> Entry:
-    return build(Entry, parse_json(line))
 
 
 def _lock(path: Path) -> IO[bytes]:

@@ -15,7 +15,7 @@ from facechange.change.video.encoding import ENCODERS, EncoderSettings, open_enc
 from facechange.change.video.facts import VideoFacts, open_video, video_stream
 from facechange.change.video.frames import Window
 from facechange.change.video.journal import Journal
-from facechange.change.video.nameless import goes_on, kept_tags, say_left_behind
+from facechange.change.video.nameless import goes_on, kept_tags, nameless_setup, say_left_behind
 from facechange.change.video.pictures_in import is_pillow_animation
 from facechange.change.video.segments import read_packets
 from facechange.core import OutputError
@@ -154,6 +154,8 @@ def _copy_tracks(join: Join, source: InputContainer, container: OutputContainer,
                 raise OutputError(f"{Path(container.name).suffix} cannot hold the {words}.", remedy) from error
             left_out.append(words)
             continue
+        if join.nameless and track.type == "audio" and copy.codec_context.extradata:
+            copy.codec_context.extradata = nameless_setup(_codec_name(track), copy.codec_context.extradata)
         copy.metadata.clear()
         copy.metadata.update(kept_tags(track.metadata, join.nameless))
         if track.type != "attachment":

@@ -17,6 +17,7 @@ _PLAIN_SUBTITLES = {"subrip", "srt", "mov_text", "webvtt", "text"}  # words alon
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
 _OF_THE_OLD_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")  # metadata that the new file has of its own
 _KINDS = {"video": "further video tracks", "attachment": "attachments", "subtitle": "subtitles that can hold pictures"}
+SHOWING = ("cover pictures", *_KINDS.values())  # of what does not go on, what can hold pictures
 _TECHNICAL = (*_OF_THE_OLD_FILE, "language", "handler_name", "vendor_id", "variant_bitrate", "duration", "timecode")
 _WORDS = (
     ("places", ("location", "gps", "geo", "\N{COPYRIGHT SIGN}xyz", "place", "city", "country")),
@@ -42,6 +43,21 @@ def kept_tags(tags: Mapping[str, str], nameless: bool) -> dict[str, str]:
     if not nameless:
         return {key: value for key, value in tags.items() if key not in _OF_THE_OLD_FILE}
     return {key: value for key, value in tags.items() if key == "language" and _LANGUAGE.fullmatch(value)}
+
+
+def nameless_setup(codec: str, setup: bytes) -> bytes:
+    """What a sound track's decoder is told before all packets, of the same size, without words.
+
+    Vorbis has a title, names and even a cover picture in it, in the second of three headers (Vorbis I specification, 5); other codecs
+    have numbers alone. Empty where the headers are not there.
+    """
+    if "vorbis" not in codec:  # libvorbis too
+        return setup
+    start, end = setup.find(b"\x03vorbis") + 7, setup.find(b"\x05vorbis")
+    words = end - start - 9  # beside two lengths and a framing bit
+    if start < 7 or words < 0:
+        return b""
+    return setup[:start] + words.to_bytes(4, "little") + b" " * words + bytes(4) + b"\x01" + setup[end:]
 
 
 def say_left_behind(source: InputContainer, changed: int, nameless: bool) -> tuple[str, ...]:

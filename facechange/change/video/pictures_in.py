@@ -56,21 +56,30 @@ def is_pillow_animation(path: Path) -> bool:
     return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) > 20 and bool(head[20] & 2)
 
 
-def count_plays(path: Path) -> int:
-    """How often the GIF, WebP or PNG at `path` is shown; 0 for ever, also where its head cannot be read as Pillow does.
+@dataclass(frozen=True)
+class PictureHead:
+    """What the head of an animation, or of numbered pictures, says and FFmpeg does not tell."""
+
+    size_px: tuple[int, int]  # width, height
+    plays: int  # how often it is shown; 0 for ever
+    profile: bytes | None  # ICC, of RGB
+
+
+def read_picture_head(path: Path) -> PictureHead | None:
+    """The head of the GIF, WebP, AVIF, PNG, JPEG or TIFF at `path`, or of the first of numbered ones; None where Pillow cannot read it.
 
     A GIF says how often it is repeated after the first time; one that says nothing is shown once.
     """
+    path = numbered(path, first_number(path)) if is_pattern(path) else path
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures: `inspect_video` holds them to limits of its own
-            with Image.open(path, formats=("GIF", "WEBP", "PNG")) as image:
-                said, gif = image.info.get("loop"), image.format == "GIF"
+            with Image.open(path, formats=("GIF", "WEBP", "AVIF", "PNG", "JPEG", "TIFF")) as image:
+                said, profile = image.info.get("loop"), image.info.get("icc_profile") or b""
+                plays = (1 if said is None else said + 1 if said else 0) if image.format == "GIF" else said or 0
+                return PictureHead(image.size, plays, profile if profile[16:20] == b"RGB " else None)
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
-        return 0
-    if gif:
-        return 1 if said is None else said + 1 if said else 0
-    return said or 0
+        return None
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import struct
+import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -24,6 +26,7 @@ from facechange.change.video.planes import to_upright_rgb
 from facechange.change.video.segments import read_packets
 from facechange.core import ModelCard
 from facechange.pictures import as_picture
+from facechange.pictures.icc import nameless_icc
 from facechange.pictures.media import create_media
 from facechange.trust import Grant, publish
 
@@ -65,6 +68,14 @@ def stored_frames(join: Join, journal: Journal) -> Iterator[tuple[Fraction, av.V
             yield (pts - first) * join.facts.time_base, frame
 
 
+def kept_profile(join: Join, output: Path) -> bytes | None:
+    """The source's colour profile, if a result named `output` can carry one; its samples mean what they meant."""
+    profile = join.facts.profile
+    if not is_pattern(output) and _KINDS.get(output.suffix.lower(), _GIF) is _GIF:
+        return None
+    return nameless_icc(profile) if profile and join.nameless else profile
+
+
 def publish_pictures(join: Join, journal: Journal, sources: Sequence[Path], pattern: Path, grant: Grant, card: ModelCard) -> None:
     """Publish every finished frame; the numbers are the source's where it has some, else they start at 1.
 
@@ -73,7 +84,8 @@ def publish_pictures(join: Join, journal: Journal, sources: Sequence[Path], patt
     start = first_number(join.source) if is_pattern(join.source) else 1
     for index, (_, frame) in enumerate(stored_frames(join, journal)):
         target = numbered(join.source, start + index) if is_pattern(join.source) else join.source
-        picture, path = as_picture(to_upright_rgb(frame, join.facts)), numbered(pattern, start + index)
+        picture = replace(as_picture(to_upright_rgb(frame, join.facts)), icc=kept_profile(join, pattern))
+        path = numbered(pattern, start + index)
         identifier = journal.facts["identifier"]
         publish(picture, path, grant=grant, card=card, target=target, sources=sources, identifier=identifier, nameless=join.nameless)
 
@@ -99,6 +111,9 @@ def write_animation(join: Join, journal: Journal, path: Path) -> None:
         container.mux(stream.encode(None))
     if kind is _WEBP:
         _end_webp(path, round((time_s + last_s) / MILLISECOND))
+    profile = kept_profile(join, path)
+    if profile is not None:
+        path.write_bytes(_with_profile(path.read_bytes(), kind, profile))
 
 
 def _container_options(kind: _Kind, plays: int, last_s: Fraction) -> dict[str, str]:
@@ -140,6 +155,16 @@ def _end_webp(path: Path, end_ms: int) -> None:
         for start in starts[-1:]:
             file.seek(start)
             file.write(min(max(end_ms, 0), (1 << 24) - 1).to_bytes(3, "little"))
+
+
+def _with_profile(data: bytes, kind: _Kind, profile: bytes) -> bytes:
+    """An animated PNG or WebP with a colour profile, which FFmpeg does not write, behind its first chunk."""
+    if kind is _PNG:
+        body = b"iCCPICC profile\0\0" + zlib.compress(profile)
+        return data[:33] + struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body)) + data[33:]
+    chunk = b"ICCP" + struct.pack("<I", len(profile)) + profile + bytes(len(profile) % 2)
+    flags = bytes([data[20] | 0x20])  # of VP8X: it has a profile
+    return b"RIFF" + struct.pack("<I", len(data) + len(chunk) - 8) + data[8:20] + flags + data[21:30] + chunk + data[30:]
 
 
 def _with_palette(frame: av.VideoFrame) -> av.VideoFrame:

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -144,7 +145,10 @@ def test_ctrl_c_stops_cleanly_and_a_rerun_goes_on(
     assert {path.name for path in output.rglob("*.png")} == {"001-ann-b.png", "003-ann-a.png", "004-ann-scan.png"}
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("x"), MemoryError(), OSError("disk"), FaceError("none"), OutputError("full")])
+@pytest.mark.parametrize(
+    "error",
+    [ZeroDivisionError("x"), MemoryError(), cv2.error("(-4:Insufficient memory)"), OSError("disk"), FaceError("none"), OutputError("full")],
+)
 def test_nothing_that_goes_wrong_with_one_file_stops_the_others(folder: Path, tmp_path: Path, error: Exception) -> None:
     def work(target: Target, place: Path) -> Done:
         if target.name == "b.jpg":
@@ -155,6 +159,8 @@ def test_nothing_that_goes_wrong_with_one_file_stops_the_others(folder: Path, tm
     counts = run.change(work)
     assert (counts.done, counts.faceless + counts.failed) == (4, 1)
     assert states(tmp_path / "out")["b.jpg"] == ("faceless" if isinstance(error, FaceError) else "failed")
+    told = json.loads((tmp_path / "out" / REPORT_NAME).read_text())["files"][0]["message"]
+    assert ("bug" in told, "memory" in told) == (isinstance(error, ZeroDivisionError), "emory" in f"{error!r}")
 
 
 def test_an_output_folder_inside_the_input_is_not_read(toy_changer: Changer, folder: Path, source: Path) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
-from facechange.change import Changer, cast_sources
-from facechange.change.video import change_video, request_video_change
+from facechange.change import Changer, PersonaCast, cast_sources
+from facechange.change.video import VideoOptions, change_video, request_video_change
 from facechange.change.video.encoding import choose_encoder
 from facechange.change.video.facts import inspect_video
 from facechange.change.video.frames import Window, read_frames
@@ -17,6 +17,7 @@ from facechange.change.video.muxing import Join
 from facechange.change.video.pictures_out import write_animation
 from facechange.change.video.segments import SegmentWriter
 from facechange.core import OutputError
+from facechange.pictures.icc import nameless_icc
 from facechange.trust.credentials import read_credentials
 
 DURATIONS_MS = [40, 500, 1700]
@@ -115,6 +116,40 @@ def test_a_face_in_an_animated_png_is_changed_and_signed(
     assert all(np.abs(old - new)[130:170, 190:210, :3].mean() > 10 for old, new in zip(before, after, strict=True))
     credentials = read_credentials(output)
     assert credentials is not None and credentials.problems == ("signingCredential.untrusted",)
+
+
+WIDE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()  # stands for any: kept to the byte
+
+
+@pytest.mark.parametrize("name", ["in.webp", "in.png", "in.avif", "%02d.png"])
+@pytest.mark.parametrize("output", ["out.webp", "out.png", "%02d-out.png", "out.gif", "out.mkv"])
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_colour_profile_goes_on_or_is_said_to_be_lost(
+    toy_changer: Changer, faces_picture: Callable[..., np.ndarray], tmp_path: Path, name: str, output: str, hidden: bool
+) -> None:
+    if name.startswith("%") and output == "out.png":
+        pytest.skip("numbered pictures do not become one animated .png by a slip")
+    ann, target = tmp_path / "ann.png", tmp_path / name
+    Image.fromarray(faces_picture({(200, 150): (230, 110, 60)}, height=160)).save(ann)
+    frames = [Image.fromarray(faces_picture({(200 + 2 * index, 150): (235, 190, 40)}, height=160)) for index in range(2)]
+    if name.startswith("%"):
+        for number, frame in enumerate(frames, 1):
+            frame.save(tmp_path / (name % number), icc_profile=WIDE)
+    else:
+        frames[0].save(target, save_all=True, append_images=frames[1:], duration=80, icc_profile=WIDE, quality=95)
+    casting = PersonaCast(1) if hidden else cast_sources(toy_changer, [ann])
+    words = ([], "They are hidden.", "", True) if hidden else ([ann], "Nobody in these pictures exists.")
+    grant = request_video_change(words[0], target, tmp_path / output, *words[1:])
+    done = change_video(toy_changer, casting, target, tmp_path / output, grant=grant, options=VideoOptions(preset="ultrafast"))
+    kept = not output.endswith((".gif", ".mkv"))
+    assert ("the colour profile" in done.taken_away) == (not kept)
+    if kept:
+        made = tmp_path / (output.replace("%02d", "01"))
+        with Image.open(made) as image:
+            assert image.info["icc_profile"] == (nameless_icc(WIDE) if hidden else WIDE)
+            assert (image.n_frames if hasattr(image, "n_frames") else 1) == (1 if "%" in output else 2)
+            image.load()
+        assert read_credentials(made).problems == ("signingCredential.untrusted",)
 
 
 def test_a_film_does_not_become_one_png_by_a_slip(source: Path, clip: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -11,12 +12,15 @@ from types import ModuleType
 import av
 import numpy as np
 import pytest
+from cryptography.fernet import Fernet
 from PIL import Image
 
 from facechange.change import Changer, PersonaCast, change_photograph, publish_mask_sheet, request_change
 from facechange.change.people import parse_map
 from facechange.change.video import VideoOptions, change_video, files, publish_preview, request_video_change
-from facechange.core import OutputError
+from facechange.change.video.nameless import nameless_setup
+from facechange.change.video.sealing import Seal
+from facechange.core import OutputError, StoppedError
 from facechange.trust.verify import examine
 
 ORANGE, RED = (230, 110, 60), (230, 30, 30)
@@ -63,6 +67,76 @@ def test_work_that_holds_who_people_are_is_readable_by_its_owner_alone(toy_chang
     assert modes.pop(WORK.name) == 0o700
     assert {"lock", "journal.jsonl", "000000.packets", "finished.mkv"} <= set(modes)
     assert set(modes.values()) == {0o600}
+
+
+def stop_at(frame: int) -> files.Report:
+    def stop(done: int, total: int) -> None:
+        if done == frame:
+            raise KeyboardInterrupt
+
+    return stop
+
+
+def keys() -> list[Path]:
+    return list(Path(os.environ["FACECHANGE_HOME"]).glob("unfinished/*"))
+
+
+def test_the_journal_tells_nobody_who_people_are_and_its_key_goes_with_the_work(
+    toy_changer: Changer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "SEGMENT_FRAMES", 5)
+    with pytest.raises(StoppedError):
+        anonymize(toy_changer, "clip.mkv", "out.mkv", stop_at(7))
+    lines = (WORK / "journal.jsonl").read_text().splitlines()
+    assert len(lines) == 2 and not any(word in line for line in lines for word in ("{", "[", "identifier", "state"))
+    (key,) = keys()
+    assert key.stat().st_mode & 0o777 == 0o600
+    state = Seal(WORK).open(lines[1])["state"]
+    assert any(len(vector) > 100 for vector in vectors(state))  # what there is to hide
+    assert anonymize(toy_changer, "clip.mkv", "out.mkv").resumed_at == 5
+    assert not keys() and not WORK.exists()
+
+
+def vectors(value: object) -> list[list[float]]:
+    """The lists of numbers in a value of JSON."""
+    if isinstance(value, list) and value and all(isinstance(each, float) for each in value):
+        return [value]
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [vector for child in children for vector in vectors(child)]
+
+
+@pytest.mark.parametrize("spoilt", ["restored later", "other key", "no key", "lines swapped", "written in the clear", "older lines"])
+def test_work_that_comes_from_a_backup_or_a_stranger_is_begun_anew_or_gone_on_with(
+    toy_changer: Changer, videos: ModuleType, monkeypatch: pytest.MonkeyPatch, spoilt: str
+) -> None:
+    """Every frame is in the end as it is without any of that; no publication is written over."""
+    monkeypatch.setattr(files, "SEGMENT_FRAMES", 3)
+    monkeypatch.setattr(files, "mark_frame", lambda image, faces, identifier: image)  # each publication has a mark of its own
+    change(toy_changer, "straight.mkv")
+    with pytest.raises(StoppedError):
+        change(toy_changer, report=stop_at(8))
+    shutil.copytree(WORK, "backup")
+    if spoilt == "restored later":
+        first = change(toy_changer)
+        assert first.resumed_at == 6
+        shutil.copytree("backup", WORK)
+    path = WORK / "journal.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    if spoilt == "other key":
+        keys()[0].write_bytes(Fernet.generate_key())
+    elif spoilt == "no key":
+        keys()[0].write_bytes(b"spoilt")
+    elif spoilt == "lines swapped":
+        path.write_text("".join([lines[0], lines[2], lines[1]]))
+    elif spoilt == "written in the clear":
+        path.write_text("".join(json.dumps(Seal(WORK).open(line.strip())) + "\n" for line in lines))
+    elif spoilt == "older lines":
+        path.write_text("".join(lines[:2]))
+    published = {each: each.read_bytes() for each in Path(os.environ["FACECHANGE_HOME"]).glob("published/*")}
+    assert change(toy_changer).resumed_at == (3 if spoilt == "older lines" else 0)
+    assert videos.packets(Path("out.mkv"), "video") == videos.packets(Path("straight.mkv"), "video")
+    assert all(each.read_bytes() == store for each, store in published.items())
+    assert not keys() and not WORK.exists()
 
 
 @pytest.mark.parametrize("kind", ["link", "file", "open", "somebody's", "other things", "a folder in it"])
@@ -158,6 +232,47 @@ def test_no_track_that_can_show_an_original_goes_on_and_that_is_said(toy_changer
         assert ("subtitles that can hold pictures" in done.taken_away) == (name == "hidden")
     assert kinds == {"changed": ["video ffv1", "subtitle srt", "subtitle ssa"], "hidden": ["video ffv1", "subtitle srt"]}
     assert b"AnnabelFace" not in Path("no.mkv").read_bytes()
+
+
+def write_vorbis(words: bytes) -> None:
+    """`sung.mkv`: the clip and Vorbis sound that says `words` in its head."""
+    with av.open("clip.mkv") as clip, av.open("sung.mkv", "w", options={"strict": "-2"}) as container:
+        copy = container.add_stream_from_template(clip.streams[0])
+        sound = container.add_stream("vorbis", rate=48000, layout="stereo", options={"strict": "-2"})
+        sound.codec_context.open()
+        empty = b"\x03vorbis" + bytes(8) + b"\x01"
+        head = bytes(sound.codec_context.extradata)
+        assert empty in head and head[2] == len(empty)
+        told = b"\x03vorbis" + bytes(4) + (1).to_bytes(4, "little") + len(words).to_bytes(4, "little") + words + b"\x01"
+        head = (head[:2] + bytes([len(told)]) + head[3:]).replace(empty, told)
+        packets = []
+        for number in range(20):
+            noise = np.random.default_rng(number).normal(0, 0.1, (2, 1024)).astype(np.float32)
+            frame = av.AudioFrame.from_ndarray(noise, format="fltp", layout="stereo")
+            frame.sample_rate, frame.pts, frame.time_base = 48000, number * 1024, Fraction(1, 48000)
+            packets += sound.encode(frame)
+        sound.codec_context.extradata = head
+        for packet in clip.demux(clip.streams[0]):
+            if packet.size:
+                packet.stream = copy
+                container.mux(packet)
+        container.mux(packets)
+
+
+def test_sound_keeps_its_packets_and_says_nothing_in_its_head(toy_changer: Changer, videos: ModuleType) -> None:
+    write_vorbis(b"METADATA_BLOCK_PICTURE=AnnabelFace")
+    assert b"AnnabelFace" in Path("sung.mkv").read_bytes()
+    hidden = anonymize(toy_changer, "sung.mkv", "out.mkv").path
+    assert b"Annabel" not in hidden.read_bytes()
+    assert videos.packets(hidden, "audio") == videos.packets(Path("sung.mkv"), "audio")
+    with av.open(str(hidden)) as container:
+        assert sum(frame.samples for frame in container.decode(audio=0)) > 15_000
+    assert b"AnnabelFace" in change(toy_changer, "changed.mkv", "sung.mkv").path.read_bytes()
+
+
+@pytest.mark.parametrize(("codec", "setup", "clean"), [("aac", b"\x12\x10", b"\x12\x10"), ("vorbis", b"\x03vorbis", b"")])
+def test_a_head_that_is_none_is_empty(codec: str, setup: bytes, clean: bytes) -> None:
+    assert nameless_setup(codec, setup) == clean
 
 
 def test_with_the_exit_shut_nothing_leaves(toy_changer: Changer, tmp_path: Path, shut_exit: Callable[[Path], list[str]]) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from facechange.change import Changer, OneForAll, PersonaCast, cast_sources
 from facechange.change.video import VideoOptions, change_video, files, request_video_change
+from facechange.change.video.sealing import Seal
 from facechange.core import OutputError, StoppedError
 from facechange.trust import Grant
 
@@ -200,6 +201,4 @@ def test_two_runs_do_not_make_one_file_at_once(casting: OneForAll, changer: Chan
 
 
 def _identifier_in(folder: Path) -> int:
-    import json
-
-    return json.loads((folder / "journal.jsonl").read_text().splitlines()[0])["facts"]["identifier"]
+    return Seal(folder).open((folder / "journal.jsonl").read_text().splitlines()[0])["facts"]["identifier"]
