@@ -85,7 +85,8 @@ class _Work:
             self.pixels[top:bottom, left:right] = self._picture.pixels[top:bottom, left:right]
         begun = replace(self._picture, pixels=self.pixels)
         identities = np.stack([self._tried[index][-1] for index in together])
-        changed = self._changer.change(begun, identities, [self._faces[index] for index in together], keep=self._keep)
+        faces, originals = [self._faces[index] for index in together], [vectors[together] for vectors in self._originals]
+        changed = self._changer.change(begun, identities, faces, keep=self._keep, before=originals)
         self.pixels = changed.image
         for index, outcome in zip(together, changed.outcomes, strict=True):
             self.outcomes[index] = replace(outcome, done=done if index in alike else self.outcomes[index].done)

@@ -162,21 +162,24 @@ class Changer:
         with_masks: bool = False,
         source: np.ndarray | None = None,
         shares: Sequence[float] | None = None,
+        before: list[np.ndarray] | None = None,
     ) -> Changed:
         """Give `faces` of `target` (all that are found, where None) the `identity` [512], or each its own: [N, 512], or N of them.
 
         `strength` 0..1.3 goes from the target's own identity (0) to the source's (1) and beyond; `keep` is
         `put_back`'s. With `with_masks` every control mask of every face comes along. `shares` say how much of its change each face
         takes, 0..1; all of it where None. The result is compared with the target, and with `source`, what the second recogniser makes of
-        the source ([128] or [N, 128], the last of `read`), by that network alone, or else with `identity` by all. Raises `FaceError`
-        where there is no face or one is too small, `ValueError` for a strength out of range.
+        the source ([128] or [N, 128], the last of `read`), by that network alone, or else with `identity` by all; `before` is what all of
+        them read of `faces` in `target`, where that is known. Raises `FaceError` where there is no face or one is too small,
+        `ValueError` for a strength out of range.
         """
         check_strength(strength)
         picture = as_picture(target)
         chosen = self.select(picture) if faces is None else [_check_size(face) for face in faces]
         given = normalise(np.broadcast_to(identity, (len(chosen), np.shape(identity)[-1])))
         last_alone = source is not None and strength == 1.0
-        before = self.comparer.read(picture.rgb8(), chosen, last_alone)
+        if before is None:
+            before = self.comparer.read(picture.rgb8(), chosen, last_alone)
         identities = given
         if strength != 1.0:
             identities = np.stack([blend_identities(own, new, strength) for own, new in zip(before[0], given, strict=True)])

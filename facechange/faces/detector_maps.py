@@ -30,21 +30,23 @@ def decode_detections(outputs: Mapping[str, np.ndarray], width_px: int, threshol
 
     `outputs` are, for each stride S with K cells, `cls_S` and `obj_S` [N, K, 1], `bbox_S` [N, K, 4] and `kps_S` [N, K, 10].
     """
-    count = len(outputs["cls_8"])
-    return [_decode_one({name: values[index] for name, values in outputs.items()}, width_px, threshold) for index in range(count)]
+    found = [_decode_stride(outputs, stride, width_px, threshold) for stride in STRIDES]
+    pictures, scores, boxes, points = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    detections: list[list[Face]] = []
+    for number in range(len(outputs["cls_8"])):
+        own = np.flatnonzero(pictures == number)
+        kept = own[suppress_overlaps(boxes[own], scores[own], SAME_FACE)]
+        detections.append([Face(tuple(map(float, boxes[i])), points[i].astype(np.float32), float(scores[i])) for i in kept])  # type: ignore[arg-type]
+    return detections
 
 
-def _decode_one(outputs: Mapping[str, np.ndarray], width_px: int, threshold: float) -> list[Face]:
-    found = []
-    for stride in STRIDES:
-        scores = np.sqrt(np.clip(outputs[f"cls_{stride}"][:, 0], 0, 1) * np.clip(outputs[f"obj_{stride}"][:, 0], 0, 1))
-        chosen = np.flatnonzero(scores >= threshold)
-        cells = np.stack([chosen % (width_px // stride), chosen // (width_px // stride)], 1)
-        values = outputs[f"bbox_{stride}"][chosen].astype(np.float64)
-        sizes = np.exp(values[:, 2:]) * stride
-        corners = (cells + values[:, :2]) * stride - sizes / 2
-        points = (outputs[f"kps_{stride}"][chosen].reshape(-1, 5, 2) + cells[:, None]) * stride
-        found.append((scores[chosen], np.concatenate([corners, sizes], 1), points))
-    scores, boxes, points = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    kept = suppress_overlaps(boxes, scores, SAME_FACE)
-    return [Face(tuple(map(float, boxes[i])), points[i].astype(np.float32), float(scores[i])) for i in kept]  # type: ignore[arg-type]
+def _decode_stride(outputs: Mapping[str, np.ndarray], stride: int, width_px: int, threshold: float) -> tuple[np.ndarray, ...]:
+    """The claims of one grid: the number of the picture [M], score [M], box [M, 4] and points [M, 5, 2] of each."""
+    scores = np.sqrt(np.clip(outputs[f"cls_{stride}"][..., 0], 0, 1) * np.clip(outputs[f"obj_{stride}"][..., 0], 0, 1))  # [N, K]
+    pictures, chosen = np.nonzero(scores >= threshold)
+    cells = np.stack([chosen % (width_px // stride), chosen // (width_px // stride)], 1)
+    values = outputs[f"bbox_{stride}"][pictures, chosen].astype(np.float64)
+    sizes = np.exp(values[:, 2:]) * stride
+    corners = (cells + values[:, :2]) * stride - sizes / 2
+    points = (outputs[f"kps_{stride}"][pictures, chosen].reshape(-1, 5, 2) + cells[:, None]) * stride
+    return pictures, scores[pictures, chosen], np.concatenate([corners, sizes], 1), points
