@@ -11,6 +11,7 @@ from facechange.change.casting import Casting, OneForEachRule, are_personas, cas
 from facechange.change.changer import Changer
 from facechange.core import FaceError
 from facechange.faces.select import SELECTOR_HELP, Rule, Selection, parse_selectors
+from facechange.trust.record import Digests
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ class People:
         cast = [cast_sources(changer, sources, self.source_face) for sources in self.sources]
         return cast[0] if len(cast) == 1 else OneForEachRule(cast)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self, digests: Digests) -> dict[str, Any]:
         """What `Casting.describe` will say."""
-        described = [describe_sources(sources, self.source_face) for sources in self.sources]
+        described = [describe_sources(digests, sources, self.source_face) for sources in self.sources]
         return described[0] if len(described) == 1 else {"people": described}
 
 

@@ -23,7 +23,7 @@ from facechange.pictures import as_picture, read_picture, without_names
 from facechange.pictures.kinds import is_moving
 from facechange.pictures.picture import FURTHER_PICTURES
 from facechange.pictures.reading import CHANGE_VIDEOS, readable_file
-from facechange.trust import Grant, check_writable, publish
+from facechange.trust import Context, Grant, check_writable, publish
 
 _SHEET_CROP_PX = 384
 
@@ -41,7 +41,13 @@ class Published:
 
 
 def request_change(
-    sources: Sequence[Path], target: Path, output: Path, consent: str | None, purpose: str = "", persona: bool | None = None
+    context: Context,
+    sources: Sequence[Path],
+    target: Path,
+    output: Path,
+    consent: str | None,
+    purpose: str = "",
+    persona: bool | None = None,
 ) -> Grant:
     """Leave to begin, from `grant_change`: asked for before a picture is decoded or a model is loaded.
 
@@ -55,8 +61,8 @@ def request_change(
             raise PictureError(f"{target.name} is a video or an animation, not a photograph.", CHANGE_VIDEOS)
     if any(path.exists() and output.exists() and path.samefile(output) for path in (*sources, target)):
         raise OutputError(f"{output} is one of the pictures to read.", "Write the result to another file, so that the original stays.")
-    check_writable(output)
-    return grant_change(consent, sources, [target], purpose, persona)
+    check_writable(context, output)
+    return grant_change(context, consent, sources, [target], purpose, persona)
 
 
 def change_photograph(

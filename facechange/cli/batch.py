@@ -59,4 +59,4 @@ def batch(
     people = read_people(sources, rules, face, source_face)
     options = ChangeOptions(people.selection, keep.value, strength, encoder, quality, preset, beyond=beyond.value if beyond else None)
     request = FolderRequest(folder, output, people.files, consent, purpose, None, pattern)
-    change_folder(request, people.describe(), people.cast, options, model, threads, engine, threshold, verbose)
+    change_folder(request, people.describe, people.cast, options, model, threads, engine, threshold, verbose)

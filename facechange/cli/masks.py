@@ -27,10 +27,11 @@ def masks(
 ) -> None:
     """Draw a sheet of one change: source, target, result and every control mask."""
     from facechange.change import load_changer, publish_mask_sheet, request_change
+    from facechange.trust import load_context
 
     started = time.perf_counter()
     with waiting("Drawing the masks"):
-        grant = request_change([source], target, output, consent, purpose)
+        grant = request_change(load_context(), [source], target, output, consent, purpose)
         changer = load_changer(model, threads, engine)
         published = publish_mask_sheet(changer, source, target, output, grant=grant, face=face, source_face=source_face)
     say(f"{published.path}: masks of 1 face drawn in {time.perf_counter() - started:.1f} s")

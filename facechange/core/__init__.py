@@ -18,7 +18,7 @@ from facechange.core.errors import (
     VideoError,
     tell_refusal,
 )
-from facechange.core.settings import Settings, cache_folder, data_folder, load_settings
+from facechange.core.settings import Folders, Settings, cache_folder
 from facechange.core.types import COVERED, Changed, Deed, Face, Outcome
 from facechange.core.words import clean_line, say, say_json, show
 
@@ -34,6 +34,7 @@ __all__ = [
     "Face",
     "FaceError",
     "FacechangeError",
+    "Folders",
     "ModelCard",
     "ModelError",
     "Outcome",
@@ -46,10 +47,8 @@ __all__ = [
     "VideoError",
     "cache_folder",
     "clean_line",
-    "data_folder",
     "hash_file",
     "load_card",
-    "load_settings",
     "say",
     "say_json",
     "show",

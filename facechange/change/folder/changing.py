@@ -23,6 +23,7 @@ from facechange.faces.turn import Beyond
 from facechange.pictures import WRITABLE_SUFFIXES
 from facechange.pictures.picture import FURTHER_PICTURES
 from facechange.trust import Grant
+from facechange.trust.record import Digests
 
 if TYPE_CHECKING:
     from facechange.change.video.files import PublishedVideo
@@ -42,12 +43,14 @@ class ChangeOptions:
     beyond: Beyond | None = None  # what becomes of faces that are turned too far; None: left in photographs, faded in videos
 
 
-def describe_changes(who: dict[str, Any], card: ModelCard, options: ChangeOptions, consent: str | None, purpose: str) -> dict[str, Any]:
+def describe_changes(
+    digests: Digests, who: dict[str, Any], card: ModelCard, options: ChangeOptions, consent: str | None, purpose: str
+) -> dict[str, Any]:
     """What the results depend on besides the files of the folder; `who` is `Casting.describe`'s.
 
     Raises `PictureError` where a picture that `like:` names cannot be read.
     """
-    described = {**asdict(options), **describe_selection(options.face)}
+    described = {**asdict(options), **describe_selection(digests, options.face)}
     return {**who, "model": card.sha256, **described, "consent": consent, "purpose": purpose}
 
 

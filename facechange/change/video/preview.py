@@ -49,7 +49,7 @@ def publish_preview(
     for read in (*pictures_of(video), *casting.sources, *as_selection(options.face).likes):
         if path.exists() and path.samefile(read):
             raise OutputError(f"The preview would be {path}, which is one of the files to read.", "Choose another name for the result.")
-    check_writable(path)
+    check_writable(grant.context, path)
     facts = inspect_video(video)
     columns, marked, left = [], [], GAP_PX
     for picture in _spread_frames(video, facts, parse_trim(options.trim, facts), frames):
