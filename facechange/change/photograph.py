@@ -23,6 +23,7 @@ from facechange.pictures import as_picture, read_picture, without_names
 from facechange.pictures.kinds import is_moving
 from facechange.pictures.picture import FURTHER_PICTURES
 from facechange.pictures.reading import CHANGE_VIDEOS, readable_file
+from facechange.runtime import BakedIdentity
 from facechange.trust import Context, Grant, check_writable, publish
 
 _SHEET_CROP_PX = 384
@@ -77,11 +78,13 @@ def change_photograph(
     keep: Keep = "mask",
     fallback: Fallback = "blur",
     beyond: Beyond = "left",
+    baked: BakedIdentity | None = None,
 ) -> Published:
     """Give the faces of `target` that `face` selects the identities that `casting` has for them, and publish it at `output`.
 
-    `grant` is what `request_change` gave for these files. Everything else of the photograph, its metadata
-    included, is kept; previews are not, and where the casting hides people nothing that names them or places.
+    `grant` is what `request_change` gave for these files; `baked` is the one identity of `casting`, where it was baked. Everything else
+    of the photograph, its metadata included, is kept; previews are not, and where the casting hides people nothing that names them or
+    places.
     What becomes of a face that is turned too far (`faces.turn`) is said by `beyond`, unless the casting hides people: then
     `fallback` says how a face is covered that no persona makes unlike who it was, and the smallest face counts.
     Raises a `FacechangeError` that says what is wrong with which input; nothing partial is left at `output`.
@@ -97,7 +100,7 @@ def change_photograph(
         kept = _keep(chosen, [index for index, face in enumerate(chosen.faces) if not is_beyond(face)])
         left = 0 if beyond == "covered" else len(chosen.faces) - len(kept.faces)
         shares = [share_followed(face.points) for face in kept.faces] if beyond == "faded" else None
-        identities = cast_faces(changer, casting, picture, kept)
+        identities = baked or cast_faces(changer, casting, picture, kept)
         changed = changer.change(picture, identities, kept.faces, strength, keep, source=casting.recognised, shares=shares)
         if beyond == "covered":
             changed = _cover(changed, [face for face in chosen.faces if is_beyond(face)])

@@ -22,6 +22,7 @@ from facechange.faces.select import Selection
 from facechange.faces.turn import Beyond
 from facechange.pictures import WRITABLE_SUFFIXES
 from facechange.pictures.picture import FURTHER_PICTURES
+from facechange.runtime import BakedIdentity
 from facechange.trust import Grant
 from facechange.trust.record import Digests
 
@@ -61,12 +62,11 @@ def change_work(
 
     `tell` is called after each with the selectors that named nobody in it.
     """
-    if casting.everyone is not None:
-        changer.bake(casting.everyone)
+    baked = None if casting.everyone is None else changer.bake(casting.everyone)
 
     def change(target: Target, output: Path) -> Done:
         if target.moving:
-            video = _change_video(changer, casting, target.path, output, grant, options)
+            video = _change_video(changer, casting, target.path, output, grant, options, baked)
             tell(set(video.unmet))
             counted = {f"{words} left out": 1 for words in video.left_out}
             counted |= {f"{video.interlaced} interlaced frames made whole": video.interlaced}
@@ -85,6 +85,7 @@ def change_work(
             keep=options.keep,
             fallback=options.fallback,
             beyond=options.beyond or "left",
+            baked=baked,
         )
         tell(set(published.unmet))
         notes = tuple(f"{words} left out" for words in published.taken_away if words == FURTHER_PICTURES)
@@ -106,7 +107,9 @@ def _to_done(faces: int, outcomes: tuple[Outcome, ...], hides: bool, notes: tupl
     )
 
 
-def _change_video(changer: Changer, casting: Casting, target: Path, output: Path, grant: Grant, options: ChangeOptions) -> PublishedVideo:
+def _change_video(
+    changer: Changer, casting: Casting, target: Path, output: Path, grant: Grant, options: ChangeOptions, baked: BakedIdentity | None
+) -> PublishedVideo:
     if output.suffix.lower() not in VIDEO_SUFFIXES:
         raise OutputError(f"The name {output.name} ends in no kind of video.", "Let --output-pattern end in .{extension}.")
     try:
@@ -115,4 +118,4 @@ def _change_video(changer: Changer, casting: Casting, target: Path, output: Path
         raise DependencyError("Videos need PyAV, which is not installed.", 'Install it with: pip install "facechange[video]"') from None
     video = VideoOptions(options.face, options.keep, options.encoder, options.quality, options.preset, strength=options.strength)
     video = replace(video, fallback=options.fallback, beyond=options.beyond or video.beyond)
-    return change_video(changer, casting, target, output, grant=grant, options=video)
+    return change_video(changer, casting, target, output, grant=grant, options=video, baked=baked)

@@ -32,6 +32,7 @@ from facechange.core import FacechangeError, FaceError, Outcome, OutputError, St
 from facechange.faces.put_back import Keep
 from facechange.faces.select import Selection
 from facechange.faces.turn import Beyond
+from facechange.runtime import BakedIdentity
 from facechange.trust import Context, Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media
 from facechange.trust.files import hidden_beside, open_private, plain_errors
 from facechange.trust.record import Digests
@@ -112,13 +113,14 @@ def change_video(
     grant: Grant,
     options: VideoOptions | None = None,
     report: Report = lambda done, total: None,
+    baked: BakedIdentity | None = None,
 ) -> PublishedVideo:
     """Give the chosen faces of `video` the identities that `casting` has for them, and publish the result at `output`.
 
-    `grant` is what `request_video_change` gave for these files. What is done is kept beside `output` until the result is
-    whole: the same call goes on after a crash, a full disk or a Ctrl-C, and ends in the same frames. Raises
-    `FacelessVideoError`, `StoppedError` on Ctrl-C, other `FacechangeError`s that say what is wrong, and `ValueError` for a
-    strength out of range.
+    `grant` is what `request_video_change` gave for these files; `baked` is the one identity of `casting`, where it was baked already.
+    What is done is kept beside `output` until the result is whole: the same call goes on after a crash, a full disk or a Ctrl-C, and
+    ends in the same frames. Raises `FacelessVideoError`, `StoppedError` on Ctrl-C, other `FacechangeError`s that say what is wrong, and
+    `ValueError` for a strength out of range.
     """
     options = options or VideoOptions()
     check_strength(options.strength)
@@ -128,7 +130,7 @@ def change_video(
     request = _request(changer, casting, video, options, settings, grant.context.digests)
     kept = {"identifier": new_identifier(grant.context.folders.data)}
     with plain_errors(output), Journal(hidden_beside(output), request, kept) as journal:
-        return _change(_Work(changer, casting, join, options, journal, grant, report), output)
+        return _change(_Work(changer, casting, join, options, journal, grant, report, baked), output)
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ class _Work:
     journal: Journal
     grant: Grant
     report: Report
+    baked: BakedIdentity | None
 
 
 def _change(work: _Work, output: Path) -> PublishedVideo:
@@ -210,8 +213,6 @@ def _make_segments(work: _Work, choice: FaceChoice) -> None:
     window = join.window
     if last is not None:
         window = replace(window, done_frames=last.progress.frames, done_pts=last.segment.pts[-1])
-    if casting.everyone is not None and work.options.strength == 1.0:
-        changer.bake(casting.everyone)
     progress = last.progress if last else Progress()
     watch = Watch(changer, casting, work.options.fallback)
     writer: SegmentWriter | None = None
@@ -244,7 +245,11 @@ def _pipeline(work: _Work, choice: FaceChoice, window: Window, watch: Watch) -> 
     tracker = FaceTracker(changer, who, everybody=casting.hides)  # what is too small to be changed is covered
     placer = Placer(tracker, choice, TrackCasting(casting, tracker, options.strength), facts.time_base, SEGMENT_FRAMES, options.beyond)
     marking = work.grant.context.settings.marking
-    renderer = Renderer(changer, options.keep, facts, watch, partial(mark_frame, identifier=journal.facts["identifier"], marking=marking))
+    mark = partial(mark_frame, identifier=journal.facts["identifier"], marking=marking)
+    baked = None  # the identity, where all faces get one and the same
+    if casting.everyone is not None and options.strength == 1.0:
+        baked = work.baked or changer.bake(casting.everyone)
+    renderer = Renderer(changer, options.keep, facts, watch, mark, baked)
     if journal.last is not None and journal.last.state is not None:
         try:
             placer.restore(journal.last.state)
