@@ -12,7 +12,7 @@ from facechange.change.changer import Changer, blend_identities
 from facechange.change.personas import SUFFIX, draw_persona, read_persona
 from facechange.change.tracking import FaceTracker
 from facechange.core import PictureError
-from facechange.faces.select import Chosen, Selection, as_selection
+from facechange.faces.select import Chosen, FaceSelector
 from facechange.pictures.reading import PictureLike
 from facechange.runtime import Graph, load_graph
 from facechange.trust import Context, Grant, require_grant
@@ -69,7 +69,7 @@ class OneForAll:
     hides = False
 
     def __init__(
-        self, identity: np.ndarray, sources: Sequence[Path], source_face: str | None = None, recognised: np.ndarray | None = None
+        self, identity: np.ndarray, sources: Sequence[Path], source_face: FaceSelector | None = None, recognised: np.ndarray | None = None
     ) -> None:
         self._identity = identity
         self._source_face = source_face
@@ -241,7 +241,7 @@ def cast_faces(changer: Changer, casting: Casting, picture: PictureLike, chosen:
     return np.stack([casting.identity_for(original, rule) for original, rule in zip(originals, chosen.rules, strict=True)])
 
 
-def cast_sources(changer: Changer, sources: Sequence[Path], source_face: str | None = None) -> OneForAll:
+def cast_sources(changer: Changer, sources: Sequence[Path], source_face: FaceSelector | None = None) -> OneForAll:
     """Every face becomes the person in `sources`: pictures, or a persona that was kept. Raises what reading them raises.
 
     `source_face` is the selector of the person's face; None means the largest, as `Changer.find_source` says.
@@ -254,7 +254,7 @@ def cast_sources(changer: Changer, sources: Sequence[Path], source_face: str | N
     return OneForAll(read_persona(sources[0]).identity, sources)
 
 
-def describe_sources(digests: Digests, sources: Sequence[Path], source_face: str | None = None) -> dict[str, Any]:
+def describe_sources(digests: Digests, sources: Sequence[Path], source_face: FaceSelector | None = None) -> dict[str, Any]:
     """What results depend on where faces become the person in `sources`; raises `PictureError` where one cannot be read."""
     described: dict[str, Any] = {"sources": [digests.of(source) for source in sources]}
     if source_face is None or are_personas(sources):
@@ -262,9 +262,8 @@ def describe_sources(digests: Digests, sources: Sequence[Path], source_face: str
     return described | describe_selection(digests, source_face, "source_face")
 
 
-def describe_selection(digests: Digests, face: Selection | str, name: str = "face") -> dict[str, Any]:
+def describe_selection(digests: Digests, selection: FaceSelector, name: str = "face") -> dict[str, Any]:
     """What results depend on in a selection, by its `name`; pictures count by what is in them. Raises `PictureError` as above."""
-    selection = as_selection(face)
     rules = [[str(selector) if selector.like is None else "like" for selector in rule] for rule in selection.rules]
     return {name: {"rules": rules, "like": [digests.of(path) for path in selection.likes], "all_but": selection.all_but}}
 

@@ -17,7 +17,7 @@ from facechange.faces.align import warp_crop
 from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix
 from facechange.faces.locate import LEAST_SCORE, FaceLocator
 from facechange.faces.put_back import Keep, put_back
-from facechange.faces.select import Chosen, Selection, as_selection, choose_faces, left_to_right
+from facechange.faces.select import Chosen, FaceSelector, as_selector, choose_faces, left_to_right
 from facechange.faces.tint import keep_tint
 from facechange.pictures import Picture, as_picture
 from facechange.pictures.reading import PictureLike
@@ -101,11 +101,11 @@ class Changer:
         """The cosine of two identities from which they count as one person's."""
         return self.comparer.identity_alike
 
-    def select(self, picture: PictureLike, selector: Selection | str = "all") -> list[Face]:
+    def select(self, picture: PictureLike, selector: FaceSelector | str = "all") -> list[Face]:
         """The faces that `selector` names (`SELECTOR_HELP` says how), left to right; raises what `choose` raises."""
         return self.choose(picture, selector).faces
 
-    def choose(self, picture: PictureLike, selection: Selection | str = "all", everybody: bool = False) -> Chosen:
+    def choose(self, picture: PictureLike, selection: FaceSelector | str = "all", everybody: bool = False) -> Chosen:
         """The faces that `selection` means, and which of its rules names each.
 
         Faces too small to change, and doubtful ones, do not count, unless `everybody` does: then they are also looked for thoroughly,
@@ -115,9 +115,9 @@ class Changer:
         found = self.find_all(picture, HIDING_SCORE, thorough=True) if everybody else self.find_all(picture)
         return self.choose_among(picture, found, selection, everybody)
 
-    def choose_among(self, picture: PictureLike, found: list[Face], selection: Selection | str, everybody: bool = False) -> Chosen:
+    def choose_among(self, picture: PictureLike, found: list[Face], selection: FaceSelector | str, everybody: bool = False) -> Chosen:
         """What `choose` chooses where `found` are the faces of `picture`."""
-        picture, selection = as_picture(picture), as_selection(selection)
+        picture, selection = as_picture(picture), as_selector(selection)
         height, width = picture.pixels.shape[:2]
         faces = left_to_right([face for face in found if everybody or (face.size_px >= MINIMUM_FACE_PX and not face.doubtful)])
         if found and not faces:
@@ -129,7 +129,7 @@ class Changer:
             cosines = {path: identities @ self.identify(path) for path in selection.likes}
         return choose_faces(faces, selection, (width, height), cosines, self.least_cosine)
 
-    def find_source(self, source: PictureLike, face: Selection | str | None = None) -> tuple[Picture, Face]:
+    def find_source(self, source: PictureLike, face: FaceSelector | str | None = None) -> tuple[Picture, Face]:
         """A picture of a person, and the face in it that `face` names.
 
         Where None it is the largest face, which is said on stderr if there are others. Raises what `choose` raises.
@@ -142,14 +142,14 @@ class Changer:
             say_once(f"{name} shows {len(faces)} people; the largest face is taken. Choose with --source-face, or cut the picture.")
         return picture, max(faces, key=lambda each: each.box[2] * each.box[3])
 
-    def identify(self, *sources: PictureLike, face: Face | Selection | str | None = None) -> np.ndarray:
+    def identify(self, *sources: PictureLike, face: Face | FaceSelector | str | None = None) -> np.ndarray:
         """The identity of one person in one or more pictures: float32 [512] of length 1, the mean over the pictures.
 
         `face` chooses the face in each as `find_source` does. Raises `FaceError` where a picture has no such face, or only a tiny one.
         """
         return self.read(*sources, face=face)[0]
 
-    def read(self, *sources: PictureLike, face: Face | Selection | str | None = None) -> list[np.ndarray]:
+    def read(self, *sources: PictureLike, face: Face | FaceSelector | str | None = None) -> list[np.ndarray]:
         """`identify`, and after it what the second recogniser makes of the same person: [512] and [128], each of length 1."""
         if not sources:
             raise FaceError("There is no source picture.", "Give at least one picture of the person.")

@@ -17,7 +17,7 @@ from facechange.faces.align import warp_crop
 from facechange.faces.cover import LEVELS, cover_face
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
 from facechange.faces.put_back import Keep
-from facechange.faces.select import Chosen, Selection
+from facechange.faces.select import EVERY_FACE, LARGEST_FACE, Chosen, FaceSelector
 from facechange.faces.turn import Beyond, check_followed, is_beyond, share_followed
 from facechange.pictures import as_picture, read_picture, without_names
 from facechange.pictures.kinds import is_moving
@@ -73,7 +73,7 @@ def change_photograph(
     output: Path,
     *,
     grant: Grant,
-    face: Selection | str = "all",
+    face: FaceSelector = EVERY_FACE,
     strength: float = 1.0,
     keep: Keep = "mask",
     fallback: Fallback = "blur",
@@ -134,7 +134,14 @@ def _cover(changed: Changed, faces: list[Face]) -> Changed:
 
 
 def publish_mask_sheet(
-    changer: Changer, source: Path, target: Path, output: Path, *, grant: Grant, face: str = "largest", source_face: str | None = None
+    changer: Changer,
+    source: Path,
+    target: Path,
+    output: Path,
+    *,
+    grant: Grant,
+    face: FaceSelector = LARGEST_FACE,
+    source_face: FaceSelector | None = None,
 ) -> Published:
     """Publish a sheet of one change: source, target, result and every control mask, coarse to fine (the patent's Fig. 6).
 

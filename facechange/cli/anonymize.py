@@ -80,7 +80,7 @@ def anonymize(
 
         say("Names, places, dates, captions and previews in what the files say of themselves are taken away.", err=True)
         request = FolderRequest(target, output, (), basis, purpose, True, DEFAULT_PATTERN)
-        options = ChangeOptions(chosen, fallback=fallback.value)
+        options = ChangeOptions(face=chosen, fallback=fallback.value)
         change_folder(request, cast.describe, lambda changer: cast, options, model or PHOTOGRAPHS, threads, engine, threshold, verbose)
         return
     started = time.perf_counter()
@@ -93,7 +93,7 @@ def anonymize(
         from facechange.change.video import VideoOptions, request_video_change
         from facechange.cli.video import change_one_video
 
-        settings = VideoOptions(chosen, fallback=fallback.value)
+        settings = VideoOptions(face=chosen, fallback=fallback.value)
         with waiting("Reading the video"):
             grant = request_video_change(load_context(), [], target, output, basis, purpose, persona=True)
             changer = load_changer(model or "change", threads, engine, True, threshold)

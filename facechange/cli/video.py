@@ -81,7 +81,9 @@ def video(
         grant = request_video_change(load_context(), people.files, target, output, consent, purpose)
         changer = load_changer(model, threads, engine, True, threshold)
         casting = people.cast(changer)
-    options = VideoOptions(people.selection, keep.value, encoder, quality, preset, trim, strength)
+    options = VideoOptions(
+        face=people.selection, keep=keep.value, encoder=encoder, quality=quality, preset=preset, trim=trim, strength=strength
+    )
     options = options if beyond is None else replace(options, beyond=beyond.value)
     if preview:
         with waiting("Changing a few frames"):

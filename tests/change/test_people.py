@@ -13,7 +13,7 @@ from facechange.change.live.changing import LiveChanger
 from facechange.change.people import People, parse_map, split_names
 from facechange.change.personas import new_persona, write_persona
 from facechange.core import ConsentError, ContestedFaceError, Face, FaceError, PictureError
-from facechange.faces.select import Selection
+from facechange.faces.select import FaceSelector
 from facechange.trust import load_context
 from facechange.trust.marks import say_once
 from facechange.trust.record import Digests
@@ -130,7 +130,7 @@ def test_names_may_hold_commas_and_equals_signs(folder: Path) -> None:
         (folder / name).touch()
     people = parse_map(["a,b.png,c=d.png,ann.png=1,2", "x=y.png=like:c=d.png"])
     assert people.sources == ((Path("a,b.png"), Path("c=d.png"), Path("ann.png")), (Path("x=y.png"),))
-    assert people.selection == Selection((Selection.parse("1,2").rules[0], Selection.parse("like:c=d.png").rules[0]))
+    assert people.selection == FaceSelector((FaceSelector.parse("1,2").rules[0], FaceSelector.parse("like:c=d.png").rules[0]))
     assert split_names("missing.png,a,b.png") == (Path("missing.png"), Path("a,b.png"))
     assert parse_map(["ann.png, ben.png = left"]).sources == ((Path("ann.png"), Path("ben.png")),)
 
@@ -141,15 +141,15 @@ def test_a_source_of_two_people_is_chosen_from_and_not_guessed(
     couple = faces_picture({(80, 150): BROWN, (250, 150): RED})
     couple[:200, 200:] = faces_picture({(250, 100): RED}, height=100)[:200, 200:]  # the larger
     Image.fromarray(couple).save("couple.png")
-    one = People(((Path("couple.png"),),), Selection()).cast(toy_changer).everyone
+    one = People(((Path("couple.png"),),), FaceSelector()).cast(toy_changer).everyone
     said = capsys.readouterr().err
     assert said == "couple.png shows 2 people; the largest face is taken. Choose with --source-face, or cut the picture.\n"
     assert one is not None and one @ toy_changer.identify("ann.png") > 0.99
-    left = People(((Path("couple.png"),),), Selection(), "left").cast(toy_changer)
+    left = People(((Path("couple.png"),),), FaceSelector(), "left").cast(toy_changer)
     assert left.everyone is not None and left.everyone @ toy_changer.identify("ben.png") > 0.99
     assert capsys.readouterr().err == ""
     with pytest.raises(FaceError, match=r"couple\.png: There is no face 3"):
-        People(((Path("couple.png"),),), Selection(), "3").cast(toy_changer)
+        People(((Path("couple.png"),),), FaceSelector(), "3").cast(toy_changer)
 
 
 def test_what_is_described_is_what_is_cast_and_depends_on_who_is_whose(toy_changer: Changer) -> None:

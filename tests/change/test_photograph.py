@@ -19,6 +19,7 @@ from facechange.change import (
 )
 from facechange.change.mask_sheet import draw_mask_sheet
 from facechange.core import ConsentError, FaceError, OutputError, PictureError
+from facechange.faces.select import FaceSelector
 from facechange.faces.turn import BEYOND, FOLLOWED, Beyond
 from facechange.pictures import read_picture
 from facechange.trust import load_context, read_statement
@@ -63,7 +64,7 @@ def test_photograph_is_changed_upright_and_carries_its_statement(toy_changer: Ch
 def test_lossless_output_keeps_every_pixel_outside_the_crop(toy_changer: Changer, folder: Path) -> None:
     output = folder / "out.png"
     target = folder / "target.png"
-    published = change(toy_changer, [folder / "source.png"], target, output, face="left")
+    published = change(toy_changer, [folder / "source.png"], target, output, face=FaceSelector.parse("left"))
     before, after = np.asarray(Image.open(target)), np.asarray(Image.open(output))
     assert published.faces == 1
     np.testing.assert_array_equal(after[:, 200:], before[:, 200:])
@@ -87,7 +88,7 @@ def test_nothing_is_granted_without_consent_or_a_place_to_write(folder: Path, mo
 
 def test_face_that_is_not_there_names_the_target(toy_changer: Changer, folder: Path) -> None:
     with pytest.raises(FaceError, match=r"target\.png: There is no face 3"):
-        change(toy_changer, [folder / "source.png"], folder / "target.png", folder / "out.png", face="3")
+        change(toy_changer, [folder / "source.png"], folder / "target.png", folder / "out.png", face=FaceSelector.parse("3"))
     assert not list(folder.glob("out*"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from facechange.change.photograph import change_photograph
 from facechange.change.telling import tabulate_all
 from facechange.core import DependencyError, ModelCard, Outcome, OutputError
 from facechange.faces.put_back import Keep
-from facechange.faces.select import Selection
+from facechange.faces.select import EVERY_FACE, FaceSelector
 from facechange.faces.turn import Beyond
 from facechange.pictures import WRITABLE_SUFFIXES
 from facechange.pictures.picture import FURTHER_PICTURES
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from facechange.change.video.files import PublishedVideo
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ChangeOptions:
     """How results are made. `encoder`, `quality` and `preset` are of videos."""
 
-    face: Selection | str = "all"
+    face: FaceSelector = EVERY_FACE
     keep: Keep = "mask"
     strength: float = 1.0
     encoder: str | None = None
@@ -116,6 +116,5 @@ def _change_video(
         from facechange.change.video import VideoOptions, change_video  # late: PyAV is an extra
     except ImportError:
         raise DependencyError("Videos need PyAV, which is not installed.", 'Install it with: pip install "facechange[video]"') from None
-    video = VideoOptions(options.face, options.keep, options.encoder, options.quality, options.preset, strength=options.strength)
-    video = replace(video, fallback=options.fallback, beyond=options.beyond or video.beyond)
+    video = VideoOptions(**{name: each for name, each in vars(options).items() if each is not None})
     return change_video(changer, casting, target, output, grant=grant, options=video, baked=baked)

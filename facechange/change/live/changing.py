@@ -13,7 +13,7 @@ from facechange.change.live.steadying import PointSteadier
 from facechange.change.tracking import FaceTracker, Sighting, face_at
 from facechange.core import Face
 from facechange.faces.put_back import Keep
-from facechange.faces.select import Selection
+from facechange.faces.select import EVERY_FACE, FaceSelector
 from facechange.faces.tint import TintMemory
 from facechange.faces.turn import share_followed
 
@@ -27,12 +27,9 @@ class _Seen:
 
 
 class LiveChanger:
-    """Gives the chosen faces of frames that come one by one the identities that `casting` has for them.
+    """Gives the chosen faces of frames that come one by one the identities that `casting` has for them."""
 
-    Raises `FaceError` for an unknown `face`.
-    """
-
-    def __init__(self, changer: Changer, casting: Casting, face: Selection | str = "all", keep: Keep = "mask") -> None:
+    def __init__(self, changer: Changer, casting: Casting, face: FaceSelector = EVERY_FACE, keep: Keep = "mask") -> None:
         self._changer = changer
         self._keep = keep
         self._choice = FaceChoice(changer, face)

@@ -18,7 +18,7 @@ from facechange.change.live.capture import Capture, Input, describe_input
 from facechange.change.live.changing import LiveChanger
 from facechange.core import ConsentError
 from facechange.faces.put_back import Keep
-from facechange.faces.select import Selection
+from facechange.faces.select import EVERY_FACE, FaceSelector
 from facechange.trust import Context, Grant, LivePublication, PublishedFrame
 
 REPORT_EVERY_S = 1.0
@@ -66,7 +66,7 @@ def run_live(
     sinks: Sequence[Sink],
     *,
     grant: Grant,
-    face: Selection | str = "all",
+    face: FaceSelector = EVERY_FACE,
     keep: Keep = "mask",
     report: Callable[[Pace], None] = lambda pace: None,
 ) -> int:

@@ -30,7 +30,7 @@ from facechange.change.video.segments import SegmentWriter
 from facechange.change.video.watching import Watch, to_outcome
 from facechange.core import FacechangeError, FaceError, Outcome, OutputError, StoppedError, VideoError
 from facechange.faces.put_back import Keep
-from facechange.faces.select import Selection
+from facechange.faces.select import EVERY_FACE, FaceSelector
 from facechange.faces.turn import Beyond
 from facechange.runtime import BakedIdentity
 from facechange.trust import Context, Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media
@@ -47,11 +47,11 @@ class FacelessVideoError(FaceError):
     """No frame has a face to change, so nothing was written."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VideoOptions:
     """How a result is made. `encoder` None is by the output's name; `trim` is FROM-TO."""
 
-    face: Selection | str = "all"
+    face: FaceSelector = EVERY_FACE
     keep: Keep = "mask"
     encoder: str | None = None
     quality: int = 80  # 0..100

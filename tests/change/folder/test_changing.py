@@ -14,6 +14,7 @@ from facechange.change.folder import ChangeOptions, change_work, describe_change
 from facechange.change.folder.names import VIDEO_SUFFIXES
 from facechange.change.video import encoding
 from facechange.core import PictureError
+from facechange.faces.select import FaceSelector
 from facechange.trust import load_context, require_grant
 from facechange.trust.record import Digests
 
@@ -73,7 +74,7 @@ def test_the_pictures_of_the_request_count_by_what_is_in_them(tmp_path: Path) ->
     both = (SOURCE, tmp_path / "one.jpg")
     same = [describe_changes(Digests(), describe_sources(Digests(), [path]), card, ChangeOptions(), "self", "") for path in both]
     assert same[0] == same[1]
-    liked = ChangeOptions(face=f"like:{tmp_path / 'one.jpg'}")
+    liked = ChangeOptions(face=FaceSelector.parse(f"like:{tmp_path / 'one.jpg'}"))
     first = describe_changes(Digests(), describe_sources(Digests(), [SOURCE]), card, liked, "self", "")
     (tmp_path / "one.jpg").write_bytes(b"another")
     assert describe_changes(Digests(), describe_sources(Digests(), [SOURCE]), card, liked, "self", "") != first

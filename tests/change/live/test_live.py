@@ -32,6 +32,7 @@ from facechange.change.live.changing import LiveChanger
 from facechange.change.live.latest import Latest
 from facechange.change.live.steadying import PointSteadier
 from facechange.core import ConsentError, DependencyError, FaceError, OutputError, VideoError
+from facechange.faces.select import FaceSelector
 from facechange.pictures import read_xmp
 from facechange.trust import Grant, LivePublication, PublishedFrame, load_context
 from facechange.trust.statement import parse_statement
@@ -117,7 +118,7 @@ def test_every_face_stays_changed_and_still_while_it_moves(changer: Changer, sou
     steps = np.diff(np.array(middles), axis=0)[5:]
     assert np.abs(steps[:, 0].mean() - 2) < 0.5  # it keeps up with 2 px a frame
     with pytest.raises(FaceError, match="boss"):
-        LiveChanger(changer, cast_sources(changer, [source]), "boss")
+        LiveChanger(changer, cast_sources(changer, [source]), FaceSelector.parse("boss"))
 
 
 def test_a_grey_camera_stays_grey(changer: Changer, source: Path, frames: list[np.ndarray]) -> None:
