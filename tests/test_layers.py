@@ -219,5 +219,37 @@ def test_the_checks_see_what_they_forbid() -> None:
     assert [line for line, _ in media_writing_calls(tree)] == [1, 4, 5, 6]
     tree = ast.parse("import http.server\ncv2.imshow('x', y)\nimport pyvirtualcam\n")
     assert {line for line, _ in showing_calls(tree)} == {1, 2, 3}
+    assert [name for _, name in ambient_calls(ast.parse("Ledger(p)\nsettings.load_settings()\nx = load_context()"))] == [
+        "Ledger",
+        "load_settings",
+        "load_context",
+    ]
     assert list(imports_of(ast.parse("def f():\n    import torch.nn"))) == [(2, "torch.nn")]
     assert not late_nodes(ast.parse("import torch"))
+
+
+# Who builds what a run depends on around it, and why; everything below is handed a `trust.Context`.
+CONTEXT_BUILDERS = {
+    "benchmark/stages.py": "a caller of its own, in a home that is gone afterwards",
+    "training/sheets.py": "a run draws sheets only where the packages of `trust` are installed",
+}
+AMBIENT = {"load_settings", "Ledger", "data_folder", "settings_path", "SigningKeys"}
+
+
+def ambient_calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Calls that look settings, ledger, keys or folders up instead of being handed them, and those that build a context."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name in AMBIENT | {"load_context"}:
+                yield node.lineno, name
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_one_context_is_built_at_the_edge_and_handed_down(path: Path) -> None:
+    edge = package_of(path) in ("cli", "") or name_of(path) in CONTEXT_BUILDERS
+    for line, call in ambient_calls(parse(path)):
+        if call == "load_context":
+            assert edge, f"{name_of(path)}:{line} builds a context: take one as an argument, or from the grant"
+        else:
+            assert name_of(path) in ("trust/context.py", "core/settings.py"), f"{name_of(path)}:{line} calls {call}: use the context"

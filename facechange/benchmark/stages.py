@@ -23,7 +23,7 @@ from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix
 from facechange.faces.put_back import put_back
 from facechange.pictures import Picture, read_picture
-from facechange.trust import publish
+from facechange.trust import load_context, publish
 
 STATUS_BEGINS = "Name:"
 PROGRAM = """
@@ -72,7 +72,7 @@ def measure_stages(changer: Changer, home: Path, megapixels: float, seconds: flo
     """Times of every stage on a photograph with one face, and of "whole": all of them in one call, source included."""
     source, target = write_inputs(home, megapixels)
     output = home / "changed.jpg"
-    grant = request_change([source], target, output, "synthetic")
+    grant = request_change(load_context(), [source], target, output, "synthetic")
     picture = read_picture(target)
     (face,) = changer.select(picture, "largest")
     identity = changer.identify(picture, face=face)

@@ -11,11 +11,12 @@ import numpy as np
 from facechange.change.changer import Changer, blend_identities
 from facechange.change.personas import SUFFIX, draw_persona, read_persona
 from facechange.change.tracking import FaceTracker
-from facechange.core import PictureError, hash_file
-from facechange.faces.select import Chosen, Selection, as_selection
+from facechange.core import PictureError
+from facechange.faces.select import Chosen, FaceSelector
 from facechange.pictures.reading import PictureLike
 from facechange.runtime import Graph, load_graph
-from facechange.trust import Grant, require_grant
+from facechange.trust import Context, Grant, require_grant
+from facechange.trust.record import Digests
 
 # Two people who look alike to the identity network share a persona, unless that is more like the second one by so much of a cosine.
 SHARED_MARGIN = 0.1
@@ -49,7 +50,7 @@ class Casting(Protocol):
         """An identity [512] for `original` [512] where those `tried` did not make the face unlike it."""
         ...
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self, digests: Digests) -> dict[str, Any]:
         """What the results depend on, as JSON can hold it."""
         ...
 
@@ -68,7 +69,7 @@ class OneForAll:
     hides = False
 
     def __init__(
-        self, identity: np.ndarray, sources: Sequence[Path], source_face: str | None = None, recognised: np.ndarray | None = None
+        self, identity: np.ndarray, sources: Sequence[Path], source_face: FaceSelector | None = None, recognised: np.ndarray | None = None
     ) -> None:
         self._identity = identity
         self._source_face = source_face
@@ -88,9 +89,9 @@ class OneForAll:
         """The person's identity [512]: there is no other."""
         return self._identity
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self, digests: Digests) -> dict[str, Any]:
         """The files, by hash, and the selector."""
-        return describe_sources(self.sources, self._source_face)
+        return describe_sources(digests, self.sources, self._source_face)
 
     def state(self) -> list[list[float]]:
         """Nothing."""
@@ -119,9 +120,9 @@ class OneForEachRule:
         """The last one tried: each face has one person to become."""
         return tried[-1]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self, digests: Digests) -> dict[str, Any]:
         """What each person depends on."""
-        return {"people": [person.describe() for person in self._people]}
+        return {"people": [person.describe(digests) for person in self._people]}
 
     def state(self) -> list[list[float]]:
         """Nothing."""
@@ -170,7 +171,7 @@ class PersonaCast:
         self._personas.append(persona)
         return persona
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self, digests: Digests) -> dict[str, Any]:
         """The seed and the sampler."""
         return {"seed": self._seed, "sampler": self._graph.card.sha256}
 
@@ -240,7 +241,7 @@ def cast_faces(changer: Changer, casting: Casting, picture: PictureLike, chosen:
     return np.stack([casting.identity_for(original, rule) for original, rule in zip(originals, chosen.rules, strict=True)])
 
 
-def cast_sources(changer: Changer, sources: Sequence[Path], source_face: str | None = None) -> OneForAll:
+def cast_sources(changer: Changer, sources: Sequence[Path], source_face: FaceSelector | None = None) -> OneForAll:
     """Every face becomes the person in `sources`: pictures, or a persona that was kept. Raises what reading them raises.
 
     `source_face` is the selector of the person's face; None means the largest, as `Changer.find_source` says.
@@ -253,28 +254,22 @@ def cast_sources(changer: Changer, sources: Sequence[Path], source_face: str | N
     return OneForAll(read_persona(sources[0]).identity, sources)
 
 
-def describe_sources(sources: Sequence[Path], source_face: str | None = None) -> dict[str, Any]:
+def describe_sources(digests: Digests, sources: Sequence[Path], source_face: FaceSelector | None = None) -> dict[str, Any]:
     """What results depend on where faces become the person in `sources`; raises `PictureError` where one cannot be read."""
-    described: dict[str, Any] = {"sources": _hash_pictures(sources)}
-    return described if source_face is None or are_personas(sources) else described | describe_selection(source_face, "source_face")
+    described: dict[str, Any] = {"sources": [digests.of(source) for source in sources]}
+    if source_face is None or are_personas(sources):
+        return described
+    return described | describe_selection(digests, source_face, "source_face")
 
 
-def describe_selection(face: Selection | str, name: str = "face") -> dict[str, Any]:
+def describe_selection(digests: Digests, selection: FaceSelector, name: str = "face") -> dict[str, Any]:
     """What results depend on in a selection, by its `name`; pictures count by what is in them. Raises `PictureError` as above."""
-    selection = as_selection(face)
     rules = [[str(selector) if selector.like is None else "like" for selector in rule] for rule in selection.rules]
-    return {name: {"rules": rules, "like": _hash_pictures(selection.likes), "all_but": selection.all_but}}
-
-
-def _hash_pictures(paths: Sequence[Path]) -> list[str]:
-    try:
-        return [hash_file(path) for path in paths]
-    except OSError as error:
-        raise PictureError(f"{error.filename} cannot be read: {error.strerror}.", "Check the name and the folder.") from None
+    return {name: {"rules": rules, "like": [digests.of(path) for path in selection.likes], "all_but": selection.all_but}}
 
 
 def grant_change(
-    consent: str | None, sources: Sequence[Path], targets: Sequence[Path], purpose: str = "", persona: bool | None = None
+    context: Context, consent: str | None, sources: Sequence[Path], targets: Sequence[Path], purpose: str = "", persona: bool | None = None
 ) -> Grant:
     """`trust.require_grant` for `sources` of one person or several, some of which may be kept personas, who need not agree.
 
@@ -282,7 +277,8 @@ def grant_change(
     """
     pictures = [source for source in sources if not is_persona(source)]
     synthetic = bool(sources) and not pictures if persona is None else persona
-    return require_grant(consent, sources if synthetic else pictures, targets, purpose, synthetic)
+    kept = [source for source in sources if is_persona(source)]
+    return require_grant(context, consent, sources if synthetic else pictures, targets, purpose, synthetic, kept)
 
 
 def is_persona(source: Path) -> bool:

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from facechange.change.comparing import FaceComparer, normalise
 from facechange.core import Changed, Face, FaceError, ModelCard, Outcome
-from facechange.faces.align import warp_crops
+from facechange.faces.align import warp_crop
 from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix
 from facechange.faces.locate import LEAST_SCORE, FaceLocator
 from facechange.faces.put_back import Keep, put_back
-from facechange.faces.select import Chosen, Selection, as_selection, choose_faces, left_to_right
+from facechange.faces.select import Chosen, FaceSelector, as_selector, choose_faces, left_to_right
 from facechange.faces.tint import keep_tint
 from facechange.pictures import Picture, as_picture
 from facechange.pictures.reading import PictureLike
 from facechange.runtime import Graph, load_graph
-from facechange.runtime.crops import ChangedCrops, CropChanger
+from facechange.runtime.crops import BakedIdentity, ChangedCrops, CropChanger
 from facechange.trust.marks import say_once
 
 STRENGTH_RANGE = (0.0, 1.3)
 BAKED_FACES = 8  # in one picture, of one identity: from here on folding it into the model saves more than it takes
 MINIMUM_FACE_PX = 16  # below this there is nothing to align by
 HIDING_SCORE = 0.5  # what counts as a face where people are hidden: to miss one is worse than to cover something else
+
+
+Adjust = Callable[[int, np.ndarray, np.ndarray], np.ndarray]  # which place, its crop [R, R, 3] before and after => what is pasted
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a face is to be swapped: in which pixels, which are changed in place, and its points there."""
+
+    pixels: np.ndarray  # [H, W, 3] uint8 or uint16 RGB
+    points: np.ndarray  # [5, 2] px
 
 
 class Changer:
@@ -90,11 +101,11 @@ class Changer:
         """The cosine of two identities from which they count as one person's."""
         return self.comparer.identity_alike
 
-    def select(self, picture: PictureLike, selector: Selection | str = "all") -> list[Face]:
+    def select(self, picture: PictureLike, selector: FaceSelector | str = "all") -> list[Face]:
         """The faces that `selector` names (`SELECTOR_HELP` says how), left to right; raises what `choose` raises."""
         return self.choose(picture, selector).faces
 
-    def choose(self, picture: PictureLike, selection: Selection | str = "all", everybody: bool = False) -> Chosen:
+    def choose(self, picture: PictureLike, selection: FaceSelector | str = "all", everybody: bool = False) -> Chosen:
         """The faces that `selection` means, and which of its rules names each.
 
         Faces too small to change, and doubtful ones, do not count, unless `everybody` does: then they are also looked for thoroughly,
@@ -104,9 +115,9 @@ class Changer:
         found = self.find_all(picture, HIDING_SCORE, thorough=True) if everybody else self.find_all(picture)
         return self.choose_among(picture, found, selection, everybody)
 
-    def choose_among(self, picture: PictureLike, found: list[Face], selection: Selection | str, everybody: bool = False) -> Chosen:
+    def choose_among(self, picture: PictureLike, found: list[Face], selection: FaceSelector | str, everybody: bool = False) -> Chosen:
         """What `choose` chooses where `found` are the faces of `picture`."""
-        picture, selection = as_picture(picture), as_selection(selection)
+        picture, selection = as_picture(picture), as_selector(selection)
         height, width = picture.pixels.shape[:2]
         faces = left_to_right([face for face in found if everybody or (face.size_px >= MINIMUM_FACE_PX and not face.doubtful)])
         if found and not faces:
@@ -118,7 +129,7 @@ class Changer:
             cosines = {path: identities @ self.identify(path) for path in selection.likes}
         return choose_faces(faces, selection, (width, height), cosines, self.least_cosine)
 
-    def find_source(self, source: PictureLike, face: Selection | str | None = None) -> tuple[Picture, Face]:
+    def find_source(self, source: PictureLike, face: FaceSelector | str | None = None) -> tuple[Picture, Face]:
         """A picture of a person, and the face in it that `face` names.
 
         Where None it is the largest face, which is said on stderr if there are others. Raises what `choose` raises.
@@ -131,14 +142,14 @@ class Changer:
             say_once(f"{name} shows {len(faces)} people; the largest face is taken. Choose with --source-face, or cut the picture.")
         return picture, max(faces, key=lambda each: each.box[2] * each.box[3])
 
-    def identify(self, *sources: PictureLike, face: Face | Selection | str | None = None) -> np.ndarray:
+    def identify(self, *sources: PictureLike, face: Face | FaceSelector | str | None = None) -> np.ndarray:
         """The identity of one person in one or more pictures: float32 [512] of length 1, the mean over the pictures.
 
         `face` chooses the face in each as `find_source` does. Raises `FaceError` where a picture has no such face, or only a tiny one.
         """
         return self.read(*sources, face=face)[0]
 
-    def read(self, *sources: PictureLike, face: Face | Selection | str | None = None) -> list[np.ndarray]:
+    def read(self, *sources: PictureLike, face: Face | FaceSelector | str | None = None) -> list[np.ndarray]:
         """`identify`, and after it what the second recogniser makes of the same person: [512] and [128], each of length 1."""
         if not sources:
             raise FaceError("There is no source picture.", "Give at least one picture of the person.")
@@ -155,7 +166,7 @@ class Changer:
     def change(
         self,
         target: PictureLike,
-        identity: np.ndarray | Sequence[np.ndarray],
+        identity: np.ndarray | Sequence[np.ndarray] | BakedIdentity,
         faces: list[Face] | None = None,
         strength: float = 1.0,
         keep: Keep = "mask",
@@ -164,7 +175,7 @@ class Changer:
         shares: Sequence[float] | None = None,
         before: list[np.ndarray] | None = None,
     ) -> Changed:
-        """Give `faces` of `target` (all that are found, where None) the `identity` [512], or each its own: [N, 512], or N of them.
+        """Give `faces` of `target` (all that are found, where None) one `identity` [512], also baked, or each its own: [N, 512], N of them.
 
         `strength` 0..1.3 goes from the target's own identity (0) to the source's (1) and beyond; `keep` is
         `put_back`'s. With `with_masks` every control mask of every face comes along. `shares` say how much of its change each face
@@ -176,43 +187,68 @@ class Changer:
         check_strength(strength)
         picture = as_picture(target)
         chosen = self.select(picture) if faces is None else [_check_size(face) for face in faces]
-        given = normalise(np.broadcast_to(identity, (len(chosen), np.shape(identity)[-1])))
+        baked = identity if isinstance(identity, BakedIdentity) and strength == 1.0 else None
+        wanted = identity.identity if isinstance(identity, BakedIdentity) else identity
+        given = normalise(np.broadcast_to(wanted, (len(chosen), np.shape(wanted)[-1])))
         last_alone = source is not None and strength == 1.0
         if before is None:
             before = self.comparer.read(picture.rgb8(), chosen, last_alone)
         identities = given
         if strength != 1.0:
             identities = np.stack([blend_identities(own, new, strength) for own, new in zip(before[0], given, strict=True)])
-        if len(chosen) >= BAKED_FACES and np.abs(identities - identities[0]).max() == 0:
-            self.bake(identities[0])
+        if baked is None and len(chosen) >= BAKED_FACES and np.abs(identities - identities[0]).max() == 0:
+            baked = self.bake(identities[0])
         pixels = picture.pixels.copy()
         masks: list[list[np.ndarray]] = [[] for _ in chosen]
-        with ThreadPoolExecutor() as pool:  # the crops of a group do not overlap
-            for together in group_faces(chosen, self.size_px, pixels.shape):
-                matrices = [ffhq_crop_matrix(chosen[index].points, self.size_px) for index in together]
-                crops = np.stack(warp_crops(pixels, matrices, self.size_px))
-                changed = self.change_crops(crops, identities[together], with_masks)
-                taken = [1.0 if shares is None else shares[index] for index in together]
-                list(pool.map(partial(_put_back, pixels, changed, keep), range(len(together)), matrices, taken))
-                for index, own in zip(together, changed.masks, strict=True):
-                    masks[index] = own
+        for together in group_faces(chosen, self.size_px, pixels.shape):
+            places = [Place(pixels, chosen[index].points) for index in together]
+            taken = [1.0 if shares is None else shares[index] for index in together]
+            own = self.swap_crops(places, baked or identities[together], _in_its_tint(taken), keep=keep, with_masks=with_masks, apart=True)
+            for index, each in zip(together, own, strict=True):
+                masks[index] = each
         seen = self.comparer.read(replace(picture, pixels=pixels).rgb8(), chosen, last_alone)
         return Changed(pixels, chosen, masks if with_masks else [], tuple(self._tell(chosen, before, seen, given, source)))
 
-    def change_crops(self, crops: np.ndarray, identity: np.ndarray, with_masks: bool = False) -> ChangedCrops:
-        """Give aligned `crops` the `identity`: [512] for all of them or [N, 512], one each.
+    def swap_crops(
+        self,
+        places: Sequence[Place],
+        identity: np.ndarray | BakedIdentity,
+        adjust: Adjust,
+        *,
+        keep: Keep = "mask",
+        with_masks: bool = False,
+        apart: bool = False,
+    ) -> list[list[np.ndarray]]:
+        """Warp a crop out of each of `places`, change all, and paste them back in place, what `adjust` makes of each, in their order.
+
+        Every swap of a photograph, a video and a live picture is done here. `identity` and `with_masks` are `change_crops`'s, `keep` is
+        `put_back`'s. Crops that are `apart`, of which none overlaps another, are warped and pasted at once. Returns the masks of each.
+        """
+        matrices = [ffhq_crop_matrix(place.points, self.size_px) for place in places]
+        with ThreadPoolExecutor() if apart and len(places) > 1 else nullcontext() as pool:
+            each: Callable[..., Iterator[Any]] = map if pool is None else pool.map
+            crops = list(each(lambda place, matrix: warp_crop(place.pixels, matrix, self.size_px), places, matrices))
+            changed = self.change_crops(np.stack(crops), identity, with_masks)
+
+            def paste(index: int) -> None:
+                before, pixels = changed.before[index], places[index].pixels
+                after = adjust(index, before, changed.after[index])
+                put_back(pixels, before, after, matrices[index], keep, changed.kept_mask(index), out=pixels)
+
+            list(each(paste, range(len(places))))
+        return changed.masks
+
+    def change_crops(self, crops: np.ndarray, identity: np.ndarray | BakedIdentity, with_masks: bool = False) -> ChangedCrops:
+        """Give aligned `crops` the `identity`: [512] or a baked one for all of them, or [N, 512], one each.
 
         `crops` are [N, R, R, 3] RGB of side `size_px`, one or more, cut by `warp_crop` with `ffhq_crop_matrix`: uint8, uint16
         or float32 in [0, 1]. What comes back fits `put_back`; with `with_masks` every control mask comes along.
         """
         return self._crops.change(crops, identity, with_masks)
 
-    def bake(self, identity: np.ndarray) -> None:
-        """Fold `identity` [512] into the model's weights: crops that get this identity from now on are changed faster.
-
-        The last identity baked is kept, and only in memory, because it is biometric.
-        """
-        self._crops.bake(identity)
+    def bake(self, identity: np.ndarray) -> BakedIdentity:
+        """Fold `identity` [512] into the model's weights: crops that get what comes back are changed faster."""
+        return self._crops.bake(identity)
 
     def _tell(
         self, faces: list[Face], before: list[np.ndarray], after: list[np.ndarray], identities: np.ndarray, source: np.ndarray | None
@@ -289,12 +325,14 @@ def blend_identities(of_target: np.ndarray, identity: np.ndarray, strength: floa
     return normalise(of_target + strength * (identity - of_target))
 
 
-def _put_back(pixels: np.ndarray, changed: ChangedCrops, keep: Keep, number: int, matrix: np.ndarray, share: float) -> None:
-    """Put a `share` of the change of crop `number` back into `pixels`, in the tint of what was there."""
-    before, after = changed.before[number], keep_tint(changed.before[number], changed.after[number])
-    if share < 1:
-        after = before + np.float32(share) * (after - before)
-    put_back(pixels, before, after, matrix, keep, changed.kept_mask(number), out=pixels)
+def _in_its_tint(shares: Sequence[float]) -> Adjust:
+    """Keep the tint of what was there, and take of each crop's change a share."""
+
+    def adjust(index: int, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        after = keep_tint(before, after)
+        return after if shares[index] >= 1 else before + np.float32(shares[index]) * (after - before)
+
+    return adjust
 
 
 def group_faces(faces: list[Face], size_px: int, shape: tuple[int, ...]) -> list[list[int]]:

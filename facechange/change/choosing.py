@@ -9,7 +9,7 @@ import numpy as np
 from facechange.change.changer import Changer
 from facechange.change.tracking import FaceTracker, Sighting
 from facechange.core import Face, FaceError
-from facechange.faces.select import ALL, Selection, Selector, as_selection, match_people, rules_by_face, select_place
+from facechange.faces.select import ALL, EVERY_FACE, FaceSelector, Selector, match_people, rules_by_face, select_place
 
 
 class FaceChoice:
@@ -20,8 +20,8 @@ class FaceChoice:
     person means the face that is most like it now. Raises `FaceError` and what reading those pictures raises.
     """
 
-    def __init__(self, changer: Changer, face: Selection | str = "all") -> None:
-        self.selection = as_selection(face)
+    def __init__(self, changer: Changer, face: FaceSelector = EVERY_FACE) -> None:
+        self.selection = face
         self._references = {path: changer.identify(path) for path in self.selection.likes}
         self._least = changer.least_cosine
         self._places = [selector for rule in self.selection.rules for selector in rule if selector.like is None and selector != ALL]

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from facechange.change.changer import MINIMUM_FACE_PX, Changer
 from facechange.core import Face
-from facechange.faces.select import left_to_right
+from facechange.faces.select import FaceSelector, left_to_right
 from facechange.pictures import Picture
 
 _MEANT, _SKIPPED, _PLATE = (0, 160, 60), (200, 40, 30), (255, 255, 255)
@@ -31,8 +31,8 @@ class FoundFace:
         return f"{name}: {place}, score {self.face.score:.2f}, {f'skipped: {self.skipped}' if self.skipped else 'selected'}"
 
 
-def explain_faces(changer: Changer, picture: Picture, selector: str) -> list[FoundFace]:
-    """Every face of `picture`, left to right. Raises `FaceError` where there is no face at all, or `selector` is no selector."""
+def explain_faces(changer: Changer, picture: Picture, selector: FaceSelector) -> list[FoundFace]:
+    """Every face of `picture`, left to right. Raises `FaceError` where there is no face at all."""
     found = changer.find_all(picture)
     usable = [face for face in left_to_right(found) if not _reason(face)]
     meant = changer.choose_among(picture, found, selector).faces if usable or not found else []

@@ -10,7 +10,8 @@ from typing import Any
 from facechange.change.casting import Casting, OneForEachRule, are_personas, cast_sources, describe_sources
 from facechange.change.changer import Changer
 from facechange.core import FaceError
-from facechange.faces.select import SELECTOR_HELP, Rule, Selection, parse_selectors
+from facechange.faces.select import SELECTOR_HELP, FaceSelector, Rule, parse_selectors
+from facechange.trust.record import Digests
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class People:
     """
 
     sources: tuple[tuple[Path, ...], ...]
-    selection: Selection
-    source_face: str | None = None
+    selection: FaceSelector
+    source_face: FaceSelector | None = None
 
     def __post_init__(self) -> None:
         for sources in self.sources:
@@ -39,20 +40,20 @@ class People:
         cast = [cast_sources(changer, sources, self.source_face) for sources in self.sources]
         return cast[0] if len(cast) == 1 else OneForEachRule(cast)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self, digests: Digests) -> dict[str, Any]:
         """What `Casting.describe` will say."""
-        described = [describe_sources(sources, self.source_face) for sources in self.sources]
+        described = [describe_sources(digests, sources, self.source_face) for sources in self.sources]
         return described[0] if len(described) == 1 else {"people": described}
 
 
-def parse_map(rules: Sequence[str], source_face: str | None = None) -> People:
+def parse_map(rules: Sequence[str], source_face: FaceSelector | None = None) -> People:
     """Several people, each with faces of their own, from texts SOURCE=SELECTOR.
 
     SOURCE is pictures of one person with commas between them, or one persona. The last `=` that a selector follows divides, and a
     comma that belongs to the name of a file that exists does not. Raises `FaceError` for a text that is no rule.
     """
     parsed = [_parse_rule(rule) for rule in rules]
-    return People(tuple(sources for sources, _ in parsed), Selection(tuple(selectors for _, selectors in parsed)), source_face)
+    return People(tuple(sources for sources, _ in parsed), FaceSelector(tuple(selectors for _, selectors in parsed)), source_face)
 
 
 def _parse_rule(text: str) -> tuple[tuple[Path, ...], Rule]:

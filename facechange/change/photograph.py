@@ -17,13 +17,14 @@ from facechange.faces.align import warp_crop
 from facechange.faces.cover import LEVELS, cover_face
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
 from facechange.faces.put_back import Keep
-from facechange.faces.select import Chosen, Selection
+from facechange.faces.select import EVERY_FACE, LARGEST_FACE, Chosen, FaceSelector
 from facechange.faces.turn import Beyond, check_followed, is_beyond, share_followed
 from facechange.pictures import as_picture, read_picture, without_names
 from facechange.pictures.kinds import is_moving
 from facechange.pictures.picture import FURTHER_PICTURES
 from facechange.pictures.reading import CHANGE_VIDEOS, readable_file
-from facechange.trust import Grant, check_writable, publish
+from facechange.runtime import BakedIdentity
+from facechange.trust import Context, Grant, check_writable, publish
 
 _SHEET_CROP_PX = 384
 
@@ -41,7 +42,13 @@ class Published:
 
 
 def request_change(
-    sources: Sequence[Path], target: Path, output: Path, consent: str | None, purpose: str = "", persona: bool | None = None
+    context: Context,
+    sources: Sequence[Path],
+    target: Path,
+    output: Path,
+    consent: str | None,
+    purpose: str = "",
+    persona: bool | None = None,
 ) -> Grant:
     """Leave to begin, from `grant_change`: asked for before a picture is decoded or a model is loaded.
 
@@ -55,8 +62,8 @@ def request_change(
             raise PictureError(f"{target.name} is a video or an animation, not a photograph.", CHANGE_VIDEOS)
     if any(path.exists() and output.exists() and path.samefile(output) for path in (*sources, target)):
         raise OutputError(f"{output} is one of the pictures to read.", "Write the result to another file, so that the original stays.")
-    check_writable(output)
-    return grant_change(consent, sources, [target], purpose, persona)
+    check_writable(context, output)
+    return grant_change(context, consent, sources, [target], purpose, persona)
 
 
 def change_photograph(
@@ -66,16 +73,18 @@ def change_photograph(
     output: Path,
     *,
     grant: Grant,
-    face: Selection | str = "all",
+    face: FaceSelector = EVERY_FACE,
     strength: float = 1.0,
     keep: Keep = "mask",
     fallback: Fallback = "blur",
     beyond: Beyond = "left",
+    baked: BakedIdentity | None = None,
 ) -> Published:
     """Give the faces of `target` that `face` selects the identities that `casting` has for them, and publish it at `output`.
 
-    `grant` is what `request_change` gave for these files. Everything else of the photograph, its metadata
-    included, is kept; previews are not, and where the casting hides people nothing that names them or places.
+    `grant` is what `request_change` gave for these files; `baked` is the one identity of `casting`, where it was baked. Everything else
+    of the photograph, its metadata included, is kept; previews are not, and where the casting hides people nothing that names them or
+    places.
     What becomes of a face that is turned too far (`faces.turn`) is said by `beyond`, unless the casting hides people: then
     `fallback` says how a face is covered that no persona makes unlike who it was, and the smallest face counts.
     Raises a `FacechangeError` that says what is wrong with which input; nothing partial is left at `output`.
@@ -91,7 +100,7 @@ def change_photograph(
         kept = _keep(chosen, [index for index, face in enumerate(chosen.faces) if not is_beyond(face)])
         left = 0 if beyond == "covered" else len(chosen.faces) - len(kept.faces)
         shares = [share_followed(face.points) for face in kept.faces] if beyond == "faded" else None
-        identities = cast_faces(changer, casting, picture, kept)
+        identities = baked or cast_faces(changer, casting, picture, kept)
         changed = changer.change(picture, identities, kept.faces, strength, keep, source=casting.recognised, shares=shares)
         if beyond == "covered":
             changed = _cover(changed, [face for face in chosen.faces if is_beyond(face)])
@@ -125,7 +134,14 @@ def _cover(changed: Changed, faces: list[Face]) -> Changed:
 
 
 def publish_mask_sheet(
-    changer: Changer, source: Path, target: Path, output: Path, *, grant: Grant, face: str = "largest", source_face: str | None = None
+    changer: Changer,
+    source: Path,
+    target: Path,
+    output: Path,
+    *,
+    grant: Grant,
+    face: FaceSelector = LARGEST_FACE,
+    source_face: FaceSelector | None = None,
 ) -> Published:
     """Publish a sheet of one change: source, target, result and every control mask, coarse to fine (the patent's Fig. 6).
 

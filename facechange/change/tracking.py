@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from copy import deepcopy
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -39,6 +39,16 @@ class Track:
 
 
 @dataclass(frozen=True)
+class TrackerState:
+    """Everything that the next `FaceTracker.step` depends on; `core.stored.build` makes one of what JSON held. Biometric."""
+
+    tracks: list[Track] = field(default_factory=list)
+    next: int = 0  # the number of the next new face
+    since_full: int = FULL_LOOK_EVERY  # frames since the last full look
+    thumbnail: list[list[int]] | None = None  # of the last frame, grey
+
+
+@dataclass(frozen=True)
 class Sighting:
     """A face in a frame: five points [5, 2] px, its size, and the number that it keeps while it is followed."""
 
@@ -65,17 +75,16 @@ class FaceTracker:
         self._since_full = FULL_LOOK_EVERY
         self._thumbnail: np.ndarray | None = None
 
-    def state(self) -> dict[str, Any]:
-        """Everything that the next `step` depends on, as JSON can hold it."""
+    def state(self) -> TrackerState:
+        """Everything that the next `step` depends on, as it is now."""
         thumbnail = None if self._thumbnail is None else self._thumbnail.tolist()
-        tracks = [asdict(track) for track in self._tracks]
-        return {"tracks": tracks, "next": self._next, "since_full": self._since_full, "thumbnail": thumbnail}
+        return TrackerState(deepcopy(self._tracks), self._next, self._since_full, thumbnail)
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: TrackerState) -> None:
         """Go on from a `state`."""
-        self._tracks = [Track(**track) for track in state["tracks"]]
-        self._next, self._since_full = state["next"], state["since_full"]
-        self._thumbnail = None if state["thumbnail"] is None else np.array(state["thumbnail"], np.uint8)
+        self._tracks = deepcopy(state.tracks)
+        self._next, self._since_full = state.next, state.since_full
+        self._thumbnail = None if state.thumbnail is None else np.array(state.thumbnail, np.uint8)
 
     def identity_of(self, number: int) -> np.ndarray:
         """Who the face `number` is: [512], the mean of its sightings."""

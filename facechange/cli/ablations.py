@@ -51,7 +51,7 @@ def ablations(
     from facechange.runtime import graph_path
     from facechange.training.ablations import VARIANTS, train_variant
     from facechange.training.config import LOSS_WEIGHTS, FaceConfig
-    from facechange.trust import require_evaluation_grant
+    from facechange.trust import load_context, require_evaluation_grant
 
     identity = identity or graph_path("identity")
     config = FaceConfig(
@@ -70,7 +70,7 @@ def ablations(
         device=device,
         compile=compile_networks,
     )
-    grant = require_evaluation_grant([faces / f"{split}.jsonl"])
+    grant = require_evaluation_grant(load_context(), [faces / f"{split}.jsonl"])
     labelled, judging = evaluation.LabelledFaces(faces, split), evaluation.Recogniser(judge)
     finding = None if landmarks is None else Landmarker(landmarks)
     trained: list[TrainedVariant] = []

@@ -67,6 +67,7 @@ def anonymize(
     from facechange.cli.swap import say_published
     from facechange.pictures.kinds import is_moving
     from facechange.pictures.reading import readable_file
+    from facechange.trust import load_context
 
     if report is not None and target.is_dir():
         raise typer.BadParameter("A folder gets its report by itself: facechange-batch.json beside the results.", param_hint="--report")
@@ -79,8 +80,8 @@ def anonymize(
 
         say("Names, places, dates, captions and previews in what the files say of themselves are taken away.", err=True)
         request = FolderRequest(target, output, (), basis, purpose, True, DEFAULT_PATTERN)
-        options = ChangeOptions(chosen, fallback=fallback.value)
-        change_folder(request, cast.describe(), lambda changer: cast, options, model or PHOTOGRAPHS, threads, engine, threshold, verbose)
+        options = ChangeOptions(face=chosen, fallback=fallback.value)
+        change_folder(request, cast.describe, lambda changer: cast, options, model or PHOTOGRAPHS, threads, engine, threshold, verbose)
         return
     started = time.perf_counter()
     with readable_file(target):
@@ -92,14 +93,14 @@ def anonymize(
         from facechange.change.video import VideoOptions, request_video_change
         from facechange.cli.video import change_one_video
 
-        settings = VideoOptions(chosen, fallback=fallback.value)
+        settings = VideoOptions(face=chosen, fallback=fallback.value)
         with waiting("Reading the video"):
-            grant = request_video_change([], target, output, basis, purpose, persona=True)
+            grant = request_video_change(load_context(), [], target, output, basis, purpose, persona=True)
             changer = load_changer(model or "change", threads, engine, True, threshold)
         change_one_video(changer, cast, target, output, grant, settings, started, verbose, report)
         return
     with waiting("Changing the photograph"):
-        grant = request_change([], target, output, basis, purpose, persona=True)
+        grant = request_change(load_context(), [], target, output, basis, purpose, persona=True)
         changer = load_changer(model or PHOTOGRAPHS, threads, engine, False, threshold)
         published = change_photograph(changer, cast, target, output, grant=grant, face=chosen, fallback=fallback.value)
     say_published(published, changer, grant, started, verbose, hides=True, report=report)

@@ -57,6 +57,14 @@ def batch(
     from facechange.change.folder import ChangeOptions
 
     people = read_people(sources, rules, face, source_face)
-    options = ChangeOptions(people.selection, keep.value, strength, encoder, quality, preset, beyond=beyond.value if beyond else None)
+    options = ChangeOptions(
+        face=people.selection,
+        keep=keep.value,
+        strength=strength,
+        encoder=encoder,
+        quality=quality,
+        preset=preset,
+        beyond=beyond.value if beyond else None,
+    )
     request = FolderRequest(folder, output, people.files, consent, purpose, None, pattern)
-    change_folder(request, people.describe(), people.cast, options, model, threads, engine, threshold, verbose)
+    change_folder(request, people.describe, people.cast, options, model, threads, engine, threshold, verbose)

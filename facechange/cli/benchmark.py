@@ -34,12 +34,12 @@ def benchmark(
     from facechange.benchmark import Plan, draw_roofline, run_benchmark
     from facechange.evaluation import check_outputs
     from facechange.pictures import as_picture, encode_picture
-    from facechange.trust import check_writable
+    from facechange.trust import check_writable, load_context
     from facechange.trust.files import plain_errors, write_whole
 
     check_outputs(json, roofline)
     if roofline is not None:
-        check_writable(roofline)
+        check_writable(load_context(), roofline)
     default = Plan()
     plan = Plan(
         tuple(models or default.models),

@@ -221,10 +221,10 @@ def grant_sheets(faces: Path, split: str, consent: str | None) -> Grant:
     Raises what `trust.require_grant` raises.
     """
     from facechange.evaluation.found_faces import list_pictures
-    from facechange.trust import require_evaluation_grant, require_grant
+    from facechange.trust import load_context, require_evaluation_grant, require_grant
 
     listing = faces / f"{split}.jsonl"
     if consent is None and listing.is_file():
-        return require_evaluation_grant([listing])
+        return require_evaluation_grant(load_context(), [listing])
     pictures = [listing] if listing.is_file() else list_pictures(faces)
-    return require_grant(consent, pictures, pictures)
+    return require_grant(load_context(), consent, pictures, pictures)

@@ -50,11 +50,14 @@ def add(
     by: ByOption = "",
 ) -> None:
     """Record an agreement and print its number, which `--consent` takes."""
+    from facechange.trust import load_context
     from facechange.trust.recording import record_consent
     from facechange.trust.standing import look_up
 
+    context = load_context()
     day = until.date() if until else None
     record = record_consent(
+        context,
         pictures,
         who=who,
         role=role.value,
@@ -65,7 +68,7 @@ def add(
         statement=statement,
         recorded_by=by,
     )
-    standing = look_up(record.id)
+    standing = look_up(context.ledger, record.id)
     assert standing is not None
     say(_in_a_line(standing))
 
@@ -76,12 +79,13 @@ def list_records(
     everything: Annotated[bool, typer.Option("--all", help="Also statements that came with a change, and what ended.")] = False,
 ) -> None:
     """List the records in force, a line each, oldest first."""
-    from facechange.trust.record import hash_picture
+    from facechange.trust import load_context
     from facechange.trust.standing import read_standings
 
     everything = everything or picture is not None
-    standings = read_standings()
-    found = standings.naming([hash_picture(picture)]) if picture else standings.all()
+    context = load_context()
+    standings = read_standings(context.ledger)
+    found = standings.naming([context.digests.of(picture)]) if picture else standings.all()
     shown = [standing for standing in found if everything or (standing.in_force and standing.record.added)]
     for standing in shown:
         say(_in_a_line(standing))
@@ -95,10 +99,11 @@ def show(number: NumberArgument, json_output: Annotated[bool, typer.Option("--js
     from dataclasses import asdict
 
     from facechange.core import ConsentError
+    from facechange.trust import load_context
     from facechange.trust.record import WAYS
     from facechange.trust.standing import look_up
 
-    standing = look_up(number)
+    standing = look_up(load_context().ledger, number)
     if standing is None:
         raise ConsentError(f"There is no record of consent {number}.", "facechange consent list shows those there are.")
     record = standing.record
@@ -135,18 +140,19 @@ def revoke(
     by: ByOption = "",
 ) -> None:
     """Take an agreement back: no change rests on it from now on. Results made before stay; `verify` tells of it."""
+    from facechange.trust import load_context
     from facechange.trust.recording import withdraw_consent
 
-    withdrawal = withdraw_consent(number, reason, by)
+    withdrawal = withdraw_consent(load_context(), number, reason, by)
     say(f"{withdrawal.withdraws} is withdrawn from {withdrawal.recorded_at} on.")
 
 
 @app.command("check")
 def check() -> None:
     """Hold every line of the ledger against the one before it."""
-    from facechange.trust.ledger import Ledger
+    from facechange.trust import load_context
 
-    ledger = Ledger()
+    ledger = load_context().ledger
     lines = ledger.read()
     say(f"{ledger.path}: {len(lines)} lines, none altered.")
     if lines:

@@ -72,12 +72,12 @@ def change_command(
 ) -> None:
     """Identity moved, and everything else kept: the whole table of changed pairs, beside what to compare it with."""
     from facechange import evaluation
-    from facechange.trust import check_writable
+    from facechange.trust import check_writable, load_context
 
     evaluation.check_outputs(json, markdown)
     sheets = [path for path in (grid, cases, masks) if path is not None]
     for path in sheets:
-        check_writable(path)
+        check_writable(load_context(), path)
     grant = grant_sheets(faces, split, consent) if sheets else None
     options = ChangeOptions(
         faces=faces,

@@ -24,6 +24,7 @@ def faces(
     from facechange.change.changer import naming
     from facechange.change.faces_sheet import draw_faces_sheet, explain_faces
     from facechange.core import OutputError
+    from facechange.faces.select import FaceSelector
     from facechange.pictures import WRITABLE_SUFFIXES, as_picture, encode_picture, read_picture
     from facechange.trust.files import check_place, plain_errors, write_whole
 
@@ -34,7 +35,7 @@ def faces(
     check_place(output)
     with waiting("Looking for faces"), naming(target):
         picture = read_picture(target)
-        found = explain_faces(load_changer("change", threads, engine, False, threshold), picture, face)
+        found = explain_faces(load_changer("change", threads, engine, False, threshold), picture, FaceSelector.parse(face))
     sheet = encode_picture(as_picture(draw_faces_sheet(picture.rgb8(), found)), output.suffix)
     with plain_errors(output):
         write_whole(sheet, output)

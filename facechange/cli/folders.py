@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from facechange.change.casting import Casting
     from facechange.change.changer import Changer
     from facechange.change.folder import ChangeOptions
+    from facechange.trust.record import Digests
 
 EXIT_SOME_FAILED = 1
 
@@ -35,7 +36,7 @@ class FolderRequest:
 
 def change_folder(
     request: FolderRequest,
-    who: dict[str, Any],
+    describe: Callable[[Digests], dict[str, Any]],
     make_casting: Callable[[Changer], Casting],
     options: ChangeOptions,
     model: str,
@@ -44,7 +45,7 @@ def change_folder(
     threshold: float | None,
     verbose: bool,
 ) -> None:
-    """Change what is left to change of a folder; `who` is what `Casting.describe` will say.
+    """Change what is left to change of a folder; `describe` is what `Casting.describe` will be.
 
     Exits with 1 where a file failed, with `EXIT_NOT_ALL_CHANGED` where a face was covered or left.
     """
@@ -54,16 +55,19 @@ def change_folder(
     from facechange.change.folder.page import PAGE_NAME
     from facechange.core import EXIT_NOT_ALL_CHANGED, load_card
     from facechange.runtime import graph_path
+    from facechange.trust import load_context
 
-    started = time.perf_counter()
+    started, context = time.perf_counter(), load_context()
     card = load_card(graph_path(model).with_suffix(".json"))
-    described = describe_changes(who, card, options, request.consent, request.purpose) | {"detector_threshold": threshold}
+    digests = context.digests
+    described = describe_changes(digests, describe(digests), card, options, request.consent, request.purpose)
+    described |= {"detector_threshold": threshold}
     with waiting("Looking through the folder"):
         run = open_folder(request.folder, request.output, described, sources=request.sources, pattern=request.pattern)
     unmet: list[set[str]] = []  # of each file that was changed, the selectors that named nobody in it
     if run.jobs:
         with waiting("Loading the model"):
-            grant = grant_change(request.consent, request.sources, run.targets, request.purpose, request.persona)
+            grant = grant_change(context, request.consent, request.sources, run.targets, request.purpose, request.persona)
             changer = load_changer(model, threads, engine, True, threshold)
             work = change_work(changer, make_casting(changer), grant, options, unmet.append)
         if verbose:

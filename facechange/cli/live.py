@@ -52,6 +52,7 @@ def live(
     """Change faces live. Frames that come too fast are dropped, never queued; each one carries a visible label. Ctrl-C ends it."""
     from facechange.change import load_changer
     from facechange.change.live import Capture, MjpegServer, Sink, VirtualCamera, Window, parse_address, parse_input, request_live, run_live
+    from facechange.trust import load_context
 
     people = read_people(sources, rules, face, source_face)
     address = parse_address(mjpeg) if mjpeg else None
@@ -68,7 +69,7 @@ def live(
         server = MjpegServer(address) if address else None
         if server:
             sinks.append(open_sink(server))
-        grant = request_live(people.files, chosen, consent, purpose)
+        grant = request_live(load_context(), people.files, chosen, consent, purpose)
         capture = Capture(chosen)
         if server:
             say(f"Look at {server.url}{'; other machines may reach it' if server.is_public else ''}", err=True)

@@ -27,10 +27,13 @@ def masks(
 ) -> None:
     """Draw a sheet of one change: source, target, result and every control mask."""
     from facechange.change import load_changer, publish_mask_sheet, request_change
+    from facechange.faces.select import FaceSelector
+    from facechange.trust import load_context
 
     started = time.perf_counter()
+    giving = None if source_face is None else FaceSelector.parse(source_face)
     with waiting("Drawing the masks"):
-        grant = request_change([source], target, output, consent, purpose)
+        grant = request_change(load_context(), [source], target, output, consent, purpose)
         changer = load_changer(model, threads, engine)
-        published = publish_mask_sheet(changer, source, target, output, grant=grant, face=face, source_face=source_face)
+        published = publish_mask_sheet(changer, source, target, output, grant=grant, face=FaceSelector.parse(face), source_face=giving)
     say(f"{published.path}: masks of 1 face drawn in {time.perf_counter() - started:.1f} s")

@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from facechange.change.people import People
-    from facechange.faces.select import Selection
+    from facechange.faces.select import FaceSelector
 
 SourcesArgument = Annotated[
     list[Path] | None,
@@ -44,23 +44,22 @@ SourceFaceOption = Annotated[
 def read_people(sources: Sequence[Path] | None, rules: Sequence[str] | None, face: str, source_face: str | None) -> People:
     """Who gives the identities to which faces; raises `BadParameter` where that is not said, or said twice, and what `People` raises."""
     from facechange.change.people import People, parse_map
-    from facechange.faces.select import Selection
+    from facechange.faces.select import FaceSelector
 
-    if source_face is not None:
-        Selection.parse(source_face)
+    giving = None if source_face is None else FaceSelector.parse(source_face)
     if rules:
         if sources or face != "all":
             raise typer.BadParameter("SOURCE and --face have no place beside it.", param_hint="--map")
-        return parse_map(rules, source_face)
+        return parse_map(rules, giving)
     if not sources:
         raise typer.BadParameter("Name pictures of the person before what is to be changed, or use --map.", param_hint="argument SOURCE")
-    return People((tuple(sources),), Selection.parse(face), source_face)
+    return People((tuple(sources),), FaceSelector.parse(face), giving)
 
 
-def read_selection(face: str, only: Sequence[str] | None, all_but: Sequence[str] | None) -> Selection:
+def read_selection(face: str, only: Sequence[str] | None, all_but: Sequence[str] | None) -> FaceSelector:
     """Whose faces are meant; raises `BadParameter` where that is said twice, and `FaceError`."""
-    from facechange.faces.select import Selection
+    from facechange.faces.select import FaceSelector
 
     if sum(map(bool, (face != "all", only, all_but))) > 1:
         raise typer.BadParameter("Each says whose faces are meant; use one of them.", param_hint="--face, --only, --all-but")
-    return Selection.parse(*(only or all_but or [face]), all_but=bool(all_but))
+    return FaceSelector.parse(*(only or all_but or [face]), all_but=bool(all_but))

@@ -40,11 +40,12 @@ def show(
     """Say who a persona is; with -o draw its portrait, its identity on the face of somebody else who does not exist."""
     from facechange.change import cast_sources, change_photograph, load_changer, request_change
     from facechange.change.personas import PORTRAIT, read_persona
+    from facechange.trust import load_context
 
     with waiting("Drawing the persona"):
         kept = read_persona(persona)
         if output is not None:
-            grant = request_change([persona], PORTRAIT, output, "synthetic")
+            grant = request_change(load_context(), [persona], PORTRAIT, output, "synthetic")
             changer = load_changer()
             change_photograph(changer, cast_sources(changer, [persona]), PORTRAIT, output, grant=grant)
     say(f"{output or persona}: {kept.name}, seed {kept.seed}")

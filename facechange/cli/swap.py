@@ -55,12 +55,13 @@ def swap(
     """Change the faces of one photograph."""
     from facechange.change import change_photograph, load_changer, request_change
     from facechange.change.telling import check_report
+    from facechange.trust import load_context
 
     check_report(report)
     started = time.perf_counter()
     people = read_people(sources, rules, face, source_face)
     with waiting("Changing the photograph"):
-        grant = request_change(people.files, target, output, consent, purpose)
+        grant = request_change(load_context(), people.files, target, output, consent, purpose)
         changer = load_changer(model, threads, engine, False, threshold)
         casting, chosen = people.cast(changer), people.selection
         published = change_photograph(

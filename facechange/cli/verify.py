@@ -26,6 +26,7 @@ def verify(
 
     from facechange.change import load_locator
     from facechange.core import EXIT_NOT_AS_SIGNED, PictureError
+    from facechange.trust import load_context
     from facechange.trust.verify import examine
     from facechange.trust.verify_words import describe_findings
 
@@ -35,11 +36,12 @@ def verify(
         raise PictureError(f"The certificates {trust} cannot be read.", "Name a file of PEM certificates.") from None
     with waiting("Loading the locator"):
         locator = load_locator()
+    context = load_context()
     entries: list[dict[str, Any]] = []
     for path in files:
         try:
             with waiting("Looking at the file"):
-                findings = examine(path, locator.locate, trusted)
+                findings = examine(context, path, locator.locate, trusted)
         except PictureError as error:  # the others are looked at all the same
             entries.append({"file": path.name, "error": str(error)})
             say(str(error), err=True)

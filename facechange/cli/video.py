@@ -72,15 +72,18 @@ def video(
     from facechange.change import load_changer
     from facechange.change.telling import check_report
     from facechange.change.video import VideoOptions, publish_preview, request_video_change
+    from facechange.trust import load_context
 
     check_report(face_report)
     started = time.perf_counter()
     people = read_people(sources, rules, face, source_face)
     with waiting("Reading the video"):
-        grant = request_video_change(people.files, target, output, consent, purpose)
+        grant = request_video_change(load_context(), people.files, target, output, consent, purpose)
         changer = load_changer(model, threads, engine, True, threshold)
         casting = people.cast(changer)
-    options = VideoOptions(people.selection, keep.value, encoder, quality, preset, trim, strength)
+    options = VideoOptions(
+        face=people.selection, keep=keep.value, encoder=encoder, quality=quality, preset=preset, trim=trim, strength=strength
+    )
     options = options if beyond is None else replace(options, beyond=beyond.value)
     if preview:
         with waiting("Changing a few frames"):

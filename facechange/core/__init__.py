@@ -19,7 +19,7 @@ from facechange.core.errors import (
     is_out_of_memory,
     tell_refusal,
 )
-from facechange.core.settings import Settings, cache_folder, data_folder, load_settings
+from facechange.core.settings import Folders, Settings, cache_folder
 from facechange.core.types import COVERED, Changed, Deed, Face, Outcome
 from facechange.core.words import clean_line, say, say_json, show
 
@@ -35,6 +35,7 @@ __all__ = [
     "Face",
     "FaceError",
     "FacechangeError",
+    "Folders",
     "ModelCard",
     "ModelError",
     "Outcome",
@@ -47,11 +48,9 @@ __all__ = [
     "VideoError",
     "cache_folder",
     "clean_line",
-    "data_folder",
     "hash_file",
     "is_out_of_memory",
     "load_card",
-    "load_settings",
     "say",
     "say_json",
     "show",

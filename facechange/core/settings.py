@@ -53,6 +53,19 @@ class Settings:
     marking: MarkingSettings = field(default_factory=MarkingSettings)
 
 
+@dataclass(frozen=True)
+class Folders:
+    """Where facechange keeps things."""
+
+    data: Path  # the ledger, the signing keys, what was published; may not exist yet
+    settings: Path  # the operator's file, there or not
+
+    @classmethod
+    def find(cls) -> Folders:
+        """Those of whoever runs this."""
+        return cls(data_folder(), settings_path())
+
+
 def load_settings() -> Settings:
     """The settings of `settings_path()`; the defaults where there is no such file.
 

@@ -32,8 +32,10 @@ Rule = tuple[Selector, ...]  # names every face that one of its selectors names
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Which faces are meant: those that `rules` name, each face by one of them, or with `all_but` those that none names.
+class FaceSelector:
+    """Which faces are meant, parsed once from what `--face`, `--only`, `--all-but` and `--map` say.
+
+    Those that `rules` name, each face by one of them, or with `all_but` those that none names.
 
     Beside other rules `all` names the faces that they leave. Raises `FaceError` where two rules have a selector in common.
     """
@@ -48,7 +50,7 @@ class Selection:
                 raise FaceError(f"Two rules name the same face: {selector}.", "Give each person a face of their own.")
 
     @classmethod
-    def parse(cls, *texts: str, all_but: bool = False) -> Selection:
+    def parse(cls, *texts: str, all_but: bool = False) -> FaceSelector:
         """The faces that any of `texts` names, or all but those; raises `FaceError`."""
         return cls((tuple(selector for text in texts for selector in parse_selectors(text)),), all_but)
 
@@ -81,9 +83,13 @@ def parse_selectors(text: str) -> Rule:
     raise FaceError(f"No face is called {text!r}.", f"Use {SELECTOR_HELP}.")
 
 
-def as_selection(face: Selection | str) -> Selection:
-    """A selection, or the one that a text names; raises `FaceError`."""
-    return Selection.parse(face) if isinstance(face, str) else face
+EVERY_FACE = FaceSelector()
+LARGEST_FACE = FaceSelector(((Selector("largest"),),))
+
+
+def as_selector(face: FaceSelector | str) -> FaceSelector:
+    """What a caller of the public functions may write, parsed; raises `FaceError`."""
+    return FaceSelector.parse(face) if isinstance(face, str) else face
 
 
 def left_to_right(faces: Sequence[Face]) -> list[Face]:
@@ -92,7 +98,7 @@ def left_to_right(faces: Sequence[Face]) -> list[Face]:
 
 
 def choose_faces(
-    faces: list[Face], selection: Selection, picture_size: tuple[int, int], cosines: Mapping[Path, np.ndarray], least: float
+    faces: list[Face], selection: FaceSelector, picture_size: tuple[int, int], cosines: Mapping[Path, np.ndarray], least: float
 ) -> Chosen:
     """The faces that `selection` means of `faces`, all there are from left to right in a picture of `picture_size` (width, height).
 

@@ -1,12 +1,13 @@
 """Run exported graphs."""
 
-from facechange.runtime.crops import ChangedCrops, CropChanger
+from facechange.runtime.crops import BakedIdentity, ChangedCrops, CropChanger
 from facechange.runtime.graph import CHANGE_NAMES, EMBEDDED_NAMES, Graph, graph_path, load_graph
 from facechange.runtime.tensors import to_tensor, to_unit_range
 
 __all__ = [
     "CHANGE_NAMES",
     "EMBEDDED_NAMES",
+    "BakedIdentity",
     "ChangedCrops",
     "CropChanger",
     "Graph",

@@ -28,9 +28,9 @@ def grant_sheets(shards: Path) -> Grant | None:
     have, and consent that is not withdrawn and is enough for the operator's settings.
     """
     try:
-        from facechange.trust import require_evaluation_grant  # late: may be missing
+        from facechange.trust import load_context, require_evaluation_grant  # late: may be missing
 
-        return require_evaluation_grant(sorted(shards.glob("aligned-*.jsonl")))
+        return require_evaluation_grant(load_context(), sorted(shards.glob("aligned-*.jsonl")))
     except ImportError as error:
         say(f"No sheets are drawn: {error.name} is not installed.", err=True)
     except ConsentError as error:

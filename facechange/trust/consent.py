@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from facechange.core import ConsentError, clean_line
-from facechange.core.settings import ConsentSettings, load_settings
-from facechange.trust.ledger import Ledger, Line
-from facechange.trust.record import ID, WAYS, Record, hash_picture, name_recorder, new_id
+from facechange.core.settings import ConsentSettings
+from facechange.trust.context import Context
+from facechange.trust.ledger import Line
+from facechange.trust.record import ID, WAYS, Record, name_recorder, new_id
 from facechange.trust.standing import Standing, Standings, read_standings
 
 LONGEST_CHARACTERS = 4000
@@ -23,8 +24,9 @@ LEAST_UNSPACED = 6  # letters that make a sentence in writing that puts no space
 
 @dataclass(frozen=True)
 class Grant:
-    """Leave to make one change. Only `require_grant` makes one, and hands it to the work, which hands it to `publish`."""
+    """Leave to make one change of certain files. Only `require_grant` makes one, and hands it to the work, which hands it to `publish`."""
 
+    context: Context = field(repr=False, compare=False)  # in which it was given, and in which it is published
     id: str  # of the record in the ledger, "fc-" and eight letters or digits
     statement: str  # one line, stored in the result; free of labels where a record says who agreed
     basis: str  # how consent was given: one of `record.WAYS`
@@ -32,6 +34,7 @@ class Grant:
     persona: bool = False  # the identity is a synthetic person's
     sources: dict[str, str] = field(default_factory=dict)  # SHA-256 of the pictures that it is about: the names they have here
     targets: dict[str, str] = field(default_factory=dict)
+    personas: frozenset[str] = frozenset()  # SHA-256 of kept personas among the sources, for which nobody has to agree
     lines: int = 0  # in the ledger when it was given
 
 
@@ -47,12 +50,21 @@ class Request:
     evaluation: bool = False  # on the basis of `require_evaluation_grant`
 
 
-def require_grant(consent: str | None, sources: Sequence[Path], targets: Sequence[Path], purpose: str = "", persona: bool = False) -> Grant:
+def require_grant(
+    context: Context,
+    consent: str | None,
+    sources: Sequence[Path],
+    targets: Sequence[Path],
+    purpose: str = "",
+    persona: bool = False,
+    personas: Sequence[Path] = (),
+) -> Grant:
     """Leave to change `targets` with the identity in `sources`, for `purpose`; nothing else may begin before it.
 
     `consent` cites records by their numbers (fc-...), or is "self", "synthetic" or a statement, or both: the records then speak
     for the pictures in them and the statement for the other targets. A statement makes a record itself, once for the same pictures
-    and words. With `persona` the identity is a synthetic person's, so that only the targets need a basis.
+    and words. With `persona` the identity is a synthetic person's, so that only the targets need a basis; `personas` are
+    files of such people beside real ones.
 
     Raises `ConsentError` where no consent is stated, or in one word, where a record is unknown, withdrawn, expired or for something
     else, where consent for a picture was withdrawn before, and where the operator's settings ask for more; `PictureError` for a file
@@ -60,43 +72,62 @@ def require_grant(consent: str | None, sources: Sequence[Path], targets: Sequenc
     """
     words, purpose = clean_statement(consent), clean_line(purpose)
     check_sentence(words)
-    policy = load_settings().consent
-    _check_purpose(purpose, policy)
-    return _grant(Request(words, _hash_all(sources), _hash_all(targets), purpose, persona), policy)
+    _check_purpose(purpose, context.settings.consent)
+    request = Request(words, _hash_all(context, sources), _hash_all(context, targets), purpose, persona)
+    return replace(_grant(context, request), personas=frozenset(_hash_all(context, personas)))
 
 
-def require_evaluation_grant(data: Sequence[Path]) -> Grant:
+def require_evaluation_grant(context: Context, data: Sequence[Path]) -> Grant:
     """Leave to show what a model makes of the faces of a data set, in training or while it is measured; `data` are its lists.
 
     Nobody states anything: whoever made the set answers for its pictures, and the record says so. It is made once for the same lists.
     Raises as `require_grant`: consent for a list can be withdrawn, and the operator's settings can ask for a record of it, or name
     purposes without "evaluation".
     """
-    policy = load_settings().consent
-    _check_purpose(_EVALUATION, policy)
-    lists = _hash_all(data)
-    return _grant(Request(_EVALUATION, lists, lists, _EVALUATION, persona=False, evaluation=True), policy)
+    _check_purpose(_EVALUATION, context.settings.consent)
+    lists = _hash_all(context, data)
+    return _grant(context, Request(_EVALUATION, lists, lists, _EVALUATION, persona=False, evaluation=True))
 
 
-def _grant(request: Request, policy: ConsentSettings) -> Grant:
+def _grant(context: Context, request: Request) -> Grant:
     known = 0  # lines of the ledger
 
     def decide(lines: list[Line], now: str) -> Record | Line:
         nonlocal known
         known = len(lines)
-        return _decide(request, policy, Standings(lines, now))
+        return _decide(request, context.settings.consent, Standings(lines, now))
 
     if ID.fullmatch(request.words):  # the ledger stays as it is, and may be one that can only be read
-        standings = read_standings()
+        standings = read_standings(context.ledger)
         line = decide(standings.lines, standings.now)
         assert isinstance(line, Line)
     else:
-        line = Ledger().add(decide)
+        line = context.ledger.add(decide)
     record = line.entry
     assert isinstance(record, Record)
     statement = record.statement or _cite([record])
-    lines = max(known, line.number)
-    return Grant(record.id, statement, record.way, line.hash, request.persona, request.sources, request.targets, lines)
+    return Grant(
+        context,
+        record.id,
+        statement,
+        record.way,
+        line.hash,
+        request.persona,
+        request.sources,
+        request.targets,
+        lines=max(known, line.number),
+    )
+
+
+def check_agreed(grant: Grant, targets: Sequence[Path], sources: Sequence[Path]) -> None:
+    """Raise `ConsentError` where one of these files is not, byte for byte, one that `grant` is about; no unchanged file is read again."""
+    digests = grant.context.digests
+    for path, agreed in [(path, grant.targets) for path in targets] + [(path, {*grant.sources, *grant.personas}) for path in sources]:
+        if digests.of(path) not in agreed:
+            raise ConsentError(
+                f"{path.name} is not the file that the consent {grant.id} was given for, so that the result is not published.",
+                "It was changed or replaced meanwhile: begin again.",
+            )
 
 
 def check_still_held(grant: Grant) -> None:
@@ -105,7 +136,7 @@ def check_still_held(grant: Grant) -> None:
     That is so where its record was withdrawn, has ended or left the ledger, and where since then any other record was withdrawn of
     which the same pictures are sources, or targets.
     """
-    standings = read_standings()
+    standings = read_standings(grant.context.ledger)
     standing = standings.find(grant.record_hash)
     if standing is None:
         raise ConsentError(f"The consent {grant.id} is no longer in this computer's ledger, so that the result is not published.")
@@ -120,8 +151,8 @@ def check_still_held(grant: Grant) -> None:
             raise ConsentError(f"The consent {other.record.id} for {name} {other.reason}, so that the result is not published.")
 
 
-def _hash_all(paths: Sequence[Path]) -> dict[str, str]:
-    return {hash_picture(path): path.name for path in paths}
+def _hash_all(context: Context, paths: Sequence[Path]) -> dict[str, str]:
+    return {context.digests.of(path): path.name for path in paths}
 
 
 def clean_statement(text: str | None) -> str:

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from facechange.core import OutputError, PictureError
-from facechange.core.settings import load_settings
 from facechange.trust.manifest import SOURCE, Ingredient, Publication, describe_change, list_ingredients
-from facechange.trust.signing import find_signing_key
 
 if TYPE_CHECKING:
     import c2pa
@@ -106,8 +104,8 @@ def read_store(store: bytes) -> Credentials | None:
 def _sign(source: IO[bytes], signed: IO[bytes], suffix: str, publication: Publication) -> bytes:
     import c2pa  # late: 50 ms
 
-    marking = load_settings().marking
-    key = find_signing_key(marking)
+    context = publication.grant.context
+    marking, key = context.settings.marking, context.keys.find()
     ingredients = list_ingredients(publication)
     kept = [] if publication.nameless else ingredients
     earlier = {ingredient.name: found for ingredient in kept if (found := _find_thumbnails(ingredient)) is not None}

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from facechange.core import ConsentError
-from facechange.core.settings import data_folder
 from facechange.core.stored import parse_json
 from facechange.trust.files import make_folder, reach_disk
 from facechange.trust.record import Record, Withdrawal, as_table, from_table
@@ -21,6 +20,7 @@ from facechange.trust.record import Record, Withdrawal, as_table, from_table
 NO_HASH = "0" * 64  # what the first line is bound to
 WAIT_SECONDS = 30.0  # for other processes that write
 CLOCK_TOLERANCE = timedelta(days=1)
+Clock = Callable[[], datetime]  # the time now, with its zone
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS lines (number INTEGER PRIMARY KEY, body TEXT NOT NULL, hash TEXT NOT NULL);
 CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON lines BEGIN SELECT RAISE(ABORT, 'lines are never altered'); END;
@@ -28,6 +28,11 @@ CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON lines BEGIN SELECT RAISE
 CREATE TRIGGER IF NOT EXISTS no_gap BEFORE INSERT ON lines WHEN NEW.number != (SELECT COALESCE(MAX(number), 0) + 1 FROM lines)
     BEGIN SELECT RAISE(ABORT, 'lines are only added at the end'); END;
 """
+
+
+def utc_now() -> datetime:
+    """The machine's clock."""
+    return datetime.now(UTC)
 
 
 class Line(NamedTuple):
@@ -49,8 +54,8 @@ class Line(NamedTuple):
 class Ledger:
     """The file, opened for each use and closed after it, so that processes can share it."""
 
-    def __init__(self, path: Path | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self.path = path or data_folder() / "consent.sqlite"
+    def __init__(self, path: Path, clock: Clock = utc_now) -> None:
+        self.path = path
         self._clock = clock
 
     def read(self) -> list[Line]:

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 
 from facechange.core import Face, ModelCard
-from facechange.core.settings import load_settings, settings_path
 from facechange.trust.consent import Grant, check_still_held
 from facechange.trust.marks import mark_frame, say_once, say_what_is_off
 from facechange.trust.registry import new_identifier
@@ -45,12 +44,13 @@ class LivePublication:
     """
 
     def __init__(self, grant: Grant, card: ModelCard) -> None:
-        say_what_is_off()
-        marking = load_settings().marking
+        context = grant.context
+        say_what_is_off(context)
+        marking = context.settings.marking
         if not (marking.label or marking.live_label):
-            say_once(f"Live pictures carry no visible label, because {settings_path()} says so.")
+            say_once(f"Live pictures carry no visible label, because {context.folders.settings} says so.")
         self._grant, self._checked = grant, -math.inf
-        self._identifier = new_identifier()
+        self._identifier = new_identifier(context.folders.data)
         self._statement, _ = add_statement(None, grant.statement, f"{card.name} {card.version}", grant.persona)
 
     def publish_frame(self, pixels: np.ndarray, faces: Sequence[Face]) -> PublishedFrame:
@@ -61,8 +61,8 @@ class LivePublication:
         if time.monotonic() > self._checked + CONSENT_CHECKED_SECONDS:
             check_still_held(self._grant)
             self._checked = time.monotonic()
-        marking = load_settings().marking
-        marked = mark_frame(pixels, faces, self._identifier)
+        marking = self._grant.context.settings.marking
+        marked = mark_frame(pixels, faces, self._identifier, marking)
         if marking.live_label and not marking.label:
             from facechange.trust.label import draw_label  # late, as in `mark_frame`
 

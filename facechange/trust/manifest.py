@@ -10,7 +10,6 @@ from typing import Any
 
 from facechange.core import ModelCard
 from facechange.trust.consent import Grant
-from facechange.trust.record import hash_picture
 from facechange.trust.statement import digital_source_type, software_version
 
 CHANGE_LABEL = "facechange.change"  # our own assertion
@@ -49,7 +48,7 @@ class Ingredient:
 def list_ingredients(publication: Publication) -> list[Ingredient]:
     """Targets, then sources, hashed; the first target is what the result was edited from."""
     return [
-        Ingredient(role, path, hash_picture(path), f"{role}-{number}")
+        Ingredient(role, path, publication.grant.context.digests.of(path), f"{role}-{number}")
         for role, paths in ((TARGET, publication.targets), (SOURCE, publication.sources))
         for number, path in enumerate(paths, 1)
     ]

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from facechange.core import Face, say
-from facechange.core.settings import load_settings, settings_path
+from facechange.core.settings import MarkingSettings
+from facechange.trust.context import Context
 from facechange.trust.watermark import embed_watermark
 
 
-def mark_frame(pixels: np.ndarray, faces: Sequence[Face], identifier: int) -> np.ndarray:
+def mark_frame(pixels: np.ndarray, faces: Sequence[Face], identifier: int, marking: MarkingSettings) -> np.ndarray:
     """A copy of `pixels` [H, W, 3] (uint8 or uint16 RGB) with the watermark `identifier` in its changed `faces` and the label on it.
 
     `pixels` themselves come back where there is nothing to do. `publish` calls it for a picture, a video's pipeline for each frame.
     """
-    marking = load_settings().marking
     if marking.watermark:
         pixels = embed_watermark(pixels, faces, identifier)
     if marking.label:
@@ -27,12 +27,12 @@ def mark_frame(pixels: np.ndarray, faces: Sequence[Face], identifier: int) -> np
     return pixels
 
 
-def say_what_is_off() -> None:
+def say_what_is_off(context: Context) -> None:
     """One sentence on stderr, once a process, where the settings turn marks off that the law may ask for."""
-    marking = load_settings().marking
+    marking = context.settings.marking
     off = [name for name, on in (("content credentials", marking.credentials), ("watermark", marking.watermark)) if not on]
     if off:
-        say_once(f"Marking is off: results carry no {' and no '.join(off)}, because {settings_path()} says so.")
+        say_once(f"Marking is off: results carry no {' and no '.join(off)}, because {context.folders.settings} says so.")
 
 
 @functools.cache

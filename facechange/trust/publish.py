@@ -8,15 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from facechange.core import Face, ModelCard, OutputError
-from facechange.core.settings import load_settings
 from facechange.pictures import WRITABLE_SUFFIXES, Picture, encode_picture, read_xmp
-from facechange.trust.consent import Grant, check_still_held
+from facechange.trust.consent import Grant, check_agreed, check_still_held
+from facechange.trust.context import Context
 from facechange.trust.credentials import can_embed, sidecar_of, sign_file, sign_picture
 from facechange.trust.files import check_place, part_file, plain_errors, take_name, write_whole
 from facechange.trust.manifest import Publication
 from facechange.trust.marks import mark_frame, say_once, say_what_is_off
 from facechange.trust.registry import check_can_remember, new_identifier, remember
-from facechange.trust.signing import check_signing_key
 from facechange.trust.statement import add_statement, parse_statement
 
 
@@ -39,22 +38,24 @@ def publish(
     `faces` are the changed ones, where the watermark goes; with `identifier` the pixels were marked with that one by `mark_frame`
     already, as a video's are, and are left as they are. `target` and `sources` are named in the credentials by their hash,
     and the target's own credentials are kept, unless the result is to be `nameless`: they can name people. Returns `path`.
-    Raises `OutputError` where the file cannot be written, and `ConsentError` where the consent that `grant` rests on, or any other
-    for the same pictures, was withdrawn or ended meanwhile.
+    Raises `OutputError` where the file cannot be written, and `ConsentError` where `target` or one of `sources` is not, byte for byte,
+    what `grant` is about, and where the consent that it rests on, or any other for the same pictures, was withdrawn or ended meanwhile.
     """
-    check_writable(path, overwrite)
+    context = grant.context
+    marking, targets = context.settings.marking, (target,) if target else ()
+    check_writable(context, path, overwrite)
+    check_agreed(grant, targets, sources)
     check_still_held(grant)
-    say_what_is_off()
-    marking = load_settings().marking
+    say_what_is_off(context)
     pixels = picture.pixels
     if identifier is None:
-        identifier = new_identifier()
-        pixels = mark_frame(pixels, faces, identifier)
+        identifier = new_identifier(context.folders.data)
+        pixels = mark_frame(pixels, faces, identifier, marking)
         identifier = identifier if faces else None
     publication = Publication(
         grant,
         card,
-        targets=(target,) if target else (),
+        targets=targets,
         sources=tuple(sources),
         identifier=identifier if marking.watermark else None,
         persona=persona or grant.persona,
@@ -91,10 +92,12 @@ def publish_media(
     cannot hold credentials gets `NAME.SUFFIX.c2pa` beside it, which is said on stderr. `work_file` stays the caller's.
     Returns `path`. Raises as `publish` does.
     """
-    check_media_writable(path, overwrite)
+    context = grant.context
+    marking = context.settings.marking
+    check_media_writable(context, path, overwrite)
+    check_agreed(grant, targets, sources)
     check_still_held(grant)
-    say_what_is_off()
-    marking = load_settings().marking
+    say_what_is_off(context)
     publication = Publication(
         grant,
         card,
@@ -117,20 +120,20 @@ def publish_media(
     return path
 
 
-def check_writable(path: Path, overwrite: bool = True) -> None:
+def check_writable(context: Context, path: Path, overwrite: bool = True) -> None:
     """Raise `OutputError` where `publish` would have to, so that no work is done in vain: kind, folder, permission, space, signing key."""
     if path.suffix.lower() not in WRITABLE_SUFFIXES:
         raise OutputError(f"The name {path.name} ends in no kind of picture.", f"Use one of {', '.join(WRITABLE_SUFFIXES)}.")
     check_place(path, overwrite)
-    _check_marking()
+    _check_marking(context)
 
 
-def check_media_writable(path: Path, overwrite: bool = True) -> None:
+def check_media_writable(context: Context, path: Path, overwrite: bool = True) -> None:
     """Raise `OutputError` where `publish_media` would have to."""
     check_place(path, overwrite)
     if not can_embed(path.suffix):
         check_place(sidecar_of(path), overwrite)
-    _check_marking()
+    _check_marking(context)
 
 
 def read_statement(path: Path) -> dict[str, str]:
@@ -141,9 +144,8 @@ def read_statement(path: Path) -> dict[str, str]:
     return parse_statement(read_xmp(path))
 
 
-def _check_marking() -> None:
+def _check_marking(context: Context) -> None:
     """Raise what signing with an unusable key would raise at the end of the work; nothing is made yet."""
-    marking = load_settings().marking
-    if marking.credentials:
-        check_signing_key(marking)
-        check_can_remember()
+    if context.settings.marking.credentials:
+        context.keys.check()
+        check_can_remember(context.folders.data)

@@ -79,10 +79,21 @@ def from_table(table: dict[str, Any]) -> Record | Withdrawal:
     return entry
 
 
-def hash_picture(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal; raises `PictureError` where it cannot be read."""
-    with readable_file(path):
-        return hash_file(path)
+class Digests:
+    """SHA-256 of files: each is read once, for as long as the disk says that nobody touched it since."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[tuple[int, ...], str]] = {}
+
+    def of(self, path: Path) -> str:
+        """The digest of a file, hexadecimal; raises `PictureError` where it cannot be read."""
+        with readable_file(path):
+            place, status = path.absolute(), path.stat()
+            stamp = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+            known = self._known.get(place)
+            if known is None or known[0] != stamp:
+                self._known[place] = known = stamp, hash_file(path)
+            return known[1]
 
 
 def name_recorder() -> str:

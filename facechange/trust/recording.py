@@ -9,8 +9,9 @@ from typing import Literal
 
 from facechange.core import ConsentError, clean_line
 from facechange.trust.consent import check_sentence, clean_statement
-from facechange.trust.ledger import Ledger, Line
-from facechange.trust.record import WAYS, Record, Withdrawal, hash_picture, name_recorder, new_id
+from facechange.trust.context import Context
+from facechange.trust.ledger import Line
+from facechange.trust.record import WAYS, Record, Withdrawal, name_recorder, new_id
 from facechange.trust.standing import Standings
 
 Role = Literal["source", "target", "both"]
@@ -18,6 +19,7 @@ RECORDED_WAYS = tuple(way for way in WAYS if way not in ("statement", "evaluatio
 
 
 def record_consent(
+    context: Context,
     pictures: Sequence[Path],
     *,
     who: str,
@@ -42,8 +44,8 @@ def record_consent(
         raise ConsentError("A written release and its file belong together.", "Give both: --given release --release FILE.")
     if not pictures:
         raise ConsentError("A record speaks for certain pictures, and none was given.", "Name them.")
-    digests = tuple(sorted({hash_picture(path) for path in pictures}))
-    release_digest = hash_picture(release) if release else ""
+    digests = tuple(sorted({context.digests.of(path) for path in pictures}))
+    release_digest = context.digests.of(release) if release else ""
 
     def make(lines: list[Line], now: str) -> Record:
         if until and until.isoformat() < now[:10]:
@@ -64,12 +66,12 @@ def record_consent(
             recorded_at=now,
         )
 
-    entry = Ledger().add(make).entry
+    entry = context.ledger.add(make).entry
     assert isinstance(entry, Record)
     return entry
 
 
-def withdraw_consent(reference: str, reason: str = "", recorded_by: str = "") -> Withdrawal:
+def withdraw_consent(context: Context, reference: str, reason: str = "", recorded_by: str = "") -> Withdrawal:
     """Take back the record with this id, and with it all that rests on it, from now on; results made before stay as they are.
 
     Raises `ConsentError` where there is no such record, or it was withdrawn before.
@@ -83,6 +85,6 @@ def withdraw_consent(reference: str, reason: str = "", recorded_by: str = "") ->
             raise ConsentError(f"The consent {reference} {standing.reason} already.")
         return Withdrawal(new_id(), standing.record.id, clean_line(reason), clean_line(recorded_by) or name_recorder(), now)
 
-    entry = Ledger().add(make).entry
+    entry = context.ledger.add(make).entry
     assert isinstance(entry, Withdrawal)
     return entry

@@ -84,16 +84,15 @@ class Standings:
         return Standing(line, record, "in force", "")
 
 
-def read_standings(ledger: Ledger | None = None) -> Standings:
+def read_standings(ledger: Ledger) -> Standings:
     """All records as they stand now; raises `ConsentError` for a ledger that was altered or cannot be read."""
-    ledger = ledger or Ledger()
     lines = ledger.read()
     return Standings(lines, ledger.now(lines))
 
 
-def look_up(reference: str) -> Standing | None:
+def look_up(ledger: Ledger, reference: str) -> Standing | None:
     """The record with this number, or on the line with this hash (`Grant.record_hash`), as it stands now; None where there is none.
 
     Raises as `read_standings` does.
     """
-    return read_standings().find(reference)
+    return read_standings(ledger).find(reference)

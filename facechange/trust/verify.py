@@ -14,11 +14,10 @@ from facechange.core import ConsentError, Face, PictureError
 from facechange.pictures import read_picture, read_xmp
 from facechange.pictures.kinds import is_video
 from facechange.pictures.media import open_media
+from facechange.trust.context import Context
 from facechange.trust.credentials import ELSEWHERE, Credentials, read_credentials, read_store, sidecar_of
 from facechange.trust.manifest import CHANGE_LABEL, WATERMARK_ALGORITHM, identifier_text
-from facechange.trust.record import hash_picture
 from facechange.trust.registry import recall
-from facechange.trust.signing import own_certificates, own_serial_numbers
 from facechange.trust.standing import look_up
 from facechange.trust.statement import parse_source_type, parse_statement
 from facechange.trust.watermark import find_watermark
@@ -78,14 +77,14 @@ class Findings:
         return self.signed.intact is not False and not passed_over
 
 
-def examine(path: Path, locate: Locate | None = None, trusted: str = "") -> Findings:
+def examine(context: Context, path: Path, locate: Locate | None = None, trusted: str = "") -> Findings:
     """What there is to be known about a picture or video, without asking anyone outside this computer.
 
     `locate` finds faces in a picture [H, W, 3] uint8, for the watermark; without it none is sought. `trusted` are PEM certificates of
     authorities whose word the reader takes. Raises `PictureError` where the file cannot be read at all.
     """
-    sha256 = hash_picture(path)
-    signed, broken = _find_signed(path, trusted)
+    sha256 = context.digests.of(path)
+    signed, broken = _find_signed(context, path, trusted)
     try:
         frames, packet = _open_media(path, with_frames=locate is not None)
     except PictureError:
@@ -93,9 +92,9 @@ def examine(path: Path, locate: Locate | None = None, trusted: str = "") -> Find
             raise  # neither a picture nor anything else that is known
         frames, packet = (), None
     watermark, sought = _seek_watermark(frames, locate)
-    if watermark is not None and signed is None and (store := recall(watermark)) and (found := read_store(store)):
+    if watermark is not None and signed is None and (store := recall(context.folders.data, watermark)) and (found := read_store(store)):
         signed = _summarise(found, "registry", signed_here=True)
-    state, reason = _consent_standing(signed)
+    state, reason = _consent_standing(context, signed)
     return Findings(
         file=path.name,
         sha256=sha256,
@@ -133,9 +132,9 @@ def _sample_frames(path: Path) -> Iterator[np.ndarray]:
         return
 
 
-def _find_signed(path: Path, trusted: str) -> tuple[Signed | None, str]:
+def _find_signed(context: Context, path: Path, trusted: str) -> tuple[Signed | None, str]:
     """The credentials in the file or beside it, or why they cannot be understood."""
-    own, sidecar = own_certificates(), _read_sidecar(path)
+    own, sidecar = context.keys.certificates(), _read_sidecar(path)
     places: list[tuple[Literal["file", "sidecar"], bytes | None]] = [("file", None)]
     for where, store in places + ([("sidecar", sidecar)] if sidecar else []):
         try:
@@ -145,7 +144,8 @@ def _find_signed(path: Path, trusted: str) -> tuple[Signed | None, str]:
             vouched = read_credentials(path, store, trusted) if trusted else None
         except PictureError as error:
             return None, _text(error.message)
-        here = found.signer_known and _text(_table(found.active.get("signature_info")).get("cert_serial_number")) in own_serial_numbers()
+        number = _text(_table(found.active.get("signature_info")).get("cert_serial_number"))
+        here = found.signer_known and number in context.keys.serial_numbers()
         return _summarise(found, where, here, vouched), ""
     return None, ""
 
@@ -204,7 +204,7 @@ def _summarise(
     )
 
 
-def _consent_standing(signed: Signed | None) -> tuple[str, str]:
+def _consent_standing(context: Context, signed: Signed | None) -> tuple[str, str]:
     """Whether the record of consent that credentials name holds now, by this computer's ledger."""
     record_hash = signed.consent.get("record_sha256", "") if signed else ""
     if not re.fullmatch("[0-9a-f]{64}", record_hash):  # a number that anybody can read off would prove nothing
@@ -212,7 +212,7 @@ def _consent_standing(signed: Signed | None) -> tuple[str, str]:
     if signed and (signed.intact is False or not (signed.signed_here or signed.trusted)):
         return "unproven", "nobody whom this computer trusts says that this file rests on it"
     try:
-        standing = look_up(record_hash)
+        standing = look_up(context.ledger, record_hash)
     except ConsentError as error:
         return "ledger unusable", error.message
     return (standing.state, standing.reason) if standing else ("not in this ledger", "")

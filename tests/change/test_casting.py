@@ -11,7 +11,7 @@ from facechange.change import Changer, PersonaCast, cast_sources, change_photogr
 from facechange.change.personas import LEAST_ALIKE_SHARE, PORTRAIT, draw_persona, new_persona, read_persona, write_persona
 from facechange.core import ConsentError, OutputError, PictureError
 from facechange.runtime import Graph, load_graph
-from facechange.trust import read_statement
+from facechange.trust import load_context, read_statement
 
 BASIS = "People are made unrecognisable."
 
@@ -83,7 +83,7 @@ def test_nobody_changes_persona_because_somebody_more_alike_comes_along(sampler:
 
 def test_an_anonymised_face_is_no_longer_its_owner_s(changer: Changer, tmp_path: Path) -> None:
     output = tmp_path / "out.png"
-    grant = request_change([], PORTRAIT, output, BASIS, persona=True)
+    grant = request_change(load_context(), [], PORTRAIT, output, BASIS, persona=True)
     published = change_photograph(changer, PersonaCast(1), PORTRAIT, output, grant=grant)
     assert published.faces == 1
     (face,) = changer.locate(output)
@@ -108,7 +108,7 @@ def test_a_kept_persona_gives_its_identity_to_any_picture(changer: Changer, tmp_
     assert changer.identify(changed.image) @ kept.identity > before + 0.1
     assert changed.outcomes[0].recognisable
     with pytest.raises(ConsentError):
-        request_change([tmp_path / "ann.persona"], PORTRAIT, tmp_path / "out.png", None)  # the target needs a basis all the same
+        request_change(load_context(), [tmp_path / "ann.persona"], PORTRAIT, tmp_path / "out.png", None)  # not the target
 
 
 def test_what_is_no_persona_is_refused_in_a_sentence(changer: Changer, tmp_path: Path) -> None:

@@ -178,11 +178,11 @@ def test_a_baked_identity_changes_as_before_and_others_still_do(identity_path: P
     first, second = (np.random.default_rng(seed).normal(size=512).astype(np.float32) for seed in (1, 2))
     crops = np.random.default_rng(0).integers(0, 255, (2, changer.size_px, changer.size_px, 3), np.uint8)
     expected = [changer.change_crops(crops, identity).after for identity in (first, second)]
-    changer.bake(first)
+    baked = changer.bake(first)
     ran: list[list[str]] = []
     general = changer._crops._graph.run
     changer._crops._graph.run = lambda inputs, outputs=None: ran.append(list(inputs)) or general(inputs, outputs)
-    np.testing.assert_allclose(changer.change_crops(crops, first).after, expected[0], atol=1e-4)
+    np.testing.assert_allclose(changer.change_crops(crops, baked).after, expected[0], atol=1e-4)
     assert ran == [], "the baked graph was not used"
     np.testing.assert_allclose(changer.change_crops(crops, second).after, expected[1], atol=1e-6)
     np.testing.assert_allclose(changer.change_crops(crops, np.stack([first, second])).after[1], expected[1][1], atol=1e-6)

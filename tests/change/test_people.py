@@ -13,9 +13,10 @@ from facechange.change.live.changing import LiveChanger
 from facechange.change.people import People, parse_map, split_names
 from facechange.change.personas import new_persona, write_persona
 from facechange.core import ConsentError, ContestedFaceError, Face, FaceError, PictureError
-from facechange.faces.select import Selection
+from facechange.faces.select import FaceSelector
+from facechange.trust import load_context
 from facechange.trust.marks import say_once
-from facechange.trust.record import hash_picture
+from facechange.trust.record import Digests
 from facechange.trust.recording import record_consent
 from facechange.trust.standing import read_standings
 
@@ -38,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faces_picture: Draw)
 
 def swap(changer: Changer, *rules: str, target: str = "party.png", consent: str = "All of them agreed.") -> Published:
     people = parse_map(rules)
-    grant = request_change(people.files, Path(target), Path("out.png"), consent)
+    grant = request_change(load_context(), people.files, Path(target), Path("out.png"), consent)
     return change_photograph(changer, people.cast(changer), Path(target), Path("out.png"), grant=grant, face=people.selection)
 
 
@@ -75,29 +76,29 @@ def test_every_source_is_named_in_the_provenance_and_in_the_ledger(toy_changer: 
     monkeypatch.setattr("facechange.change.photograph.publish", lambda picture, path, **facts: named.extend(facts["sources"]))
     swap(toy_changer, "ann.png=left", "ben.png,orange.png=right")
     assert named == [Path("ann.png"), Path("ben.png"), Path("orange.png")]
-    (standing,) = read_standings().all()
-    assert set(standing.record.sources) == {hash_picture(path) for path in named}
+    (standing,) = read_standings(load_context().ledger).all()
+    assert set(standing.record.sources) == {Digests().of(path) for path in named}
 
 
 def test_a_record_of_one_of_two_sources_is_not_enough() -> None:
     people = parse_map(["ann.png=left", "ben.png=right"])
-    ann = record_consent([Path("ann.png")], who="Ann", role="source", way="self")
+    ann = record_consent(load_context(), [Path("ann.png")], who="Ann", role="source", way="self")
     words = f"{ann.id}, all at the party agreed"
     with pytest.raises(ConsentError, match=r"ben\.png"):
-        request_change(people.files, Path("party.png"), Path("out.png"), words)
-    ben = record_consent([Path("ben.png")], who="Ben", role="source", way="self")
-    assert ben.id in request_change(people.files, Path("party.png"), Path("out.png"), f"{ben.id} {words}").statement
+        request_change(load_context(), people.files, Path("party.png"), Path("out.png"), words)
+    ben = record_consent(load_context(), [Path("ben.png")], who="Ben", role="source", way="self")
+    assert ben.id in request_change(load_context(), people.files, Path("party.png"), Path("out.png"), f"{ben.id} {words}").statement
 
 
 def test_a_persona_beside_a_picture_leaves_the_picture_s_consent_to_be_asked_for() -> None:
     write_persona(new_persona("Nobody", 3), Path("nobody.persona"))
     people = parse_map(["nobody.persona=left", "ben.png=right"])
-    ann = record_consent([Path("ann.png")], who="Ann", role="source", way="self")
+    ann = record_consent(load_context(), [Path("ann.png")], who="Ann", role="source", way="self")
     with pytest.raises(ConsentError, match=r"ben\.png"):
-        request_change(people.files, Path("party.png"), Path("out.png"), f"{ann.id}, all agreed")
-    ben = record_consent([Path("ben.png")], who="Ben", role="source", way="self")
-    assert not request_change(people.files, Path("party.png"), Path("out.png"), f"{ben.id}, all agreed").persona
-    assert request_change([Path("nobody.persona")], Path("party.png"), Path("out.png"), "All agreed.").persona
+        request_change(load_context(), people.files, Path("party.png"), Path("out.png"), f"{ann.id}, all agreed")
+    ben = record_consent(load_context(), [Path("ben.png")], who="Ben", role="source", way="self")
+    assert not request_change(load_context(), people.files, Path("party.png"), Path("out.png"), f"{ben.id}, all agreed").persona
+    assert request_change(load_context(), [Path("nobody.persona")], Path("party.png"), Path("out.png"), "All agreed.").persona
     with pytest.raises(PictureError, match="not one person"):
         parse_map(["nobody.persona,ben.png=right"])
 
@@ -129,7 +130,7 @@ def test_names_may_hold_commas_and_equals_signs(folder: Path) -> None:
         (folder / name).touch()
     people = parse_map(["a,b.png,c=d.png,ann.png=1,2", "x=y.png=like:c=d.png"])
     assert people.sources == ((Path("a,b.png"), Path("c=d.png"), Path("ann.png")), (Path("x=y.png"),))
-    assert people.selection == Selection((Selection.parse("1,2").rules[0], Selection.parse("like:c=d.png").rules[0]))
+    assert people.selection == FaceSelector((FaceSelector.parse("1,2").rules[0], FaceSelector.parse("like:c=d.png").rules[0]))
     assert split_names("missing.png,a,b.png") == (Path("missing.png"), Path("a,b.png"))
     assert parse_map(["ann.png, ben.png = left"]).sources == ((Path("ann.png"), Path("ben.png")),)
 
@@ -140,22 +141,22 @@ def test_a_source_of_two_people_is_chosen_from_and_not_guessed(
     couple = faces_picture({(80, 150): BROWN, (250, 150): RED})
     couple[:200, 200:] = faces_picture({(250, 100): RED}, height=100)[:200, 200:]  # the larger
     Image.fromarray(couple).save("couple.png")
-    one = People(((Path("couple.png"),),), Selection()).cast(toy_changer).everyone
+    one = People(((Path("couple.png"),),), FaceSelector()).cast(toy_changer).everyone
     said = capsys.readouterr().err
     assert said == "couple.png shows 2 people; the largest face is taken. Choose with --source-face, or cut the picture.\n"
     assert one is not None and one @ toy_changer.identify("ann.png") > 0.99
-    left = People(((Path("couple.png"),),), Selection(), "left").cast(toy_changer)
+    left = People(((Path("couple.png"),),), FaceSelector(), "left").cast(toy_changer)
     assert left.everyone is not None and left.everyone @ toy_changer.identify("ben.png") > 0.99
     assert capsys.readouterr().err == ""
     with pytest.raises(FaceError, match=r"couple\.png: There is no face 3"):
-        People(((Path("couple.png"),),), Selection(), "3").cast(toy_changer)
+        People(((Path("couple.png"),),), FaceSelector(), "3").cast(toy_changer)
 
 
 def test_what_is_described_is_what_is_cast_and_depends_on_who_is_whose(toy_changer: Changer) -> None:
     people, other = parse_map(["ann.png=left", "ben.png=right"]), parse_map(["ben.png=left", "ann.png=right"])
     chosen = parse_map(["ann.png=left", "ben.png=right"], "largest")
-    assert people.describe() == people.cast(toy_changer).describe()
-    assert len({json.dumps(each.describe()) for each in (people, other, chosen)}) == 3
+    assert people.describe(Digests()) == people.cast(toy_changer).describe(Digests())
+    assert len({json.dumps(each.describe(Digests())) for each in (people, other, chosen)}) == 3
 
 
 def test_several_people_are_changed_live_each_by_their_own(toy_changer: Changer, faces_picture: Draw) -> None:

@@ -19,9 +19,10 @@ from facechange.change import (
 )
 from facechange.change.mask_sheet import draw_mask_sheet
 from facechange.core import ConsentError, FaceError, OutputError, PictureError
+from facechange.faces.select import FaceSelector
 from facechange.faces.turn import BEYOND, FOLLOWED, Beyond
 from facechange.pictures import read_picture
-from facechange.trust import read_statement
+from facechange.trust import load_context, read_statement
 from facechange.trust.watermark import find_watermark
 
 EXAMPLES = Path(__file__).parents[2] / "examples"  # made by the project's own model
@@ -43,7 +44,7 @@ def folder(tmp_path: Path, faces_picture: Callable[..., np.ndarray]) -> Path:
 
 
 def change(changer: Changer, sources: list[Path], target: Path, output: Path, face: str = "all") -> Published:
-    grant = request_change(sources, target, output, CONSENT)
+    grant = request_change(load_context(), sources, target, output, CONSENT)
     return change_photograph(changer, cast_sources(changer, sources), target, output, grant=grant, face=face)
 
 
@@ -63,7 +64,7 @@ def test_photograph_is_changed_upright_and_carries_its_statement(toy_changer: Ch
 def test_lossless_output_keeps_every_pixel_outside_the_crop(toy_changer: Changer, folder: Path) -> None:
     output = folder / "out.png"
     target = folder / "target.png"
-    published = change(toy_changer, [folder / "source.png"], target, output, face="left")
+    published = change(toy_changer, [folder / "source.png"], target, output, face=FaceSelector.parse("left"))
     before, after = np.asarray(Image.open(target)), np.asarray(Image.open(output))
     assert published.faces == 1
     np.testing.assert_array_equal(after[:, 200:], before[:, 200:])
@@ -74,20 +75,20 @@ def test_nothing_is_granted_without_consent_or_a_place_to_write(folder: Path, mo
     monkeypatch.setenv("FACECHANGE_HOME", str(folder / "home"))
     source, target = folder / "source.png", folder / "target.png"
     with pytest.raises(ConsentError):
-        request_change([source], target, folder / "out.png", None)
+        request_change(load_context(), [source], target, folder / "out.png", None)
     with pytest.raises(OutputError):
-        request_change([source], target, folder / "out.docx", CONSENT)
+        request_change(load_context(), [source], target, folder / "out.docx", CONSENT)
     for output in (source, target):
         with pytest.raises(OutputError, match="one of the pictures"):
-            request_change([source], target, output, CONSENT)
+            request_change(load_context(), [source], target, output, CONSENT)
     with pytest.raises(PictureError):
-        request_change([folder / "missing.jpg"], target, folder / "out.png", CONSENT)
+        request_change(load_context(), [folder / "missing.jpg"], target, folder / "out.png", CONSENT)
     assert not list(folder.glob("out*")) and not (folder / "home").exists()
 
 
 def test_face_that_is_not_there_names_the_target(toy_changer: Changer, folder: Path) -> None:
     with pytest.raises(FaceError, match=r"target\.png: There is no face 3"):
-        change(toy_changer, [folder / "source.png"], folder / "target.png", folder / "out.png", face="3")
+        change(toy_changer, [folder / "source.png"], folder / "target.png", folder / "out.png", face=FaceSelector.parse("3"))
     assert not list(folder.glob("out*"))
 
 
@@ -98,7 +99,7 @@ def test_a_face_that_is_turned_too_far_is_left_and_counted_but_never_where_peopl
     profile = far.points + np.array([[0, 0], [0, 0], [0.9 * (far.points[1, 0] - far.points[0, 0]), 0], [0, 0], [0, 0]], np.float32)
     monkeypatch.setattr(toy_changer, "find_all", lambda picture, *given, **named: [near, replace(far, points=profile)])
     target, output = folder / "target.png", folder / "out.png"
-    grant = request_change([], target, output, CONSENT)
+    grant = request_change(load_context(), [], target, output, CONSENT)
     published = change_photograph(toy_changer, OneForAll(COLOUR, []), target, output, grant=grant)
     assert (published.faces, published.turned) == (1, 1)
     x, y, width, height = map(int, far.box)
@@ -116,7 +117,7 @@ def test_a_face_that_is_turned_too_far_is_faded_or_covered_by_choice(
 ) -> None:
     near, far = toy_changer.select(folder / "target.png", "all")
     target = folder / "target.png"
-    grant = request_change([], target, folder / "out.png", CONSENT)
+    grant = request_change(load_context(), [], target, folder / "out.png", CONSENT)
     x, y, width, height = map(int, far.box)
 
     def change_with(beyond: Beyond, turn: float) -> tuple[np.ndarray, Published]:
@@ -139,7 +140,7 @@ def test_a_face_that_is_turned_too_far_is_faded_or_covered_by_choice(
 def test_mask_sheet_is_published_with_its_statement(toy_changer: Changer, folder: Path) -> None:
     output = folder / "sheet.png"
     source, target = folder / "source.png", folder / "target.png"
-    publish_mask_sheet(toy_changer, source, target, output, grant=request_change([source], target, output, CONSENT))
+    publish_mask_sheet(toy_changer, source, target, output, grant=request_change(load_context(), [source], target, output, CONSENT))
     assert read_statement(output)["consent"] == CONSENT
     with Image.open(output) as image:
         assert image.width > image.height > 500
@@ -147,7 +148,7 @@ def test_mask_sheet_is_published_with_its_statement(toy_changer: Changer, folder
 
 def test_the_result_on_a_mask_sheet_carries_the_watermark(tmp_path: Path) -> None:
     changer, face = facechange.load("change"), EXAMPLES / "target.jpg"
-    grant = request_change([EXAMPLES / "source.jpg"], face, tmp_path / "sheet.png", CONSENT)
+    grant = request_change(load_context(), [EXAMPLES / "source.jpg"], face, tmp_path / "sheet.png", CONSENT)
     publish_mask_sheet(changer, EXAMPLES / "source.jpg", face, tmp_path / "sheet.png", grant=grant)
     sheet = read_picture(tmp_path / "sheet.png").rgb8()
     faces = sorted(changer.locate(sheet), key=lambda each: each.box[0])

@@ -11,8 +11,7 @@ from PIL import Image
 
 import facechange.change
 from facechange.change import Changer
-from facechange.trust import read_statement
-from facechange.trust.ledger import Ledger
+from facechange.trust import load_context, read_statement
 
 ORANGE, YELLOW = (230, 110, 60), (235, 190, 40)
 ADD = ("consent", "add", "a.png", "b.png", "--who", "Ann Example", "--role", "both")
@@ -70,8 +69,8 @@ def test_a_sentence_makes_a_record_that_list_keeps_back(run: Callable) -> None:
 def test_the_ledger_is_checked_and_an_altered_line_named(run: Callable) -> None:
     assert run("consent", "check")[1].endswith("0 lines, none altered.\n")
     run(*ADD, "--given", "self")
-    assert Ledger().read()[-1].hash in run("consent", "check")[1]
-    with sqlite3.connect(Ledger().path) as connection:
+    assert load_context().ledger.read()[-1].hash in run("consent", "check")[1]
+    with sqlite3.connect(load_context().ledger.path) as connection:
         connection.execute("DROP TRIGGER no_update")
         connection.execute("UPDATE lines SET body = replace(body, 'Ann', 'Eve')")
     connection.close()
@@ -97,7 +96,7 @@ def test_what_makes_no_record_is_said(run: Callable, tmp_path: Path, words: tupl
     stopped, out, err = run(*words)
     assert (stopped, out) == (code, "")
     assert said in err and "Traceback" not in err
-    assert Ledger().read() == []
+    assert load_context().ledger.read() == []
 
 
 def test_broken_settings_stop_a_change_before_it_begins(run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

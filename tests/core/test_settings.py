@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from facechange.core import Settings, SettingsError, cache_folder, data_folder, load_settings
-from facechange.core.settings import settings_path
+from facechange.core import Settings, SettingsError, cache_folder
+from facechange.core.settings import data_folder, load_settings, settings_path
 
 
 @pytest.fixture

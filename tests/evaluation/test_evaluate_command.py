@@ -24,6 +24,7 @@ from facechange.core import ConsentError, DependencyError, Face, ModelCard, Mode
 from facechange.evaluation import Report
 from facechange.evaluation.intervals import Interval
 from facechange.runtime import graph_path, load_graph
+from facechange.trust import load_context
 from facechange.trust.standing import look_up
 from facechange.trust.verify import examine
 
@@ -121,10 +122,10 @@ def evaluate_sheets(graphs: dict[str, Path], faces: Path, folder: Path, *more: s
 
 def test_sheets_of_a_labelled_set_leave_marked_signed_and_on_record(graphs: dict[str, Path], faces_folder: Path, tmp_path: Path) -> None:
     for sheet in evaluate_sheets(graphs, faces_folder, tmp_path):
-        signed = examine(sheet).signed
+        signed = examine(load_context(), sheet).signed
         assert signed is not None and signed.signed_here and signed.watermark and signed.model["name"] == "test-change"
         assert signed.consent["basis"] == "evaluation"
-        standing = look_up(signed.consent["id"])
+        standing = look_up(load_context().ledger, signed.consent["id"])
         assert standing is not None and standing.record.targets == (hash_file(faces_folder / "val.jsonl"),)
 
 

@@ -19,6 +19,7 @@ from facechange.training.face_batch import make_batch
 from facechange.training.prepare import prepare_shards
 from facechange.training.shards import load_faces
 from facechange.training.starting import describe_progress, load_face_changer, load_identity_network
+from facechange.trust import load_context
 from facechange.trust.standing import look_up
 from facechange.trust.verify import examine
 
@@ -56,9 +57,9 @@ def test_every_trained_weight_moves_and_the_run_shows_itself(config: FaceConfig)
 
 def test_a_sheet_is_marked_signed_and_on_record(config: FaceConfig, shards: Path) -> None:
     train_face(replace(config, pictures=4))
-    signed = examine(config.run / "sheet-00000004.png").signed
+    signed = examine(load_context(), config.run / "sheet-00000004.png").signed
     assert signed.signed_here and signed.watermark and signed.model["version"] == "at 4 pictures"
-    record = look_up(signed.consent["id"]).record
+    record = look_up(load_context().ledger, signed.consent["id"]).record
     assert record.way == "evaluation" and set(record.targets) == {hash_file(path) for path in shards.glob("aligned-*.jsonl")}
 
 

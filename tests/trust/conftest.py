@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from facechange.core import ModelCard
-from facechange.trust import Grant, require_grant
+from facechange.trust import Grant, load_context, require_grant
 from facechange.trust.marks import say_once
 
 
@@ -36,7 +36,13 @@ def settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Non
 @pytest.fixture
 def grant(home: Path) -> Grant:
     """Leave that is in the ledger, for no file of a test's."""
-    return require_grant("Ann agreed", [], [])
+    return require_grant(load_context(), "Ann agreed", [], [])
+
+
+@pytest.fixture
+def grant_for(home: Path) -> Callable[..., Grant]:
+    """Leave for certain targets and sources, by the settings now in force."""
+    return lambda targets=(), sources=(): require_grant(load_context(), "Ann agreed", sources, targets)
 
 
 @pytest.fixture

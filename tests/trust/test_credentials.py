@@ -6,6 +6,7 @@ import io
 import json
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import c2pa
@@ -16,10 +17,9 @@ from PIL import Image
 from facechange.core import Face, ModelCard, OutputError, PictureError, hash_file
 from facechange.core.settings import MarkingSettings
 from facechange.pictures import Picture, read_picture
-from facechange.trust import Grant, mark_frame, new_identifier, publish, publish_media
+from facechange.trust import Grant, load_context, mark_frame, new_identifier, publish, publish_media
 from facechange.trust.credentials import MEDIA_TYPES, read_credentials, sidecar_of
 from facechange.trust.registry import recall
-from facechange.trust.signing import find_signing_key
 
 FACE = Face((60, 40, 90, 110), np.array([[85, 80], [125, 80], [105, 103], [90, 128], [120, 128]], np.float32), 0.9)
 FORMATS = (".jpg", ".png", ".webp", ".avif", ".heic", ".tiff")
@@ -53,7 +53,7 @@ def flip_a_byte(path: Path, position: int) -> Path:
 
 def other_manifest(with_thumbnail: bool = True) -> bytes:
     """A camera's JPEG with credentials, thumbnail and all, signed by somebody else."""
-    key = find_signing_key(MarkingSettings())
+    key = load_context().keys.find()
     plain, signed = io.BytesIO(), io.BytesIO()
     Image.new("RGB", (220, 200), "orange").save(plain, "JPEG")
     actions = {"actions": [{"action": "c2pa.created", "digitalSourceType": SOURCE_TYPE + "digitalCapture"}]}
@@ -65,10 +65,11 @@ def other_manifest(with_thumbnail: bool = True) -> bytes:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_every_picture_format_round_trips(tmp_path: Path, grant: Grant, card: ModelCard, picture, suffix):
+def test_every_picture_format_round_trips(tmp_path: Path, grant_for: Callable[..., Grant], card: ModelCard, picture, suffix):
     Image.fromarray(picture.pixels).save(tmp_path / "target.png")
     (tmp_path / "source.jpg").write_bytes(b"a face")
     target, source = tmp_path / "target.png", tmp_path / "source.jpg"
+    grant = grant_for([target], [source])
     path = publish(picture, tmp_path / f"out{suffix}", grant=grant, card=card, target=target, sources=[source], faces=[FACE])
     manifest, problems = read_with_c2pa(path)
     assert problems == ["signingCredential.untrusted"]
@@ -91,12 +92,12 @@ def test_every_picture_format_round_trips(tmp_path: Path, grant: Grant, card: Mo
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_video_round_trips(tmp_path: Path, grant: Grant, card: ModelCard, picture, suffix, capsys):
     av = pytest.importorskip("av")
-    identifier, work_file = new_identifier(), tmp_path / f"work{suffix}"
+    identifier, work_file = new_identifier(load_context().folders.data), tmp_path / f"work{suffix}"
     with av.open(str(work_file), "w") as container:
         stream = container.add_stream("mpeg4", rate=10)
         stream.width, stream.height, stream.pix_fmt = 220, 200, "yuv420p"
         for _ in range(4):
-            frame = av.VideoFrame.from_ndarray(mark_frame(picture.pixels, [FACE], identifier), "rgb24")
+            frame = av.VideoFrame.from_ndarray(mark_frame(picture.pixels, [FACE], identifier, MarkingSettings()), "rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     path = publish_media(work_file, tmp_path / f"out{suffix}", grant=grant, card=card, identifier=identifier)
@@ -119,11 +120,11 @@ def test_a_persona_and_a_file_without_target_are_said(tmp_path: Path, grant: Gra
     assert [(each["action"], each["digitalSourceType"]) for each in actions] == [("c2pa.created", SOURCE_TYPE + "trainedAlgorithmicMedia")]
 
 
-def test_earlier_credentials_stay_without_their_thumbnails(tmp_path: Path, grant: Grant, card: ModelCard, picture):
+def test_earlier_credentials_stay_without_their_thumbnails(tmp_path: Path, grant_for: Callable[..., Grant], card: ModelCard, picture):
     target = tmp_path / "target.jpg"
     target.write_bytes(other_manifest())
-    first = publish(picture, tmp_path / "first.jpg", grant=grant, card=card, target=target)
-    second = publish(picture, tmp_path / "second.png", grant=grant, card=card, target=first)
+    first = publish(picture, tmp_path / "first.jpg", grant=grant_for([target]), card=card, target=target)
+    second = publish(picture, tmp_path / "second.png", grant=grant_for([first]), card=card, target=first)
     _, problems = read_with_c2pa(second)
     assert problems == ["signingCredential.untrusted"]
     found = read_credentials(second)
@@ -134,7 +135,7 @@ def test_earlier_credentials_stay_without_their_thumbnails(tmp_path: Path, grant
     assert second.read_bytes().count(b"\xff\xd8\xff") == 0, "a thumbnail of the face as it was is still in the file"
 
 
-def test_broken_earlier_credentials_do_not_stop_the_work(tmp_path: Path, grant: Grant, card: ModelCard, picture):
+def test_broken_earlier_credentials_do_not_stop_the_work(tmp_path: Path, grant_for: Callable[..., Grant], card: ModelCard, picture):
     good, chance = other_manifest(with_thumbnail=False), random.Random(0)
     start = good.index(b"jumb")
     for number in range(12):
@@ -143,7 +144,7 @@ def test_broken_earlier_credentials_do_not_stop_the_work(tmp_path: Path, grant: 
             broken[chance.randrange(start, start + 3000)] = chance.randrange(256)
         target = tmp_path / f"target-{number}.jpg"
         target.write_bytes(broken)
-        _, problems = read_with_c2pa(publish(picture, tmp_path / "out.png", grant=grant, card=card, target=target))
+        _, problems = read_with_c2pa(publish(picture, tmp_path / "out.png", grant=grant_for([target]), card=card, target=target))
         assert problems == ["signingCredential.untrusted"]
 
 
@@ -164,9 +165,9 @@ def test_reading_tells_nothing_from_broken(tmp_path: Path):
 def test_what_is_published_is_remembered_by_its_watermark(tmp_path: Path, grant: Grant, card: ModelCard, picture, home):
     path = publish(picture, tmp_path / "out.png", grant=grant, card=card, faces=[FACE])
     manifest, _ = read_with_c2pa(path)
-    store = recall(int(assertion(manifest, "c2pa.soft-binding")["blocks"][0]["value"], 16))
+    store = recall(home, int(assertion(manifest, "c2pa.soft-binding")["blocks"][0]["value"], 16))
     assert store is not None and store in path.read_bytes()
-    assert recall(new_identifier()) is None
+    assert recall(home, new_identifier(home)) is None
     assert [entry.stat().st_mode & 0o777 for entry in home.glob("published/*")] == [0o600]
 
 

@@ -14,7 +14,17 @@ from PIL import Image
 
 from facechange.core import ConsentError, Face, ModelCard, OutputError, PictureError
 from facechange.pictures import WRITABLE_SUFFIXES, Picture, read_picture
-from facechange.trust import Grant, LivePublication, check_writable, publish, publish_media, read_statement, require_grant
+from facechange.trust import (
+    Grant,
+    LivePublication,
+    check_writable,
+    load_context,
+    publish,
+    publish_media,
+    read_statement,
+    record,
+    require_grant,
+)
 from facechange.trust.live_frames import CONSENT_CHECKED_SECONDS
 from facechange.trust.recording import record_consent, withdraw_consent
 
@@ -86,20 +96,20 @@ def test_places_that_cannot_be_written(tmp_path: Path, grant: Grant, card: Model
     }
     for name, sentence in cases.items():
         with pytest.raises(OutputError, match=sentence) as raised:
-            check_writable(tmp_path / name)
+            check_writable(load_context(), tmp_path / name)
         assert raised.value.remedy
     with pytest.raises(OutputError, match="exists already"):
         publish(picture, tmp_path / "there.png", grant=grant, card=card, overwrite=False)
     assert (tmp_path / "there.png").read_bytes() == b"there"
-    check_writable(tmp_path / "there.png")
-    check_writable(tmp_path / "new.JPG")
+    check_writable(load_context(), tmp_path / "there.png")
+    check_writable(load_context(), tmp_path / "new.JPG")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["folder.png", "there.png"]
 
 
 def test_folder_without_permission(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(os, "open", lambda *args: (_ for _ in ()).throw(PermissionError(errno.EACCES, "Permission denied")))
     with pytest.raises(OutputError, match="may not be written to"):
-        check_writable(tmp_path / "out.png")
+        check_writable(load_context(), tmp_path / "out.png")
 
 
 @pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
@@ -154,6 +164,7 @@ def test_a_persona_is_stated(tmp_path: Path, grant: Grant, card: ModelCard, pict
 
 def test_marks_can_be_turned_off_and_that_is_said(tmp_path: Path, grant: Grant, card: ModelCard, picture, settings, capsys):
     settings("[marking]\ncredentials = false\nwatermark = false\n")
+    grant = replace(grant, context=load_context())
     paths = [publish(picture, tmp_path / name, grant=grant, card=card, faces=[FACE]) for name in ("a.png", "b.png")]
     said = capsys.readouterr().err
     assert said.count("no content credentials and no watermark") == 1 and "settings.toml" in said
@@ -164,6 +175,7 @@ def test_marks_can_be_turned_off_and_that_is_said(tmp_path: Path, grant: Grant, 
 
 def test_the_label_is_drawn_where_the_settings_ask_for_it(tmp_path: Path, grant: Grant, card: ModelCard, settings):
     settings('[marking]\nlabel = true\nlabel_text = "AI"\nlabel_corner = "top-left"\n')
+    grant = replace(grant, context=load_context())
     grey = Picture(np.full((300, 400, 3), 128, np.uint8))
     changed = read_picture(publish(grey, tmp_path / "out.png", grant=grant, card=card)).pixels != 128
     assert changed[:150, :200].any() and not changed[150:].any() and not changed[:, 200:].any()
@@ -171,10 +183,10 @@ def test_the_label_is_drawn_where_the_settings_ask_for_it(tmp_path: Path, grant:
 
 def test_consent_withdrawn_during_the_work_stops_the_result(tmp_path: Path, card: ModelCard, picture):
     (tmp_path / "ann.jpg").write_bytes(b"Ann")
-    grant = require_grant("Ann agreed to this on 3 May", [tmp_path / "ann.jpg"], [])
+    grant = require_grant(load_context(), "Ann agreed to this on 3 May", [tmp_path / "ann.jpg"], [])
     live = LivePublication(grant, card)
     live.publish_frame(picture.pixels, [])
-    withdraw_consent(grant.id, "she asked")
+    withdraw_consent(load_context(), grant.id, "she asked")
     with pytest.raises(ConsentError, match=rf"{grant.id} was withdrawn .*she asked.* not published"):
         publish(picture, tmp_path / "out.png", grant=grant, card=card)
     with pytest.raises(ConsentError, match="not published"):
@@ -191,17 +203,49 @@ def test_any_consent_for_the_same_pictures_withdrawn_during_the_work_stops_it(tm
     ann.write_bytes(b"Ann")
     party.write_bytes(b"a party")
     pictures = {"source": ann, "target": party}
-    before, meanwhile = (record_consent([pictures[role]], who="Ann", role=role, way="self") for _ in range(2))
-    held = record_consent([ann, party], who="Ann and Ben", role="both", way="self")
-    withdraw_consent(before.id, "asked before")
-    grant = require_grant(held.id, [ann], [party])
+    before, meanwhile = (record_consent(load_context(), [pictures[role]], who="Ann", role=role, way="self") for _ in range(2))
+    held = record_consent(load_context(), [ann, party], who="Ann and Ben", role="both", way="self")
+    withdraw_consent(load_context(), before.id, "asked before")
+    grant = require_grant(load_context(), held.id, [ann], [party])
     publish(picture, tmp_path / "out.png", grant=grant, card=card)
-    wrong_role = require_grant(held.id, [party], [ann])
-    withdraw_consent(meanwhile.id, "asked meanwhile")
+    wrong_role = require_grant(load_context(), held.id, [party], [ann])
+    withdraw_consent(load_context(), meanwhile.id, "asked meanwhile")
     with pytest.raises(ConsentError, match=rf"{meanwhile.id} for {pictures[role].name} was withdrawn .*meanwhile.* not published"):
         publish(picture, tmp_path / "late.png", grant=grant, card=card)
     publish(picture, tmp_path / "other-role.png", grant=wrong_role, card=card)
     assert not (tmp_path / "late.png").exists()
+
+
+@pytest.mark.parametrize("role", ["target", "source"])
+def test_only_the_files_that_were_agreed_to_go_into_a_result(tmp_path: Path, card: ModelCard, picture, role: str):
+    ann, party, other = (tmp_path / name for name in ("ann.jpg", "party.jpg", "other.jpg"))
+    for path in (ann, party, other):
+        path.write_bytes(path.name.encode())
+    grant = require_grant(load_context(), "Ann and all at the party agreed", [ann], [party])
+    publish(picture, tmp_path / "out.png", grant=grant, card=card, target=party, sources=[ann])
+    swapped = {"target": party, "source": ann}[role]
+    files = {"target": party, "sources": [ann]} | ({"target": other} if role == "target" else {"sources": [other]})
+    with pytest.raises(ConsentError, match=r"other\.jpg is not the file"):
+        publish(picture, tmp_path / "other.png", grant=grant, card=card, **files)
+    os.replace(other, swapped)
+    with pytest.raises(ConsentError, match=rf"{swapped.name} is not the file .* not published"):
+        publish(picture, tmp_path / "late.png", grant=grant, card=card, target=party, sources=[ann])
+    with pytest.raises(ConsentError, match="not the file"):
+        publish_media(picture_file := tmp_path / "out.png", tmp_path / "late.mkv", grant=grant, card=card, targets=[party], sources=[ann])
+    assert picture_file.exists() and not list(tmp_path.glob("late*"))
+
+
+def test_each_file_is_hashed_once_from_consent_to_result(tmp_path: Path, card: ModelCard, picture, monkeypatch):
+    ann, party = tmp_path / "ann.jpg", tmp_path / "party.jpg"
+    ann.write_bytes(b"Ann")
+    party.write_bytes(b"a party")
+    hashed: list[str] = []
+    real = record.hash_file
+    monkeypatch.setattr(record, "hash_file", lambda path: hashed.append(path.name) or real(path))
+    grant = require_grant(load_context(), "Ann and all at the party agreed", [ann], [party])
+    for name in ("one.png", "two.png"):
+        publish(picture, tmp_path / name, grant=grant, card=card, target=party, sources=[ann])
+    assert sorted(hashed) == ["ann.jpg", "party.jpg"]
 
 
 def test_a_result_without_a_line_in_the_ledger_is_not_published(tmp_path: Path, grant: Grant, card: ModelCard, picture, home: Path):
@@ -223,7 +267,7 @@ def test_everything_that_lasts_reaches_the_disk_with_its_folder(tmp_path: Path, 
         real(handle)
 
     monkeypatch.setattr(os, "fsync", note)
-    publish(picture, tmp_path / "out.png", grant=require_grant("Ann agreed", [], []), card=card, faces=[FACE])
+    publish(picture, tmp_path / "out.png", grant=require_grant(load_context(), "Ann agreed", [], []), card=card, faces=[FACE])
     home = tmp_path / "new" / "home"
     (store,) = (home / "published").iterdir()
     assert {tmp_path, tmp_path / "new", home, store.parent} <= set(synced)
@@ -240,5 +284,5 @@ def test_a_live_picture_without_label_says_so(grant: Grant, card: ModelCard, set
     LivePublication(grant, card)
     assert not capsys.readouterr().err
     settings("[marking]\nlive_label = false\n")
-    LivePublication(grant, card)
+    LivePublication(replace(grant, context=load_context()), card)
     assert "no visible label" in capsys.readouterr().err

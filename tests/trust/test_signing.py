@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,11 +17,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from PIL import Image
 
 from facechange.core import ModelCard, OutputError, SettingsError
-from facechange.core.settings import MarkingSettings, load_settings
 from facechange.pictures import as_picture
-from facechange.trust import Grant, check_media_writable, check_writable, publish
+from facechange.trust import Grant, check_media_writable, check_writable, load_context, publish
 from facechange.trust.credentials import read_credentials
-from facechange.trust.signing import find_signing_key
 from facechange.trust.verify import examine
 
 PEM = serialization.Encoding.PEM
@@ -59,7 +58,8 @@ def test_the_configured_certificate_signs(home, tmp_path: Path, settings, grant:
     }[kind]()
     _, _, root = write_certificate(home, key)
     settings('[marking]\ncertificate = "chain.pem"\nkey = "key.pem"\n')
-    assert find_signing_key(load_settings().marking).algorithm == kind
+    grant = replace(grant, context=load_context())
+    assert load_context().keys.find().algorithm == kind
     path = publish(as_picture(Image.new("RGB", (16, 16))), tmp_path / "out.png", grant=grant, card=card)
     found = read_credentials(path, trusted=root)
     assert found is not None and found.signer_known and not found.problems
@@ -70,12 +70,13 @@ def test_the_configured_certificate_signs(home, tmp_path: Path, settings, grant:
 def test_who_shares_our_authority_is_not_this_computer(home: Path, tmp_path: Path, settings, grant: Grant, card: ModelCard):
     root_key = ec.generate_private_key(ec.SECP256R1())
     settings('[marking]\ncertificate = "chain.pem"\nkey = "key.pem"\n')
+    grant = replace(grant, context=load_context())
     for name in ("theirs", "ours"):
         _, _, root = write_certificate(home, root_key=root_key)
         with (home / "chain.pem").open("a") as file:
             file.write(root)
         publish(as_picture(Image.new("RGB", (16, 16))), tmp_path / f"{name}.png", grant=grant, card=card)
-    ours, theirs = (examine(tmp_path / f"{name}.png").signed for name in ("ours", "theirs"))
+    ours, theirs = (examine(load_context(), tmp_path / f"{name}.png").signed for name in ("ours", "theirs"))
     assert ours is not None and ours.signed_here and ours.intact
     assert theirs is not None and theirs.intact and not theirs.signed_here
 
@@ -88,7 +89,7 @@ def test_an_unusable_key_is_said_before_any_work(home: Path, tmp_path: Path, set
     key.write_bytes(private.private_bytes(PEM, serialization.PrivateFormat.PKCS8, locked))
     for check in (check_writable, check_media_writable):
         with pytest.raises(SettingsError, match="cannot be used") as raised:
-            check(tmp_path / "out.png")
+            check(load_context(), tmp_path / "out.png")
         assert "no password" in raised.value.remedy and "secret" not in str(raised.value)
 
 
@@ -97,12 +98,13 @@ def test_a_home_that_cannot_be_used_is_said_before_any_work(tmp_path: Path, monk
     monkeypatch.setenv("FACECHANGE_HOME", str(tmp_path / "file" / "home"))
     for check in (check_writable, check_media_writable):
         with pytest.raises(OutputError, match="for keys and credentials") as raised:
-            check(tmp_path / "out.png")
+            check(load_context(), tmp_path / "out.png")
         assert "FACECHANGE_HOME" in raised.value.remedy
 
 
 def test_an_unusable_certificate_is_refused_before_anything_is_written(home, tmp_path: Path, settings, grant: Grant, card: ModelCard):
     settings('[marking]\ncertificate = "chain.pem"\nkey = "key.pem"\n')
+    grant = replace(grant, context=load_context())
     cases = {
         "cannot be used": lambda: (home / "chain.pem").write_bytes(b"none"),
         r"valid from \d{4}-\d\d-\d\d to": lambda: write_certificate(home, days=-1),
@@ -119,7 +121,7 @@ def test_an_unusable_certificate_is_refused_before_anything_is_written(home, tmp
 
 def test_the_own_key_is_made_once_whoever_comes_first(home: Path):
     with ThreadPoolExecutor(8) as pool:
-        keys = list(pool.map(lambda _: find_signing_key(MarkingSettings()), range(8)))
+        keys = list(pool.map(lambda _: load_context().keys.find(), range(8)))
     assert len({key.private_key for key in keys}) == 1
     (path,) = home.glob("signing-*.pem")
     assert path.stat().st_mode & 0o777 == 0o600
@@ -130,11 +132,11 @@ def test_the_own_key_is_made_once_whoever_comes_first(home: Path):
 
 
 def test_a_damaged_own_key_is_said(home: Path):
-    find_signing_key(MarkingSettings())
+    load_context().keys.find()
     (path,) = home.glob("signing-*.pem")
     path.write_bytes(b"")
     with pytest.raises(OutputError, match="damaged"):
-        find_signing_key(MarkingSettings())
+        load_context().keys.find()
 
 
 def test_an_expired_certificate_shows(home: Path, tmp_path: Path):
@@ -149,6 +151,7 @@ def test_an_expired_certificate_shows(home: Path, tmp_path: Path):
 
 def test_a_time_stamp_service_that_is_down_is_said(home: Path, tmp_path: Path, settings, grant: Grant, card: ModelCard):
     settings('[marking]\ntime_stamp_url = "http://127.0.0.1:9/"\n')
+    grant = replace(grant, context=load_context())
     with pytest.raises(OutputError, match="cannot be signed") as raised:
         publish(as_picture(Image.new("RGB", (16, 16))), tmp_path / "out.png", grant=grant, card=card)
     assert "[marking]" in raised.value.remedy

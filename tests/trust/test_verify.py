@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,11 +21,9 @@ from typer.testing import CliRunner
 
 from facechange.cli.app import app
 from facechange.core import EXIT_NOT_AS_SIGNED, Face, ModelCard, PictureError
-from facechange.core.settings import MarkingSettings
 from facechange.pictures import as_picture, read_picture
-from facechange.trust import Grant, publish, publish_media, require_grant
+from facechange.trust import Grant, load_context, publish, publish_media, require_grant
 from facechange.trust.recording import withdraw_consent
-from facechange.trust.signing import find_signing_key, own_certificates
 from facechange.trust.verify import LARGEST_SIDECAR_BYTES, Findings, examine
 from facechange.trust.verify_words import describe_findings
 
@@ -41,13 +40,13 @@ def face() -> Face:
 
 
 @pytest.fixture
-def published(tmp_path: Path, grant: Grant, card: ModelCard, face: Face) -> Path:
-    return publish(read_picture(EXAMPLE), tmp_path / "out.png", grant=grant, card=card, target=EXAMPLE, faces=[face])
+def published(tmp_path: Path, grant_for: Callable[..., Grant], card: ModelCard, face: Face) -> Path:
+    return publish(read_picture(EXAMPLE), tmp_path / "out.png", grant=grant_for([EXAMPLE]), card=card, target=EXAMPLE, faces=[face])
 
 
 def ask(path: Path, face: Face | None = None, trusted: str = "") -> tuple[Findings, str]:
     """The findings and the sentences about them; `face` stands for the locator."""
-    findings = examine(path, (lambda _: [face]) if face else None, trusted)
+    findings = examine(load_context(), path, (lambda _: [face]) if face else None, trusted)
     words = " ".join(describe_findings(findings))
     assert not any(word in words.lower() for word in FORBIDDEN)
     json.dumps(findings.__dict__, default=lambda value: value.__dict__)
@@ -64,7 +63,7 @@ def test_a_file_made_here(published: Path, face: Face, card: ModelCard, home: Pa
         assert part in words
     (home / "consent.sqlite").unlink()
     assert "not in this computer's ledger" in ask(published, face)[1]
-    assert "an authority that you trust" in ask(published, face, own_certificates())[1]
+    assert "an authority that you trust" in ask(published, face, load_context().keys.certificates())[1]
 
 
 def test_a_change_after_signing_is_said(published: Path, face: Face):
@@ -111,7 +110,7 @@ def test_a_plain_photograph(tmp_path: Path, face: Face):
 
 def test_another_programs_credentials_are_told_but_not_believed(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FACECHANGE_HOME", str(tmp_path / "elsewhere"))
-    key = find_signing_key(MarkingSettings())
+    key = load_context().keys.find()
     monkeypatch.setenv("FACECHANGE_HOME", str(home))
     kind = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
     actions = {"label": "c2pa.actions", "data": {"actions": [{"action": "c2pa.created", "digitalSourceType": kind}]}}
@@ -176,11 +175,11 @@ def test_a_statement_cannot_pass_for_findings(tmp_path: Path, face: Face):
     assert "\n" not in findings.statement["consent"]
 
 
-def test_hostile_xmp_hides_nothing(tmp_path: Path, face: Face, grant: Grant, card: ModelCard):
+def test_hostile_xmp_hides_nothing(tmp_path: Path, face: Face, grant_for: Callable[..., Grant], card: ModelCard):
     """A packet nested beyond reason is no packet: the picture is read, verified and published all the same."""
     path = write_xmp(tmp_path / "deep.png", XMP % ("<a>" * 50_000 + "</a>" * 50_000))
     assert ask(path, face)[1].startswith("Nothing is known")
-    assert publish(read_picture(path), tmp_path / "out.png", grant=grant, card=card, target=path).exists()
+    assert publish(read_picture(path), tmp_path / "out.png", grant=grant_for([path]), card=card, target=path).exists()
 
 
 def test_a_pipe_beside_a_file_is_no_sidecar(tmp_path: Path):
@@ -202,7 +201,7 @@ def test_credentials_elsewhere_are_not_fetched(tmp_path: Path):
 
 def test_strangers_do_not_speak_for_consent_of_ours(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "ann.jpg").write_bytes(b"Ann")
-    grant = require_grant("Ann agreed to this on 3 May", [tmp_path / "ann.jpg"], [])
+    grant = require_grant(load_context(), "Ann agreed to this on 3 May", [tmp_path / "ann.jpg"], [])
     for reference in (grant.record_hash, grant.id):
         consent = {"id": grant.id, "basis": "release", "record_sha256": reference}
         change = {"label": "facechange.change", "data": {"model": {"name": "face"}, "consent": consent}}
@@ -222,7 +221,7 @@ def sign_as_stranger(assertions: list[dict], image: Image.Image | None = None, r
     """A JPEG that a camera took, say its credentials, of another computer's key that bears the same name."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as elsewhere:
         patch.setenv("FACECHANGE_HOME", elsewhere)
-        key = find_signing_key(MarkingSettings())
+        key = load_context().keys.find()
     actions = {"label": "c2pa.actions", "data": {"actions": [{"action": "c2pa.created", "digitalSourceType": DIGITAL_CAPTURE}]}}
     plain, signed = io.BytesIO(), io.BytesIO()
     (image or Image.new("RGB", (16, 16))).convert("RGB").save(plain, "JPEG", quality=90)
@@ -247,10 +246,10 @@ def test_consent_is_looked_up(tmp_path: Path, card: ModelCard):
     source, target = tmp_path / "source.jpg", tmp_path / "target.jpg"
     source.write_bytes(b"source")
     target.write_bytes(b"target")
-    grant = require_grant("Ann agreed to this on 3 May", [source], [target])
+    grant = require_grant(load_context(), "Ann agreed to this on 3 May", [source], [target])
     path = publish(as_picture(Image.new("RGB", (16, 16))), tmp_path / "out.png", grant=grant, card=card)
     assert "is in force" in ask(path)[1]
-    withdraw_consent(grant.id, "she asked")
+    withdraw_consent(load_context(), grant.id, "she asked")
     findings, words = ask(path)
     assert findings.consent_state == "withdrawn" and "no longer in force" in words
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,21 +18,23 @@ from facechange.change.photograph import change_photograph
 from facechange.change.telling import tabulate_all
 from facechange.core import DependencyError, ModelCard, Outcome, OutputError
 from facechange.faces.put_back import Keep
-from facechange.faces.select import Selection
+from facechange.faces.select import EVERY_FACE, FaceSelector
 from facechange.faces.turn import Beyond
 from facechange.pictures import WRITABLE_SUFFIXES
 from facechange.pictures.picture import FURTHER_PICTURES
+from facechange.runtime import BakedIdentity
 from facechange.trust import Grant
+from facechange.trust.record import Digests
 
 if TYPE_CHECKING:
     from facechange.change.video.files import PublishedVideo
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ChangeOptions:
     """How results are made. `encoder`, `quality` and `preset` are of videos."""
 
-    face: Selection | str = "all"
+    face: FaceSelector = EVERY_FACE
     keep: Keep = "mask"
     strength: float = 1.0
     encoder: str | None = None
@@ -42,12 +44,14 @@ class ChangeOptions:
     beyond: Beyond | None = None  # what becomes of faces that are turned too far; None: left in photographs, faded in videos
 
 
-def describe_changes(who: dict[str, Any], card: ModelCard, options: ChangeOptions, consent: str | None, purpose: str) -> dict[str, Any]:
+def describe_changes(
+    digests: Digests, who: dict[str, Any], card: ModelCard, options: ChangeOptions, consent: str | None, purpose: str
+) -> dict[str, Any]:
     """What the results depend on besides the files of the folder; `who` is `Casting.describe`'s.
 
     Raises `PictureError` where a picture that `like:` names cannot be read.
     """
-    described = {**asdict(options), **describe_selection(options.face)}
+    described = {**asdict(options), **describe_selection(digests, options.face)}
     return {**who, "model": card.sha256, **described, "consent": consent, "purpose": purpose}
 
 
@@ -58,12 +62,11 @@ def change_work(
 
     `tell` is called after each with the selectors that named nobody in it.
     """
-    if casting.everyone is not None:
-        changer.bake(casting.everyone)
+    baked = None if casting.everyone is None else changer.bake(casting.everyone)
 
     def change(target: Target, output: Path) -> Done:
         if target.moving:
-            video = _change_video(changer, casting, target.path, output, grant, options)
+            video = _change_video(changer, casting, target.path, output, grant, options, baked)
             from facechange.change.video.nameless import SHOWING  # late: as below
 
             tell(set(video.unmet))
@@ -85,6 +88,7 @@ def change_work(
             keep=options.keep,
             fallback=options.fallback,
             beyond=options.beyond or "left",
+            baked=baked,
         )
         tell(set(published.unmet))
         notes = tuple(f"{words} left out" for words in published.taken_away if words == FURTHER_PICTURES)
@@ -106,13 +110,14 @@ def _to_done(faces: int, outcomes: tuple[Outcome, ...], hides: bool, notes: tupl
     )
 
 
-def _change_video(changer: Changer, casting: Casting, target: Path, output: Path, grant: Grant, options: ChangeOptions) -> PublishedVideo:
+def _change_video(
+    changer: Changer, casting: Casting, target: Path, output: Path, grant: Grant, options: ChangeOptions, baked: BakedIdentity | None
+) -> PublishedVideo:
     if output.suffix.lower() not in VIDEO_SUFFIXES:
         raise OutputError(f"The name {output.name} ends in no kind of video.", "Let --output-pattern end in .{extension}.")
     try:
         from facechange.change.video import VideoOptions, change_video  # late: PyAV is an extra
     except ImportError:
         raise DependencyError("Videos need PyAV, which is not installed.", 'Install it with: pip install "facechange[video]"') from None
-    video = VideoOptions(options.face, options.keep, options.encoder, options.quality, options.preset, strength=options.strength)
-    video = replace(video, fallback=options.fallback, beyond=options.beyond or video.beyond)
-    return change_video(changer, casting, target, output, grant=grant, options=video)
+    video = VideoOptions(**{name: each for name, each in vars(options).items() if each is not None})
+    return change_video(changer, casting, target, output, grant=grant, options=video, baked=baked)

@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from facechange.change.casting import Casting, TrackCasting
-from facechange.change.changer import Changer
+from facechange.change.changer import Changer, Place
 from facechange.change.choosing import FaceChoice
 from facechange.change.live.steadying import PointSteadier
 from facechange.change.tracking import FaceTracker, Sighting, face_at
 from facechange.core import Face
-from facechange.faces.align import warp_crop
-from facechange.faces.geometry import ffhq_crop_matrix
-from facechange.faces.put_back import Keep, put_back
-from facechange.faces.select import Selection
+from facechange.faces.put_back import Keep
+from facechange.faces.select import EVERY_FACE, FaceSelector
 from facechange.faces.tint import TintMemory
 from facechange.faces.turn import share_followed
 
@@ -29,12 +27,9 @@ class _Seen:
 
 
 class LiveChanger:
-    """Gives the chosen faces of frames that come one by one the identities that `casting` has for them.
+    """Gives the chosen faces of frames that come one by one the identities that `casting` has for them."""
 
-    Raises `FaceError` for an unknown `face`.
-    """
-
-    def __init__(self, changer: Changer, casting: Casting, face: Selection | str = "all", keep: Keep = "mask") -> None:
+    def __init__(self, changer: Changer, casting: Casting, face: FaceSelector = EVERY_FACE, keep: Keep = "mask") -> None:
         self._changer = changer
         self._keep = keep
         self._choice = FaceChoice(changer, face)
@@ -43,9 +38,8 @@ class LiveChanger:
         self._casting = TrackCasting(casting, self._tracker)
         self._seen: dict[int, _Seen] = {}
         self._tints = TintMemory()
-        if casting.everyone is not None:
-            changer.bake(casting.everyone)
-        first = casting.everyone if casting.everyone is not None else np.zeros(512, np.float32)
+        self._baked = None if casting.everyone is None else changer.bake(casting.everyone)
+        first = self._baked or np.zeros(512, np.float32)
         size = changer.size_px
         changer.change_crops(np.zeros((1, size, size, 3), np.uint8), first)  # engines take their time for the first
 
@@ -63,16 +57,14 @@ class LiveChanger:
         for number, rule in meant.items():
             self._casting.note(number, rule)
         identities = np.stack([self._casting.identity_of(sighting.number) for sighting in chosen])
-        size = self._changer.size_px
         points = [self._steady(sighting, time_s) for sighting in chosen]
-        matrices = [ffhq_crop_matrix(each, size) for each in points]
-        changed = self._changer.change_crops(np.stack([warp_crop(rgb, matrix, size) for matrix in matrices]), identities)
-        for place, (sighting, matrix) in enumerate(zip(chosen, matrices, strict=True)):
-            before = changed.before[place]
-            opacity = min(self._seen[sighting.number].frames / FADE_IN_FRAMES, 1.0) * share_followed(points[place])
-            after = self._tints.keep(sighting.number, before, changed.after[place])
-            after = before + np.float32(opacity) * (after - before)
-            put_back(rgb, before, after, matrix, self._keep, changed.kept_mask(place), out=rgb)
+
+        def adjust(index: int, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+            number = chosen[index].number
+            opacity = min(self._seen[number].frames / FADE_IN_FRAMES, 1.0) * share_followed(points[index])
+            return before + np.float32(opacity) * (self._tints.keep(number, before, after) - before)
+
+        self._changer.swap_crops([Place(rgb, each) for each in points], self._baked or identities, adjust, keep=self._keep)
         return [face_at(each) for each in points if share_followed(each) > 0]
 
     def _steady(self, sighting: Sighting, time_s: float) -> np.ndarray:

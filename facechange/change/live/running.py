@@ -17,10 +17,9 @@ from facechange.change.changer import Changer
 from facechange.change.live.capture import Capture, Input, describe_input
 from facechange.change.live.changing import LiveChanger
 from facechange.core import ConsentError
-from facechange.core.settings import load_settings
 from facechange.faces.put_back import Keep
-from facechange.faces.select import Selection
-from facechange.trust import Grant, LivePublication, PublishedFrame
+from facechange.faces.select import EVERY_FACE, FaceSelector
+from facechange.trust import Context, Grant, LivePublication, PublishedFrame
 
 REPORT_EVERY_S = 1.0
 
@@ -47,17 +46,17 @@ class Sink(Protocol):
         ...
 
 
-def request_live(sources: Sequence[Path], source: Input, consent: str | None, purpose: str = "") -> Grant:
+def request_live(context: Context, sources: Sequence[Path], source: Input, consent: str | None, purpose: str = "") -> Grant:
     """Leave to begin, asked for before the camera is opened. A camera's pictures cannot be in a record, as they are not there yet.
 
     Raises what `require_grant` raises, and `ConsentError` where the operator wants a record for everything that is changed.
     """
-    if load_settings().consent.target_record and not isinstance(source, Path):
+    if context.settings.consent.target_record and not isinstance(source, Path):
         name = describe_input(source)
         raise ConsentError(
             f"Here a picture that is changed needs a record of consent, which {name} cannot have.", "Record a video and change that."
         )
-    return grant_change(consent, sources, [source] if isinstance(source, Path) else [], purpose)
+    return grant_change(context, consent, sources, [source] if isinstance(source, Path) else [], purpose)
 
 
 def run_live(
@@ -67,7 +66,7 @@ def run_live(
     sinks: Sequence[Sink],
     *,
     grant: Grant,
-    face: Selection | str = "all",
+    face: FaceSelector = EVERY_FACE,
     keep: Keep = "mask",
     report: Callable[[Pace], None] = lambda pace: None,
 ) -> int:

@@ -143,9 +143,7 @@ def _inspect(path: Path) -> VideoFacts:
         aspect = stream.codec_context.sample_aspect_ratio
         others = tuple(other.type for other in container.streams if other.index != stream.index)
         codec = stream.codec_context.name
-        return facts_of(
-            frame, codec, time_base, rate, frames, aspect=aspect, origin=origin, streams=others, plays=plays, profile=profile
-        )
+        return facts_of(frame, codec, time_base, rate, frames, aspect=aspect, origin=origin, streams=others, plays=plays, profile=profile)
 
 
 def facts_of(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 
 from facechange.change.anonymising import Fallback
 from facechange.change.casting import Casting, TrackCasting, describe_selection, grant_change
@@ -30,12 +29,14 @@ from facechange.change.video.placing import Placer
 from facechange.change.video.rendering import RenderedFrame, Renderer
 from facechange.change.video.segments import SegmentWriter
 from facechange.change.video.watching import Watch, to_outcome
-from facechange.core import Face, FacechangeError, FaceError, Outcome, OutputError, StoppedError, VideoError, hash_file
+from facechange.core import FacechangeError, FaceError, Outcome, OutputError, StoppedError, VideoError
 from facechange.faces.put_back import Keep
-from facechange.faces.select import Selection
+from facechange.faces.select import EVERY_FACE, FaceSelector
 from facechange.faces.turn import Beyond
-from facechange.trust import Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media
+from facechange.runtime import BakedIdentity
+from facechange.trust import Context, Grant, check_media_writable, check_writable, mark_frame, new_identifier, publish_media
 from facechange.trust.files import hidden_beside, open_private, plain_errors
+from facechange.trust.record import Digests
 
 SEGMENT_FRAMES = 96
 BYTES_AHEAD = 48 << 20  # of frames waiting between two stages
@@ -49,11 +50,11 @@ class FacelessVideoError(FaceError):
     unseen: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VideoOptions:
     """How a result is made. `encoder` None is by the output's name; `trim` is FROM-TO."""
 
-    face: Selection | str = "all"
+    face: FaceSelector = EVERY_FACE
     keep: Keep = "mask"
     encoder: str | None = None
     quality: int = 80  # 0..100
@@ -86,7 +87,13 @@ class PublishedVideo:
 
 
 def request_video_change(
-    sources: Sequence[Path], video: Path, output: Path, consent: str | None, purpose: str = "", persona: bool | None = None
+    context: Context,
+    sources: Sequence[Path],
+    video: Path,
+    output: Path,
+    consent: str | None,
+    purpose: str = "",
+    persona: bool | None = None,
 ) -> Grant:
     """Leave to begin, asked for before anything is decoded: `change.request_change` for videos."""
     if any(path.exists() and output.exists() and path.samefile(output) for path in (*sources, video)) or video == output:
@@ -94,10 +101,10 @@ def request_video_change(
     facts = inspect_video(video)
     check_kind(facts, output)
     if is_pattern(output):
-        check_writable(numbered(output, 0))
+        check_writable(context, numbered(output, 0))
     else:
-        check_media_writable(output)
-    return grant_change(consent, sources, pictures_of(video), purpose, persona)
+        check_media_writable(context, output)
+    return grant_change(context, consent, sources, pictures_of(video), purpose, persona)
 
 
 def change_video(
@@ -109,41 +116,50 @@ def change_video(
     grant: Grant,
     options: VideoOptions | None = None,
     report: Report = lambda done, total: None,
+    baked: BakedIdentity | None = None,
 ) -> PublishedVideo:
     """Give the chosen faces of `video` the identities that `casting` has for them, and publish the result at `output`.
 
-    `grant` is what `request_video_change` gave for these files. What is done is kept beside `output` until the result is
-    whole: the same call goes on after a crash, a full disk or a Ctrl-C, and ends in the same frames. Raises
-    `FacelessVideoError`, `StoppedError` on Ctrl-C, other `FacechangeError`s that say what is wrong, and `ValueError` for a
-    strength out of range.
+    `grant` is what `request_video_change` gave for these files; `baked` is the one identity of `casting`, where it was baked already.
+    What is done is kept beside `output` until the result is whole: the same call goes on after a crash, a full disk or a Ctrl-C, and
+    ends in the same frames. Raises `FacelessVideoError`, `StoppedError` on Ctrl-C, other `FacechangeError`s that say what is wrong, and
+    `ValueError` for a strength out of range.
     """
     options = options or VideoOptions()
     check_strength(options.strength)
     facts = inspect_video(video)
     settings = choose_encoder(facts, output, options.encoder, options.quality, options.preset)
     join = Join(video, facts, settings, parse_trim(options.trim, facts), casting.hides)
-    with plain_errors(output), Journal(hidden_beside(output), _request(changer, casting, video, options, settings), _decide()) as journal:
-        return _change(changer, casting, join, options, journal, output, grant, report)
+    request = _request(changer, casting, video, options, settings, grant.context.digests)
+    kept = {"identifier": new_identifier(grant.context.folders.data)}
+    with plain_errors(output), Journal(hidden_beside(output), request, kept) as journal:
+        return _change(_Work(changer, casting, join, options, journal, grant, report, baked), output)
 
 
-def _change(
-    changer: Changer,
-    casting: Casting,
-    join: Join,
-    options: VideoOptions,
-    journal: Journal,
-    output: Path,
-    grant: Grant,
-    report: Report,
-) -> PublishedVideo:
-    """Go on from what `journal` has to the published result."""
+@dataclass(frozen=True)
+class _Work:
+    """A video on its way."""
+
+    changer: Changer
+    casting: Casting
+    join: Join
+    options: VideoOptions
+    journal: Journal
+    grant: Grant
+    report: Report
+    baked: BakedIdentity | None
+
+
+def _change(work: _Work, output: Path) -> PublishedVideo:
+    """Go on from what the journal has to the published result."""
+    journal, join, options = work.journal, work.join, work.options
     as_pictures = is_pattern(output) or output.suffix.lower() in ANIMATION_SUFFIXES
     finished = journal.folder / f"finished{output.suffix}"
     resumed_at = journal.last.progress.frames if journal.last else 0
     try:
         left_out = [] if as_pictures else check_container(join, finished)
-        choice = FaceChoice(changer, options.face)
-        _make_segments(changer, casting, choice, join, options, journal, report)
+        choice = FaceChoice(work.changer, options.face)
+        _make_segments(work, choice)
         if journal.last is None:
             raise VideoError(f"{join.source.name} has no frame in {options.trim}.", "Choose a part that lies inside the video.")
         progress = journal.last.progress
@@ -155,7 +171,7 @@ def _change(
         taken_away = left_behind(join)
         if join.facts.profile and not kept_profile(join, output):
             taken_away = (*taken_away, "the colour profile")
-        _publish(changer, casting.sources, join, journal, finished, output, grant)
+        _publish(work, finished, output)
     except FacechangeError:
         if journal.last is None:
             journal.discard()
@@ -179,12 +195,14 @@ def _change(
     )
 
 
-def _request(changer: Changer, casting: Casting, video: Path, options: VideoOptions, settings: EncoderSettings) -> dict[str, Any]:
+def _request(
+    changer: Changer, casting: Casting, video: Path, options: VideoOptions, settings: EncoderSettings, digests: Digests
+) -> dict[str, Any]:
     """Everything that the frames of the result depend on."""
     return {
-        **casting.describe(),
-        "video": [hash_file(path) for path in pictures_of(video)],
-        "options": {**asdict(options), **describe_selection(options.face)},
+        **casting.describe(digests),
+        "video": [digests.of(path) for path in pictures_of(video)],
+        "options": {**asdict(options), **describe_selection(digests, options.face)},
         "settings": asdict(settings),
         "model": changer.card.sha256,
         "detector_threshold": changer.least_score,
@@ -193,27 +211,20 @@ def _request(changer: Changer, casting: Casting, video: Path, options: VideoOpti
     }
 
 
-def _decide() -> dict[str, Any]:
-    return {"identifier": new_identifier()}
-
-
-def _make_segments(
-    changer: Changer, casting: Casting, choice: FaceChoice, join: Join, options: VideoOptions, journal: Journal, report: Report
-) -> None:
+def _make_segments(work: _Work, choice: FaceChoice) -> None:
     """Everything that the journal does not have yet."""
+    changer, casting, join, journal, report = work.changer, work.casting, work.join, work.journal, work.report
     last = journal.last
     if last is not None and last.state is None:
         return  # it ends with the video
     window = join.window
     if last is not None:
         window = replace(window, done_frames=last.progress.frames, done_pts=last.segment.pts[-1])
-    if casting.everyone is not None and options.strength == 1.0:
-        changer.bake(casting.everyone)
     progress = last.progress if last else Progress()
-    watch = Watch(changer, casting, options.fallback)
+    watch = Watch(changer, casting, work.options.fallback)
     writer: SegmentWriter | None = None
     report(progress.frames, join.facts.frames)
-    with closing(_pipeline(changer, casting, choice, join, options, window, journal, watch)) as frames, plain_errors(journal.folder):
+    with closing(_pipeline(work, choice, window, watch)) as frames, plain_errors(journal.folder):
         try:
             for rendered in frames:
                 writer = writer or SegmentWriter(journal.folder, journal.segments, join.settings, join.facts)
@@ -231,24 +242,21 @@ def _make_segments(
                 writer.abandon()
 
 
-def _pipeline(
-    changer: Changer,
-    casting: Casting,
-    choice: FaceChoice,
-    join: Join,
-    options: VideoOptions,
-    window: Window,
-    journal: Journal,
-    watch: Watch,
-) -> Generator[RenderedFrame, None, None]:
+def _pipeline(work: _Work, choice: FaceChoice, window: Window, watch: Watch) -> Generator[RenderedFrame, None, None]:
     """Reading, following and changing, each in a thread of its own."""
+    changer, casting, join, options, journal = work.changer, work.casting, work.join, work.options, work.journal
     facts = join.facts
     # Nobody asks who the people are, and it does no harm if two who cross are taken for each other.
     by_sight = not choice.asks_who and casting.everyone is not None and options.strength == 1.0
     who = None if by_sight else lambda image, face: changer.comparer.read(image, [face])[0][0]
     tracker = FaceTracker(changer, who, everybody=casting.hides)  # what is too small to be changed is covered
     placer = Placer(tracker, choice, TrackCasting(casting, tracker, options.strength), facts.time_base, SEGMENT_FRAMES, options.beyond)
-    renderer = Renderer(changer, options.keep, facts, watch, partial(_mark, journal.facts["identifier"]))
+    marking = work.grant.context.settings.marking
+    mark = partial(mark_frame, identifier=journal.facts["identifier"], marking=marking)
+    baked = None  # the identity, where all faces get one and the same
+    if casting.everyone is not None and options.strength == 1.0:
+        baked = work.baked or changer.bake(casting.everyone)
+    renderer = Renderer(changer, options.keep, facts, watch, mark, baked)
     if journal.last is not None and journal.last.state is not None:
         try:
             placer.restore(journal.last.state)
@@ -259,10 +267,6 @@ def _pipeline(
     read = run_ahead(read_frames(join.source, facts, join.settings.pixel_format, window), depth)
     placed = run_ahead(placer.place(read), depth)
     yield from run_ahead(renderer.render(placed), depth)
-
-
-def _mark(identifier: int, image: np.ndarray, faces: list[Face]) -> np.ndarray:
-    return mark_frame(image, faces, identifier)
 
 
 def _depth(facts: VideoFacts) -> int:
@@ -280,9 +284,10 @@ def _count(progress: Progress, rendered: RenderedFrame) -> Progress:
     )
 
 
-def _publish(changer: Changer, sources: Sequence[Path], join: Join, journal: Journal, finished: Path, output: Path, grant: Grant) -> None:
+def _publish(work: _Work, finished: Path, output: Path) -> None:
+    join, journal, grant, sources = work.join, work.journal, work.grant, work.casting.sources
     if is_pattern(output):
-        publish_pictures(join, journal, sources, output, grant, changer.card)
+        publish_pictures(join, journal, sources, output, grant, work.changer.card)
         return
     with plain_errors(output):
         open_private(finished, "wb").close()  # FFmpeg would let others read it
@@ -295,7 +300,7 @@ def _publish(changer: Changer, sources: Sequence[Path], join: Join, journal: Jou
         finished,
         output,
         grant=grant,
-        card=changer.card,
+        card=work.changer.card,
         targets=targets,
         sources=sources,
         identifier=journal.facts["identifier"],

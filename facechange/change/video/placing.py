@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -18,9 +18,10 @@ import numpy as np
 from facechange.change.casting import TrackCasting
 from facechange.change.changer import MINIMUM_FACE_PX
 from facechange.change.choosing import FaceChoice
-from facechange.change.tracking import FaceTracker, Sighting
+from facechange.change.tracking import FaceTracker, Sighting, TrackerState
 from facechange.change.video.filling import FILLED_FRAMES, Trails, cut_patch, find_patch
 from facechange.change.video.frames import SourceFrame
+from facechange.core.stored import build
 from facechange.faces.turn import BEYOND, Beyond, share_followed, turn_of
 from facechange.pictures.picture import to_uint8
 
@@ -89,7 +90,7 @@ class Placer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from the `state` of a frame."""
-        self._tracker.restore(state["tracker"])
+        self._tracker.restore(build(TrackerState, state["tracker"]))
         self._choice.restore(state["choice"])
         self._casting.restore(state["casting"])
         self._trails.restore(state["trails"])
@@ -122,8 +123,8 @@ class Placer:
         return _Observed(frame.index, time_s, cut, found)
 
     def _state(self) -> dict[str, Any]:
-        parts = {"tracker": self._tracker, "choice": self._choice, "casting": self._casting, "trails": self._trails}
-        return {name: part.state() for name, part in parts.items()}  # type: ignore[attr-defined]
+        parts = {"choice": self._choice.state(), "casting": self._casting.state(), "trails": self._trails.state()}
+        return {"tracker": asdict(self._tracker.state()), **parts}
 
     def _place(self, frame: SourceFrame, here: _Observed, state: dict[str, Any] | None, ends: bool) -> PlacedFrame:
         near = [seen for seen in self._seen if abs(seen.index - here.index) <= REACH_FRAMES]

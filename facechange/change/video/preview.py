@@ -17,7 +17,6 @@ from facechange.change.video.frames import Window, parse_trim, read_frames
 from facechange.change.video.pictures_in import pictures_of
 from facechange.core import FaceError, OutputError
 from facechange.faces.looks import carry_face
-from facechange.faces.select import as_selection
 from facechange.pictures import as_picture
 from facechange.pictures.picture import to_uint8
 from facechange.trust import Grant, check_writable, publish
@@ -46,10 +45,10 @@ def publish_preview(
     Raises `OutputError` where the sheet would take the place of a file that is read.
     """
     path = preview_path(output)
-    for read in (*pictures_of(video), *casting.sources, *as_selection(options.face).likes):
+    for read in (*pictures_of(video), *casting.sources, *options.face.likes):
         if path.exists() and path.samefile(read):
             raise OutputError(f"The preview would be {path}, which is one of the files to read.", "Choose another name for the result.")
-    check_writable(path)
+    check_writable(grant.context, path)
     facts = inspect_video(video)
     columns, marked, left = [], [], GAP_PX
     for picture in _spread_frames(video, facts, parse_trim(options.trim, facts), frames):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from facechange.change.changer import Changer
+from facechange.change.changer import Changer, Place
 from facechange.change.tracking import face_at
 from facechange.change.video.facts import VideoFacts
 from facechange.change.video.frames import SourceFrame
@@ -16,12 +16,12 @@ from facechange.change.video.placing import PlacedFrame, Placement
 from facechange.change.video.planes import add_change
 from facechange.change.video.watching import Look, Watch
 from facechange.core import Face
-from facechange.faces.align import warp_crop
 from facechange.faces.cover import LEVELS, Cover, cover_face
 from facechange.faces.geometry import crop_rectangle, ffhq_crop_matrix
-from facechange.faces.put_back import Keep, put_back, soft_edge
+from facechange.faces.put_back import Keep, soft_edge
 from facechange.faces.tint import TintMemory
 from facechange.pictures.picture import to_uint8
+from facechange.runtime import BakedIdentity
 
 CROPS_A_BATCH = 4
 HIDDEN_CROPS_A_BATCH = 8  # where each is looked at twice
@@ -46,8 +46,17 @@ class Renderer:
     Finished frames are looked at by `watch` before they are given out; where it says so they are made again.
     """
 
-    def __init__(self, changer: Changer, keep: Keep, facts: VideoFacts, watch: Watch, mark: Mark | None = None) -> None:
-        self._changer = changer
+    def __init__(
+        self,
+        changer: Changer,
+        keep: Keep,
+        facts: VideoFacts,
+        watch: Watch,
+        mark: Mark | None = None,
+        baked: BakedIdentity | None = None,
+    ) -> None:
+        """`baked` is the identity that every face gets, where that is one."""
+        self._changer, self._baked = changer, baked
         self._keep = keep
         self._facts = facts
         self._watch = watch
@@ -97,28 +106,26 @@ class Renderer:
 
     def _paint(self, batch: list[PlacedFrame]) -> list[list[tuple[int, int, int, int]]]:
         """Change and cover the faces in the frames of `batch`; for each frame where that was."""
-        size = self._changer.size_px
-        work = [(placed, each) for placed in batch for each in placed.placements if self._cover_of(each) is None]
-        matrices = [ffhq_crop_matrix(each.points, size) for _, each in work]
-        crops = [warp_crop(placed.frame.rgb, matrix, size) for (placed, _), matrix in zip(work, matrices, strict=True)]
-        identities = [self._watch.identity(each.number, each.identity) for _, each in work]
-        changed = self._changer.change_crops(np.stack(crops), np.stack(identities)) if crops else None
-        rectangles, place = [], 0
+        work = [(placed.frame.rgb, each) for placed in batch for each in placed.placements if self._cover_of(each) is None]
+        cuts = [index for index, placed in enumerate(batch) if placed.cut]
+
+        def adjust(index: int, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+            number, opacity = work[index][1].number, work[index][1].opacity
+            after = self._tints.keep(number, before, after)
+            return before + opacity * (self._steady_light(number, before, after) - before)
+
+        if work:
+            identities = np.stack([self._watch.identity(each.number, each.identity) for _, each in work])
+            places = [Place(rgb, each.points) for rgb, each in work]
+            self._changer.swap_crops(places, self._baked or identities, adjust, keep=self._keep)
+        if cuts:  # numbers never come back after one
+            here = {each.number for placed in batch[cuts[-1] :] for each in placed.placements}
+            self._light = {number: light for number, light in self._light.items() if number in here}
+            self._tints = TintMemory({number: share for number, share in self._tints.shares.items() if number in here})
+        rectangles, size = [], self._changer.size_px
         for placed in batch:
-            if placed.cut:
-                self._light.clear()
-                self._tints = TintMemory()
             rgb = placed.frame.rgb
             rectangles.append([crop_rectangle(ffhq_crop_matrix(each.points, size), size, rgb.shape) for each in placed.placements])
-            for each in placed.placements:
-                if self._cover_of(each) is not None:
-                    continue
-                assert changed is not None
-                before = changed.before[place]
-                after = self._tints.keep(each.number, before, changed.after[place])
-                after = before + each.opacity * (self._steady_light(each.number, before, after) - before)
-                put_back(rgb, before, after, matrices[place], self._keep, changed.kept_mask(place), out=rgb)
-                place += 1
             for each in placed.placements:  # last: nothing that is put back may show what is covered
                 cover = self._cover_of(each)
                 if cover is not None:

@@ -14,7 +14,9 @@ from facechange.change.folder import ChangeOptions, change_work, describe_change
 from facechange.change.folder.names import VIDEO_SUFFIXES
 from facechange.change.video import encoding
 from facechange.core import PictureError
-from facechange.trust import require_grant
+from facechange.faces.select import FaceSelector
+from facechange.trust import load_context, require_grant
+from facechange.trust.record import Digests
 
 EXAMPLES = Path(facechange.__file__).parent.parent / "examples"
 SOURCE = EXAMPLES / "source.jpg"
@@ -41,9 +43,13 @@ def folder(tmp_path: Path) -> Path:
 def test_photographs_and_videos_are_changed_alike(folder: Path, tmp_path: Path) -> None:
     changer, options, output = facechange.load("change", threads=1), ChangeOptions(preset="ultrafast"), tmp_path / "out"
     run = open_folder(
-        folder, output, describe_changes(describe_sources([SOURCE]), changer.card, options, "synthetic", ""), sources=[SOURCE]
+        folder,
+        output,
+        describe_changes(Digests(), describe_sources(Digests(), [SOURCE]), changer.card, options, "synthetic", ""),
+        sources=[SOURCE],
     )
-    counts = run.change(change_work(changer, cast_sources(changer, [SOURCE]), require_grant("synthetic", [SOURCE], run.targets), options))
+    grant = require_grant(load_context(), "synthetic", [SOURCE], run.targets)
+    counts = run.change(change_work(changer, cast_sources(changer, [SOURCE]), grant, options))
     assert [(entry.target, entry.state) for entry in run.failures] == [("videos/cut.mp4", "failed")]
     assert (counts.done, counts.faceless) == (2, 2)
     before = np.asarray(Image.open(folder / "photo.webp"))
@@ -65,14 +71,15 @@ def test_photographs_and_videos_are_changed_alike(folder: Path, tmp_path: Path) 
 def test_the_pictures_of_the_request_count_by_what_is_in_them(tmp_path: Path) -> None:
     card = facechange.load("change", threads=1).card
     (tmp_path / "one.jpg").write_bytes(SOURCE.read_bytes())
-    same = [describe_changes(describe_sources([path]), card, ChangeOptions(), "self", "") for path in (SOURCE, tmp_path / "one.jpg")]
+    both = (SOURCE, tmp_path / "one.jpg")
+    same = [describe_changes(Digests(), describe_sources(Digests(), [path]), card, ChangeOptions(), "self", "") for path in both]
     assert same[0] == same[1]
-    liked = ChangeOptions(face=f"like:{tmp_path / 'one.jpg'}")
-    first = describe_changes(describe_sources([SOURCE]), card, liked, "self", "")
+    liked = ChangeOptions(face=FaceSelector.parse(f"like:{tmp_path / 'one.jpg'}"))
+    first = describe_changes(Digests(), describe_sources(Digests(), [SOURCE]), card, liked, "self", "")
     (tmp_path / "one.jpg").write_bytes(b"another")
-    assert describe_changes(describe_sources([SOURCE]), card, liked, "self", "") != first
+    assert describe_changes(Digests(), describe_sources(Digests(), [SOURCE]), card, liked, "self", "") != first
     with pytest.raises(PictureError, match="missing"):
-        describe_changes(describe_sources([tmp_path / "missing.jpg"]), card, ChangeOptions(), "self", "")
+        describe_changes(Digests(), describe_sources(Digests(), [tmp_path / "missing.jpg"]), card, ChangeOptions(), "self", "")
 
 
 def test_videos_are_called_what_videos_can_be_written_as() -> None:

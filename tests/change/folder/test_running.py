@@ -22,7 +22,8 @@ from facechange.change.folder.finding import Target, find_targets
 from facechange.change.folder.journal import REPORT_NAME
 from facechange.change.folder.page import PAGE_NAME, draw_page
 from facechange.core import FaceError, OutputError, PictureError, StoppedError
-from facechange.trust import read_statement, require_grant
+from facechange.trust import load_context, read_statement, require_grant
+from facechange.trust.record import Digests
 
 ORANGE, YELLOW = (230, 110, 60), (235, 190, 40)
 CONSENT = "Everyone in the folder agreed."
@@ -51,10 +52,10 @@ def folder(tmp_path: Path, faces_picture: Callable[..., np.ndarray]) -> Path:
 
 
 def begin(changer: Changer, folder: Path, output: Path, source: Path, **options: object) -> tuple[FolderRun, Callable]:
-    run = open_folder(
-        folder, output, describe_changes(describe_sources([source]), changer.card, OPTIONS, CONSENT, ""), sources=[source], **options
-    )
-    grant = require_grant(CONSENT, [source], run.targets)
+    who = describe_sources(Digests(), [source])
+    request = describe_changes(Digests(), who, changer.card, OPTIONS, CONSENT, "")
+    run = open_folder(folder, output, request, sources=[source], **options)
+    grant = require_grant(load_context(), CONSENT, [source], run.targets)
     return run, change_work(changer, cast_sources(changer, [source]), grant, OPTIONS)
 
 
@@ -116,7 +117,7 @@ def test_a_rerun_does_only_what_is_new_touched_failed_or_lost(
     other = open_folder(
         folder,
         output,
-        describe_changes(describe_sources([source]), toy_changer.card, ChangeOptions(strength=0.5), CONSENT, ""),
+        describe_changes(Digests(), describe_sources(Digests(), [source]), toy_changer.card, ChangeOptions(strength=0.5), CONSENT, ""),
         sources=[source],
     )
     assert len(other.jobs) == 5

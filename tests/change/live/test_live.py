@@ -32,8 +32,9 @@ from facechange.change.live.changing import LiveChanger
 from facechange.change.live.latest import Latest
 from facechange.change.live.steadying import PointSteadier
 from facechange.core import ConsentError, DependencyError, FaceError, OutputError, VideoError
+from facechange.faces.select import FaceSelector
 from facechange.pictures import read_xmp
-from facechange.trust import Grant, LivePublication, PublishedFrame
+from facechange.trust import Grant, LivePublication, PublishedFrame, load_context
 from facechange.trust.statement import parse_statement
 
 CONSENT = "Nobody in these pictures exists."
@@ -58,7 +59,7 @@ class Collector:
 
 @pytest.fixture
 def grant(source: Path, clip: Path) -> Grant:
-    return request_live([source], clip, CONSENT)
+    return request_live(load_context(), [source], clip, CONSENT)
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def test_every_face_stays_changed_and_still_while_it_moves(changer: Changer, sou
     steps = np.diff(np.array(middles), axis=0)[5:]
     assert np.abs(steps[:, 0].mean() - 2) < 0.5  # it keeps up with 2 px a frame
     with pytest.raises(FaceError, match="boss"):
-        LiveChanger(changer, cast_sources(changer, [source]), "boss")
+        LiveChanger(changer, cast_sources(changer, [source]), FaceSelector.parse("boss"))
 
 
 def test_a_grey_camera_stays_grey(changer: Changer, source: Path, frames: list[np.ndarray]) -> None:
@@ -266,15 +267,15 @@ def test_inputs_sinks_and_consent_that_cannot_be(source: Path, clip: Path, tmp_p
         with pytest.raises(DependencyError, match="--mjpeg"):
             Window()
     with pytest.raises(ConsentError):
-        request_live([source], clip, None)
+        request_live(load_context(), [source], clip, None)
 
 
 def test_an_operator_who_wants_records_of_targets_lets_no_camera_in(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert request_live([source], 0, CONSENT).statement == CONSENT
+    assert request_live(load_context(), [source], 0, CONSENT).statement == CONSENT
     (tmp_path / "settings.toml").write_text("[consent]\ntarget_record = true\n")
     monkeypatch.setenv("FACECHANGE_SETTINGS", str(tmp_path / "settings.toml"))
     with pytest.raises(ConsentError, match="camera 0"):
-        request_live([source], 0, CONSENT)
+        request_live(load_context(), [source], 0, CONSENT)
 
 
 def test_a_virtual_camera_gets_frames_of_the_size_it_was_opened_with(

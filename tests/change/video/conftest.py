@@ -16,7 +16,7 @@ from PIL import Image
 
 import facechange
 from facechange.change import Changer, OneForAll, cast_sources
-from facechange.trust import Grant, require_grant
+from facechange.trust import Grant, load_context, require_grant
 
 EXAMPLES = Path(facechange.__file__).parent.parent / "examples"
 SOUND_RATE = 48000
@@ -144,7 +144,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def grant_for(source: Path) -> Callable[[Path], Grant]:
-    return lambda video: require_grant(CONSENT, [source], [video])
+    return lambda video: require_grant(load_context(), CONSENT, [source], [video])
 
 
 @pytest.fixture(scope="session")

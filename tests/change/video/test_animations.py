@@ -18,6 +18,7 @@ from facechange.change.video.pictures_out import write_animation
 from facechange.change.video.segments import SegmentWriter
 from facechange.core import OutputError
 from facechange.pictures.icc import nameless_icc
+from facechange.trust import load_context
 from facechange.trust.credentials import read_credentials
 
 DURATIONS_MS = [40, 500, 1700]
@@ -109,7 +110,7 @@ def test_a_face_in_an_animated_png_is_changed_and_signed(
     Image.fromarray(faces_picture({(200, 150): (230, 110, 60)}, height=160)).save(ann)
     frames = [Image.fromarray(faces_picture({(200 + 2 * index, 150): (235, 190, 40)}, height=160)) for index in range(3)]
     frames[0].save(target, save_all=True, append_images=frames[1:], duration=DURATIONS_MS, loop=1)
-    grant = request_video_change([ann], target, output, "Nobody in these pictures exists.")
+    grant = request_video_change(load_context(), [ann], target, output, "Nobody in these pictures exists.")
     done = change_video(toy_changer, cast_sources(toy_changer, [ann]), target, output, grant=grant)
     (before_ms, before_plays, before), (after_ms, after_plays, after) = read_animation(target), read_animation(output)
     assert (done.changed, after_ms, after_plays) == (3, before_ms, before_plays) == (3, DURATIONS_MS, 1)
@@ -139,7 +140,7 @@ def test_a_colour_profile_goes_on_or_is_said_to_be_lost(
         frames[0].save(target, save_all=True, append_images=frames[1:], duration=80, icc_profile=WIDE, quality=95)
     casting = PersonaCast(1) if hidden else cast_sources(toy_changer, [ann])
     words = ([], "They are hidden.", "", True) if hidden else ([ann], "Nobody in these pictures exists.")
-    grant = request_video_change(words[0], target, tmp_path / output, *words[1:])
+    grant = request_video_change(load_context(), words[0], target, tmp_path / output, *words[1:])
     done = change_video(toy_changer, casting, target, tmp_path / output, grant=grant, options=VideoOptions(preset="ultrafast"))
     kept = not output.endswith((".gif", ".mkv"))
     assert ("the colour profile" in done.taken_away) == (not kept)
@@ -154,4 +155,4 @@ def test_a_colour_profile_goes_on_or_is_said_to_be_lost(
 
 def test_a_film_does_not_become_one_png_by_a_slip(source: Path, clip: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"one animated PNG, out\.png"):
-        request_video_change([source], clip, tmp_path / "out.png", "synthetic")
+        request_video_change(load_context(), [source], clip, tmp_path / "out.png", "synthetic")

@@ -12,7 +12,7 @@ import pytest
 from facechange.change import Changer, OneForAll
 from facechange.change.video import VideoOptions, change_video, request_video_change
 from facechange.core import FaceError, OutputError, VideoError
-from facechange.trust import Grant
+from facechange.trust import Grant, load_context
 
 FAST = VideoOptions(preset="ultrafast")
 Grants = Callable[[Path], Grant]
@@ -39,12 +39,12 @@ def test_bad_input_is_refused_in_words(
         container.mux(stream.encode(None))
     for name, words in (("empty", "empty"), ("text", "not a video"), ("cut", "video"), ("sound", "only sound"), ("none", "no video")):
         with pytest.raises(VideoError, match=words):
-            request_video_change([source], tmp_path / f"{name}.mp4", tmp_path / "out.mp4", videos.CONSENT)
+            request_video_change(load_context(), [source], tmp_path / f"{name}.mp4", tmp_path / "out.mp4", videos.CONSENT)
     for output, words in (("out.txt", "no kind of video"), ("nowhere/out.mp4", "no folder"), (".", "no kind")):
         with pytest.raises(OutputError, match=words):
-            request_video_change([source], clip, tmp_path / output, videos.CONSENT)
+            request_video_change(load_context(), [source], clip, tmp_path / output, videos.CONSENT)
     with pytest.raises(OutputError, match="one of the files"):
-        request_video_change([source], clip, clip, videos.CONSENT)
+        request_video_change(load_context(), [source], clip, clip, videos.CONSENT)
     for options, words in ((VideoOptions(encoder="divx"), "no video encoder"), (VideoOptions(encoder="prores"), "cannot hold")):
         with pytest.raises(OutputError, match=words):
             change_video(changer, casting, clip, tmp_path / "out.webm", grant=grant_for(clip), options=options)
@@ -62,7 +62,7 @@ def test_hdr_of_the_pq_kind_is_refused(videos: ModuleType, portrait: np.ndarray,
         options={"color_primaries": "bt2020", "color_trc": "smpte2084", "colorspace": "bt2020nc"},
     )
     with pytest.raises(VideoError, match="PQ"):
-        request_video_change([source], clip, tmp_path / "out.mp4", videos.CONSENT)
+        request_video_change(load_context(), [source], clip, tmp_path / "out.mp4", videos.CONSENT)
 
 
 def test_a_size_that_changes_on_the_way_becomes_that_of_the_first_frame(

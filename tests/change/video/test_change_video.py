@@ -12,7 +12,7 @@ from PIL import Image
 from facechange.change import Changer, OneForAll
 from facechange.change.video import VideoOptions, change_video, files, request_video_change
 from facechange.core import OutputError
-from facechange.trust import Grant
+from facechange.trust import Grant, load_context
 
 FAST = VideoOptions(preset="ultrafast")
 Grants = Callable[[Path], Grant]
@@ -204,7 +204,7 @@ def test_gif_webp_and_numbered_pictures(
     assert again.frames == 4
     assert videos.read_video(tmp_path / "again.mp4")[0] == times
     numbered = tmp_path / "out-%02d.png"
-    pictures = request_video_change([source], numbered, tmp_path / "x.mp4", videos.CONSENT)
+    pictures = request_video_change(load_context(), [source], numbered, tmp_path / "x.mp4", videos.CONSENT)
     assert change_video(changer, casting, numbered, tmp_path / "x.mp4", grant=pictures, options=FAST).frames == 4
 
 

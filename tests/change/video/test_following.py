@@ -17,6 +17,7 @@ from facechange.change.video.frames import SourceFrame
 from facechange.change.video.placing import FADE_FRAMES, PlacedFrame, Placer
 from facechange.core import FaceError
 from facechange.evaluation.crop_jitter import crop_jitter
+from facechange.faces.select import FaceSelector
 from facechange.faces.turn import Beyond
 
 SIZE = (480, 270)
@@ -31,7 +32,7 @@ def place(changer: Changer) -> Place:
         cast = cast or OneForAll(np.zeros(512, np.float32), [])
         by_sight = like is None and cast.everyone is not None
         tracker = FaceTracker(changer, None if by_sight else lambda image, found: changer.identify(image, face=found))
-        choice = FaceChoice(changer, face if like is None else f"like:{like}")
+        choice = FaceChoice(changer, FaceSelector.parse(face if like is None else f"like:{like}"))
         stored = av.VideoFrame(16, 16, "yuv420p")
         source: Iterator[SourceFrame] = (SourceFrame(i, i, 1, stored, pixels, False) for i, pixels in enumerate(frames))
         return list(Placer(tracker, choice, TrackCasting(cast, tracker), Fraction(1, 25), 1000, beyond).place(source))

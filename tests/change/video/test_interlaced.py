@@ -14,6 +14,7 @@ from facechange.change.video import VideoOptions, change_video, request_video_ch
 from facechange.change.video.facts import inspect_video
 from facechange.change.video.fields import make_whole
 from facechange.change.video.frames import Window, read_frames
+from facechange.trust import load_context
 
 INTERLACED = {"crf": "6", "preset": "superfast", "x264-params": "tff=1"}
 SHIFT_PX = 4  # between the fields of a frame
@@ -41,7 +42,7 @@ def test_an_interlaced_video_is_made_whole_and_counted(
 ) -> None:
     ann, output = tmp_path / "ann.png", tmp_path / "out.mkv"
     Image.fromarray(faces_picture({(200, 150): (230, 110, 60)}, height=160)).save(ann)
-    grant = request_video_change([ann], combed, output, "Nobody in these pictures exists.")
+    grant = request_video_change(load_context(), [ann], combed, output, "Nobody in these pictures exists.")
     done = change_video(toy_changer, cast_sources(toy_changer, [ann]), combed, output, grant=grant, options=VideoOptions(encoder="ffv1"))
     (before_times, before), (after_times, after) = videos.read_video(combed), videos.read_video(output)
     assert (done.frames, done.changed, done.interlaced) == (12, 12, 12) and after_times == before_times

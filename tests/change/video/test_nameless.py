@@ -16,7 +16,7 @@ from PIL import Image
 from facechange.change import Changer, OneForAll, PersonaCast
 from facechange.change.video import VideoOptions, change_video
 from facechange.change.video.nameless import kept_tags
-from facechange.trust import Grant, require_grant
+from facechange.trust import Grant, load_context, require_grant
 
 FAST = VideoOptions(preset="ultrafast")
 TAGS = {
@@ -58,7 +58,7 @@ def test_nothing_that_names_anybody_is_left(
     told = tmp_path / f"told{suffix}"
     sound = write_told(told, videos, portrait)
     assert b"AnnabelChapter" in told.read_bytes() and b"48.858" in told.read_bytes()
-    grant = require_grant("They are made unrecognisable.", [], [told], "", True)
+    grant = require_grant(load_context(), "They are made unrecognisable.", [], [told], "", True)
     done = change_video(changer, PersonaCast(), told, tmp_path / f"out{suffix}", grant=grant, options=FAST)
     data = done.path.read_bytes()
     assert not [secret for secret in SECRETS if secret in data]

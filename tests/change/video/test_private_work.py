@@ -21,6 +21,7 @@ from facechange.change.video import VideoOptions, change_video, files, publish_p
 from facechange.change.video.nameless import nameless_setup
 from facechange.change.video.sealing import Seal
 from facechange.core import OutputError, StoppedError
+from facechange.trust import load_context
 from facechange.trust.verify import examine
 
 ORANGE, RED = (230, 110, 60), (230, 30, 30)
@@ -40,12 +41,12 @@ def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, videos: ModuleType, fa
 
 def change(changer: Changer, output: str = "out.mkv", video: str = "clip.mkv", report: files.Report = lambda done, total: None):
     people, options = parse_map(["ann.png=all"]), VideoOptions(encoder="ffv1" if output.endswith("mkv") else None)
-    grant = request_video_change(people.files, Path(video), Path(output), "All of them agreed.")
+    grant = request_video_change(load_context(), people.files, Path(video), Path(output), "All of them agreed.")
     return change_video(changer, people.cast(changer), Path(video), Path(output), grant=grant, options=options, report=report)
 
 
 def anonymize(changer: Changer, video: str, output: str, report: files.Report = lambda done, total: None):
-    grant = request_video_change([], Path(video), Path(output), "They are hidden.", persona=True)
+    grant = request_video_change(load_context(), [], Path(video), Path(output), "They are hidden.", persona=True)
     return change_video(
         changer, PersonaCast(1), Path(video), Path(output), grant=grant, options=VideoOptions(encoder="ffv1"), report=report
     )
@@ -179,7 +180,7 @@ def test_a_disk_that_knows_no_modes_is_no_open_folder(toy_changer: Changer, monk
 def test_numbered_pictures_are_known_again_with_and_without_their_credentials(toy_changer: Changer) -> None:
     os.mkdir("made")
     change(toy_changer, "made/%02d.png")
-    first, second = (examine(Path(f"made/{number:02d}.png")).signed for number in (1, 2))
+    first, second = (examine(load_context(), Path(f"made/{number:02d}.png")).signed for number in (1, 2))
     assert first.signed_here and first.intact and first.watermark and first.watermark == second.watermark
     assert (Path(os.environ["FACECHANGE_HOME"]) / "published" / f"{first.watermark}.c2pa").exists()
     assert not list(Path(".").glob(".*.facechange"))
@@ -280,12 +281,12 @@ def test_with_the_exit_shut_nothing_leaves(toy_changer: Changer, tmp_path: Path,
     before, people, options = shut_exit(tmp_path), parse_map(["ann.png=all"]), VideoOptions()
     Image.fromarray(np.asarray(Image.open("ann.png"))).save("target.png")
     before.append("target.png")
-    grant = request_change([Path("ann.png")], Path("target.png"), Path("out.png"), "All of them agreed.")
+    grant = request_change(load_context(), [Path("ann.png")], Path("target.png"), Path("out.png"), "All of them agreed.")
     change_photograph(toy_changer, people.cast(toy_changer), Path("target.png"), Path("out.png"), grant=grant)
     publish_mask_sheet(toy_changer, Path("ann.png"), Path("target.png"), Path("masks.png"), grant=grant)
     for output in ("out.mkv", "out.gif", "%02d.png"):
         change(toy_changer, output)
-    grant = request_video_change(people.files, Path("clip.mkv"), Path("out.mkv"), "All of them agreed.")
+    grant = request_video_change(load_context(), people.files, Path("clip.mkv"), Path("out.mkv"), "All of them agreed.")
     publish_preview(toy_changer, people.cast(toy_changer), Path("clip.mkv"), Path("out.mkv"), 1, grant=grant, options=options)
     assert shut_exit(tmp_path) == sorted(before)
 
@@ -294,7 +295,7 @@ def test_with_the_exit_shut_nothing_leaves(toy_changer: Changer, tmp_path: Path,
 def test_a_preview_never_takes_the_place_of_what_is_read(toy_changer: Changer, read: str) -> None:
     os.link(read, "out-preview.jpg")
     people, before = parse_map(["ann.png=all"]), Path(read).read_bytes()
-    grant = request_video_change(people.files, Path("clip.mkv"), Path("out.mkv"), "All of them agreed.")
+    grant = request_video_change(load_context(), people.files, Path("clip.mkv"), Path("out.mkv"), "All of them agreed.")
     with pytest.raises(OutputError, match=r"out-preview\.jpg, which is one of the files to read"):
         publish_preview(toy_changer, people.cast(toy_changer), Path("clip.mkv"), Path("out.mkv"), 1, grant=grant, options=VideoOptions())
     assert Path(read).read_bytes() == before
@@ -302,10 +303,10 @@ def test_a_preview_never_takes_the_place_of_what_is_read(toy_changer: Changer, r
 
 def test_each_changed_face_on_a_preview_is_marked(toy_changer: Changer, monkeypatch: pytest.MonkeyPatch) -> None:
     people = parse_map(["ann.png=all"])
-    grant = request_video_change(people.files, Path("clip.mkv"), Path("out.mkv"), "All of them agreed.")
+    grant = request_video_change(load_context(), people.files, Path("clip.mkv"), Path("out.mkv"), "All of them agreed.")
     marked: list = []
     publishing = importlib.import_module("facechange.trust.publish")
-    monkeypatch.setattr(publishing, "mark_frame", lambda pixels, faces, identifier: marked.extend(faces) or pixels)
+    monkeypatch.setattr(publishing, "mark_frame", lambda pixels, faces, identifier, marking: marked.extend(faces) or pixels)
     sheet = publish_preview(
         toy_changer, people.cast(toy_changer), Path("clip.mkv"), Path("out.mkv"), 2, grant=grant, options=VideoOptions()
     )
@@ -314,5 +315,5 @@ def test_each_changed_face_on_a_preview_is_marked(toy_changer: Changer, monkeypa
     assert len(found) == len(marked) == 2
     for face, mark in zip(sorted(found, key=lambda face: face.box[0]), sorted(marked, key=lambda face: face.box[0]), strict=True):
         np.testing.assert_allclose(mark.points, face.points, atol=4)
-    signed = examine(sheet).signed
+    signed = examine(load_context(), sheet).signed
     assert signed.watermark and json.loads(json.dumps(signed.consent))["basis"] == "statement"

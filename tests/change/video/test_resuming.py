@@ -17,7 +17,7 @@ from facechange.change import Changer, OneForAll, PersonaCast, cast_sources
 from facechange.change.video import VideoOptions, change_video, files, request_video_change
 from facechange.change.video.sealing import Seal
 from facechange.core import OutputError, StoppedError
-from facechange.trust import Grant
+from facechange.trust import Grant, load_context
 
 FAST = VideoOptions(preset="ultrafast")
 Grants = Callable[[Path], Grant]
@@ -48,7 +48,7 @@ def test_a_stopped_run_goes_on_to_the_same_frames(
     identifier = _identifier_in(tmp_path / ".stopped.mkv.facechange")
     done = change_video(changer, casting, clip, tmp_path / "stopped.mkv", grant=grant_for(clip), options=options)
     assert done.resumed_at == stop_at // 10 * 10
-    monkeypatch.setattr(files, "new_identifier", lambda: identifier)
+    monkeypatch.setattr(files, "new_identifier", lambda home: identifier)
     change_video(changer, casting, clip, tmp_path / "straight.mkv", grant=grant_for(clip), options=options)
     assert videos.packets(tmp_path / "stopped.mkv", "video") == videos.packets(tmp_path / "straight.mkv", "video")
     assert videos.read_video(tmp_path / "stopped.mkv")[0] == videos.read_video(tmp_path / "straight.mkv")[0]
@@ -63,7 +63,7 @@ def test_another_detector_threshold_starts_anew(
     clip = videos.write_video(
         tmp_path / "clip.mkv", [faces_picture({(150 + index, 120): (235, 190, 40)}, (320, 240)) for index in range(9)]
     )
-    grant, casting = request_video_change([ann], clip, output, videos.CONSENT), cast_sources(toy_changer, [ann])
+    grant, casting = request_video_change(load_context(), [ann], clip, output, videos.CONSENT), cast_sources(toy_changer, [ann])
 
     def stop(done: int, total: int) -> None:
         if done == 6:
@@ -89,7 +89,7 @@ def test_anonymised_people_keep_one_persona_each_also_over_a_stop(
         frame[:, 320:] = videos.place_portrait(other, (320, 300), (160, 150))
         frames.append(frame)
     clip = videos.write_video(tmp_path / "two.mkv", frames)
-    grant = request_video_change([], clip, tmp_path / "out.mkv", "To make them unrecognisable.", persona=True)
+    grant = request_video_change(load_context(), [], clip, tmp_path / "out.mkv", "To make them unrecognisable.", persona=True)
 
     def stop(done: int, total: int) -> None:
         if done == 9:
@@ -117,10 +117,11 @@ def test_killed_at_random_moments(videos: ModuleType, source: Path, clip: Path, 
     """SIGKILL gives no chance to tidy up; in the end every frame is that of a run that nothing disturbed."""
     program = (
         "import sys; from pathlib import Path; from facechange.change import cast_sources, load_changer\n"
+        "from facechange.trust import load_context\n"
         "from facechange.change.video import files; changer = load_changer('change', threads=1)\n"
-        "files.SEGMENT_FRAMES = 4; files.new_identifier = lambda: 12345\n"
+        "files.SEGMENT_FRAMES = 4; files.new_identifier = lambda home: 12345\n"
         "source, clip, output = map(Path, sys.argv[1:])\n"
-        f"grant = files.request_video_change([source], clip, output, {videos.CONSENT!r})\n"
+        f"grant = files.request_video_change(load_context(), [source], clip, output, {videos.CONSENT!r})\n"
         "lossless = files.VideoOptions(encoder='ffv1')\n"
         "files.change_video(changer, cast_sources(changer, [source]), clip, output, grant=grant, options=lossless)\n"
     )

@@ -12,7 +12,8 @@ from facechange.change import Changer, PersonaCast
 from facechange.change.people import People, parse_map
 from facechange.change.video import VideoOptions, change_video, files, publish_preview, request_video_change
 from facechange.core import StoppedError
-from facechange.faces.select import Selection
+from facechange.faces.select import FaceSelector
+from facechange.trust import load_context
 
 ORANGE, PINK = (230, 110, 60), (230, 60, 140)  # those in the video
 RED, BROWN = (230, 30, 30), (120, 60, 20)  # the sources
@@ -36,10 +37,9 @@ def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, videos: ModuleType, fa
 
 
 def change(changer: Changer, people: People, output: str = "out.mkv") -> files.PublishedVideo:
-    grant = request_video_change(people.files, Path("clip.mkv"), Path(output), "All of them agreed.")
-    return change_video(
-        changer, people.cast(changer), Path("clip.mkv"), Path(output), grant=grant, options=VideoOptions(people.selection, encoder="ffv1")
-    )
+    grant = request_video_change(load_context(), people.files, Path("clip.mkv"), Path(output), "All of them agreed.")
+    lossless = VideoOptions(face=people.selection, encoder="ffv1")
+    return change_video(changer, people.cast(changer), Path("clip.mkv"), Path(output), grant=grant, options=lossless)
 
 
 def colours(changer: Changer, frame: np.ndarray) -> list[str]:
@@ -76,7 +76,7 @@ def test_the_same_map_goes_on_and_another_one_begins_anew(
 ) -> None:
     rules = ["ann.png=like:pink.png", "ben.png=left"]
     monkeypatch.setattr(files, "SEGMENT_FRAMES", 8)
-    monkeypatch.setattr(files, "new_identifier", lambda: 5)  # of the watermark
+    monkeypatch.setattr(files, "new_identifier", lambda home: 5)  # of the watermark
     change(toy_changer, parse_map(rules), "whole.mkv")
 
     def stop(done: int, total: int) -> None:
@@ -85,8 +85,8 @@ def test_the_same_map_goes_on_and_another_one_begins_anew(
 
     def begin(rules: list[str], report: files.Report) -> files.PublishedVideo:
         people = parse_map(rules)
-        grant = request_video_change(people.files, Path("clip.mkv"), Path("out.mkv"), "All of them agreed.")
-        options = VideoOptions(people.selection, encoder="ffv1")
+        grant = request_video_change(load_context(), people.files, Path("clip.mkv"), Path("out.mkv"), "All of them agreed.")
+        options = VideoOptions(face=people.selection, encoder="ffv1")
         return change_video(
             toy_changer, people.cast(toy_changer), Path("clip.mkv"), Path("out.mkv"), grant=grant, options=options, report=report
         )
@@ -103,8 +103,8 @@ def test_the_same_map_goes_on_and_another_one_begins_anew(
 
 
 def test_everybody_but_one_person_is_hidden_in_every_shot(toy_changer: Changer, videos: ModuleType) -> None:
-    grant = request_video_change([], Path("clip.mkv"), Path("out.mkv"), "They are hidden.", persona=True)
-    options = VideoOptions(Selection.parse("like:pink.png", all_but=True), encoder="ffv1")
+    grant = request_video_change(load_context(), [], Path("clip.mkv"), Path("out.mkv"), "They are hidden.", persona=True)
+    options = VideoOptions(face=FaceSelector.parse("like:pink.png", all_but=True), encoder="ffv1")
     done = change_video(toy_changer, PersonaCast(1), Path("clip.mkv"), Path("out.mkv"), grant=grant, options=options)
     assert (done.changed, done.unmet) == (2 * FRAMES, [])
     before, after = (videos.read_video(Path(name))[1] for name in ("clip.mkv", "out.mkv"))
@@ -115,8 +115,8 @@ def test_everybody_but_one_person_is_hidden_in_every_shot(toy_changer: Changer, 
 
 def test_a_preview_shows_each_with_their_own(toy_changer: Changer) -> None:
     people = parse_map(["ann.png=left", "ben.png=right"])
-    grant = request_video_change(people.files, Path("clip.mkv"), Path("out.mkv"), "All of them agreed.")
-    options = VideoOptions(people.selection)
+    grant = request_video_change(load_context(), people.files, Path("clip.mkv"), Path("out.mkv"), "All of them agreed.")
+    options = VideoOptions(face=people.selection)
     sheet = publish_preview(toy_changer, people.cast(toy_changer), Path("clip.mkv"), Path("out.mkv"), 1, grant=grant, options=options)
     after = np.asarray(Image.open(sheet).convert("RGB"))[8 + 360 :]
     assert colours(toy_changer, after) == ["ann", "ben"]
