@@ -34,7 +34,7 @@ def find_signing_key(marking: MarkingSettings) -> SigningKey:
     if marking.certificate and marking.key:
         from facechange.trust.keys import read_configured_key  # late: cryptography is slow to import
 
-        return read_configured_key(marking.certificate, marking.key)
+        return SigningKey(*read_configured_key(marking.certificate, marking.key))
     return _read_own(datetime.now(UTC).year)
 
 
