@@ -21,6 +21,7 @@ from PIL import Image, ImageCms
 
 from facechange.change import Changer
 from facechange.core import Face, ModelCard, hash_file
+from facechange.faces.mean_face68 import read_mean_face
 from facechange.runtime import Graph, load_graph
 
 CHANGE_SIZE = 64
@@ -206,3 +207,9 @@ def _jpeg(pixels: np.ndarray, **options: object) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=90, **options)
     return buffer.getvalue()
+
+
+@pytest.fixture
+def face68() -> np.ndarray:
+    """68 landmarks of the mean face in a picture of 96 px."""
+    return read_mean_face()[0][:, :2] * 36 + (47.5, 36)

@@ -13,10 +13,14 @@ import pytest
 import facechange
 
 ROOT = Path(facechange.__file__).parent
-ORDER = ("core", "pictures", "faces", "trust", "runtime", "model", "training", "evaluation", "change", "benchmark", "cli")
+ORDER = (
+    *("core", "pictures", "faces", "data", "trust", "runtime", "model"),
+    *("metrics", "evaluation", "training", "change", "benchmark", "cli"),
+)
 HEAVY = {"torch", "torchvision", "safetensors", "onnx", "tensorboard", "matplotlib"}  # what only the extra `train` installs
 HEAVY_PACKAGES = {"model", "training"}
-HEAVY_FILES = {"runtime/pytorch.py", "benchmark/pytorch_ceilings.py"}  # an engine, and its ceilings; imported where asked for
+# An engine, its ceilings, and faces held as tensors; imported where asked for.
+HEAVY_FILES = {"runtime/pytorch.py", "benchmark/pytorch_ceilings.py", "data/shards.py"}
 
 # The only files that encode pixels as a picture, and why each may. A changed face is in none of them but those of `publish`.
 PICTURE_WRITERS = {
@@ -28,8 +32,8 @@ PICTURE_WRITERS = {
     "cli/faces.py": "boxes on a photograph, in which nothing is changed",
     "evaluation/inception_fid.py": "work files of FID, in a folder that is gone when it is measured",
     "training/curves.py": "curves of a run",
-    "training/locator_data.py": "what a locator learns from, made smaller",
-    "training/locator_scenes.py": "a camera's compression, in memory",
+    "data/composites.py": "what a locator learns from, made smaller",
+    "data/composite_scenes.py": "a camera's compression, in memory",
     "training/prepare.py": "aligned crops of photographs, in which nothing is changed",
 }
 # The only files that encode videos, and why each may. What they write are work files, which publish_media gives out.
@@ -98,6 +102,31 @@ def test_a_package_imports_only_from_those_before_it(path: Path) -> None:
         imported = parts[1]
         assert imported in ORDER, f"{name_of(path)}:{line} imports {name}, which is no package"
         assert ORDER.index(imported) <= ORDER.index(package), f"{name_of(path)}:{line}: {package} may not import {imported}"
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def find_circles(imported: dict[str, set[str]]) -> list[str]:
+    """Modules that lead back to themselves, given what each module imports; those that lead to nothing are taken away in turn."""
+    left = dict(imported)
+    while ends := [module for module, names in left.items() if not names & left.keys()]:
+        for module in ends:
+            del left[module]
+    while starts := left.keys() - {name for module, names in left.items() for name in names}:
+        for module in starts:
+            del left[module]
+    return sorted(left)
+
+
+def test_no_modules_import_each_other_in_a_circle_not_even_late() -> None:
+    modules = {module_of(path): path for path in FILES}
+    imported = {}
+    for module, path in modules.items():
+        names = [name for _, name in imports_of(parse(path))]
+        imported[module] = {name if name in modules else name.rpartition(".")[0] for name in names} & modules.keys() - {module}
+    assert find_circles(imported) == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -205,8 +234,7 @@ def test_nothing_but_publish_signs() -> None:
 
 def test_importing_the_product_leaves_pytorch_out() -> None:
     light = [path for path in FILES if package_of(path) not in HEAVY_PACKAGES and name_of(path) not in HEAVY_FILES]
-    modules = [".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__") for path in light]
-    program = f"import sys, {', '.join(modules)}\nprint([name for name in {sorted(HEAVY)!r} if name in sys.modules])"
+    program = f"import sys, {', '.join(map(module_of, light))}\nprint([name for name in {sorted(HEAVY)!r} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == "[]"
@@ -226,6 +254,7 @@ def test_the_checks_see_what_they_forbid() -> None:
     ]
     assert list(imports_of(ast.parse("def f():\n    import torch.nn"))) == [(2, "torch.nn")]
     assert not late_nodes(ast.parse("import torch"))
+    assert find_circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == ["b", "c"]
 
 
 # Who builds what a run depends on around it, and why; everything below is handed a `trust.Context`.

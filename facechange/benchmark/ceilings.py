@@ -35,7 +35,8 @@ def measure_ceilings(name: str, engine: str, threads: int, seconds: float) -> Ce
     if name.startswith("PyTorch"):
         from facechange.benchmark.pytorch_ceilings import measure_convolution, measure_copying
 
-        return Ceilings(measure_convolution(bfloat16=name.endswith("bf16"), seconds=seconds), measure_copying(seconds))
+        convolution = measure_convolution(CHANNELS, SIDE_PX, bfloat16=name.endswith("bf16"), seconds=seconds)
+        return Ceilings(convolution, measure_copying(seconds))
     return Ceilings(measure_convolution_ceiling(_WISHES.get(name, engine), threads, seconds), measure_copy_ceiling(threads, seconds))
 
 

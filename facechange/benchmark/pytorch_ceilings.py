@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from facechange.benchmark.ceilings import CHANNELS, SIDE_PX
 from facechange.benchmark.timing import measure
 from facechange.runtime.pytorch import find_device
 
@@ -26,12 +25,12 @@ def measure_copying(seconds: float = 1.0) -> float:
     return 2 * source.numel() / measure(copy, seconds).fastest_ms / 1e6
 
 
-def measure_convolution(*, bfloat16: bool, seconds: float = 1.0) -> float:
-    """GFLOP/s of a 3 x 3 convolution of 256 channels at 64 x 64, in `bfloat16` or else float32."""
+def measure_convolution(channels: int, side_px: int, *, bfloat16: bool, seconds: float = 1.0) -> float:
+    """GFLOP/s of a 3 x 3 convolution of so many channels at `side_px` x `side_px`, in `bfloat16` or else float32."""
     device, dtype = find_device(), torch.bfloat16 if bfloat16 else torch.float32
     pictures = PICTURES[device.type]
-    features = torch.randn(pictures, CHANNELS, SIDE_PX, SIDE_PX, device=device, dtype=dtype).to(memory_format=torch.channels_last)
-    kernel = torch.randn(CHANNELS, CHANNELS, 3, 3, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+    features = torch.randn(pictures, channels, side_px, side_px, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+    kernel = torch.randn(channels, channels, 3, 3, device=device, dtype=dtype).to(memory_format=torch.channels_last)
 
     def convolve() -> None:
         functional.conv2d(features, kernel, padding=1)
@@ -39,7 +38,7 @@ def measure_convolution(*, bfloat16: bool, seconds: float = 1.0) -> float:
 
     with torch.inference_mode():
         timing = measure(convolve, seconds)
-    return pictures * 2 * CHANNELS**2 * 9 * SIDE_PX**2 / timing.fastest_ms / 1e6
+    return pictures * 2 * channels**2 * 9 * side_px**2 / timing.fastest_ms / 1e6
 
 
 def _wait(device: torch.device) -> None:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from facechange.evaluation import Detector, Report, Sheet, ShownCases
     from facechange.evaluation.aligned_faces import FacePictures
     from facechange.evaluation.change_meter import Case
+    from facechange.evaluation.change_report import Masks
     from facechange.evaluation.face_mesh import FaceMesh
     from facechange.evaluation.landmarker import PoseJudge
-    from facechange.evaluation.mask_selectivity_hull68 import Masks
     from facechange.evaluation.recognition import Judge
     from facechange.runtime import Graph
     from facechange.trust import Grant
@@ -64,7 +64,7 @@ class ChangeSubject:
 def open_subject(options: ChangeOptions) -> ChangeSubject:
     """Load all that `options` name, the judges first; raises what is wrong with them before anything is measured."""
     from facechange.evaluation.face_mesh import FaceMesh
-    from facechange.evaluation.inception_fid import need_fid
+    from facechange.metrics.fidelity import need_fid
     from facechange.runtime import load_graph
 
     if options.fid:
@@ -136,7 +136,7 @@ def _measure_change(options: ChangeOptions, subject: ChangeSubject, keep: Callab
 
     photographs: list[np.ndarray] = []
     if options.backgrounds is not None:
-        from facechange.training.locator_data import read_backgrounds
+        from facechange.data.backgrounds import read_backgrounds
 
         with waiting("Reading the backgrounds"):
             photographs = read_backgrounds(options.backgrounds, held_out=True)

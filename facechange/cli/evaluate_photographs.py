@@ -31,8 +31,8 @@ def photographs(
     from facechange.change.changer import HIDING_SCORE
     from facechange.cli.change_measurement import open_judge
     from facechange.core import Changed
+    from facechange.data.labelled import LabelledFace
     from facechange.evaluation.photographs_report import evaluate_photographs
-    from facechange.faces.labelled import LabelledFace
     from facechange.pictures import as_picture
 
     evaluation.check_outputs(json)

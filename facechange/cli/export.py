@@ -72,7 +72,7 @@ def recogniser(
 
     need_training()
     _check_output(output)
-    from facechange.faces.labelled import LabelledFaces
+    from facechange.data.labelled import LabelledFaces
     from facechange.training.export import export_recogniser
 
     with waiting("Exporting"):

@@ -1,5 +1,6 @@
 """Measure exported graphs, one metric a file, the protocol in its name."""
 
+from facechange.data.labelled import LabelledFaces
 from facechange.evaluation.aligned_faces import AlignedFaces
 from facechange.evaluation.anonymize_report import evaluate_anonymize
 from facechange.evaluation.change_meter import Case
@@ -17,7 +18,6 @@ from facechange.evaluation.recognition import Recogniser
 from facechange.evaluation.report import Report, check_outputs
 from facechange.evaluation.rivals import as_rival, change_with, load_references
 from facechange.evaluation.shown_cases import ShownCases
-from facechange.faces.labelled import LabelledFaces
 
 __all__ = [
     "AlignedFaces",

@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 
 from facechange.core.errors import PictureError
+from facechange.data.labelled import LabelledFace
 from facechange.evaluation.recognition import Judge
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, identity_crop_matrix, transform_points
-from facechange.faces.labelled import LabelledFace
 
 KEPT_BYTES = 512 * 2**20  # of aligned crops
 

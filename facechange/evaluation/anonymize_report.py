@@ -9,25 +9,19 @@ import numpy as np
 from facechange.core import Face
 from facechange.core.errors import PictureError
 from facechange.evaluation.aligned_faces import AlignedFaces, FacePictures
-from facechange.evaluation.change_report import unit_of
-from facechange.evaluation.cosines_to_originals import cosines_to_originals
 from facechange.evaluation.face_groups import members_by_group
-from facechange.evaluation.found_crop import found_crop
 from facechange.evaluation.identity_report import Identify
-from facechange.evaluation.intervals import Interval, bootstrap_mean, wilson_percent
-from facechange.evaluation.kept_parts import compare_inside
 from facechange.evaluation.landmarker import PoseJudge
 from facechange.evaluation.original_faces import OriginalFaces
 from facechange.evaluation.progress import Progress, no_progress, ticking
 from facechange.evaluation.recognition import Judge
-from facechange.evaluation.reidentified_top1_all_faces import reidentified_top1_all_faces
-from facechange.evaluation.report import Group, Report, name_judges
+from facechange.evaluation.report import Group, Report, name_judges, summarise
 from facechange.evaluation.rivals import Change
+from facechange.metrics.detection import found_crop
+from facechange.metrics.identity import cosine_to_original_all_faces, cosine_to_others_all_faces, reidentified_top1_all_faces
 
+TOLD_APART = (reidentified_top1_all_faces, cosine_to_original_all_faces, cosine_to_others_all_faces)
 Finder = Callable[[np.ndarray], list[Face]]  # uint8 [H, W, 3] to the faces it finds
-
-SHARES = ("reidentified_top1_all_faces", "found_crop")  # starts of the names of shares of faces
-COSINES = ("cosine_to_original_all_faces", "cosine_to_others_all_faces")
 
 
 def evaluate_anonymize(
@@ -71,11 +65,11 @@ def evaluate_anonymize(
         "seed": seed,
     }
     groups = {
-        name: Group(int(members.sum()), _summarise({metric: values[members] for metric, values in measured.items()}, seed))
+        name: Group(int(members.sum()), summarise(_of_group(measured, members), seed, shares_of_faces=True))
         for name, members in members_by_group(faces.faces, aligned).items()
     }
-    references = {"faces unchanged": _summarise(unchanged, seed)}
-    return Report(protocol, _summarise(measured, seed), references=references, groups=groups)
+    references = {"faces unchanged": summarise(unchanged, seed, shares_of_faces=True)}
+    return Report(protocol, summarise(measured, seed, shares_of_faces=True), references=references, groups=groups)
 
 
 def _measure(
@@ -95,27 +89,18 @@ def _measure(
         rows.append(
             {
                 **originals.compare_poses(changed, index),
-                **compare_inside(changed, face.crop, face.landmarks68),
-                **originals.compare_evenness(changed, index),
-                **{f"found_crop_{name}": found_crop(find(changed), face.landmarks68) for name, find in finders.items()},
+                **originals.compare_faces(changed, index),
+                **{found_crop.by(name): found_crop(find(changed), face.landmarks68) for name, find in finders.items()},
             }
         )
         tick()
     measured: dict[str, np.ndarray] = {}
     for judge, gallery in originals.vectors.items():
         seen = np.stack(vectors[judge])
-        own, others = cosines_to_originals(seen, gallery)
-        measured[f"reidentified_top1_all_faces_{judge}"] = reidentified_top1_all_faces(seen, gallery)
-        measured |= {f"cosine_to_original_all_faces_{judge}": own, f"cosine_to_others_all_faces_{judge}": others}
+        measured |= {metric.by(judge): metric(seen, gallery) for metric in TOLD_APART}
     return measured | {name: np.array([row[name] for row in rows], np.float64) for name in rows[0]}
 
 
-def _summarise(values: Mapping[str, np.ndarray], seed: int) -> dict[str, Interval]:
-    known = {name: of_faces[~np.isnan(of_faces)] for name, of_faces in values.items()}
-    return {name: _summarise_metric(name, of_faces, seed) for name, of_faces in known.items() if len(of_faces)}
-
-
-def _summarise_metric(name: str, of_faces: np.ndarray, seed: int) -> Interval:
-    if name.startswith(SHARES):
-        return wilson_percent(int(of_faces.sum()), len(of_faces))
-    return bootstrap_mean(of_faces, "cosine" if name.startswith(COSINES) else unit_of(name), seed)
+def _of_group(measured: Mapping[str, np.ndarray], members: np.ndarray) -> dict[str, np.ndarray]:
+    """What was measured of the faces that are `members` (bool [F])."""
+    return {name: values[members] for name, values in measured.items()}

@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from facechange.evaluation.aligned_faces import AlignedFace, AlignedFaces
-from facechange.evaluation.chroma_grey_crop import chroma_grey_crop, to_grey
 from facechange.evaluation.face_mesh import FaceMesh
-from facechange.evaluation.kept_parts import compare_inside, compare_outside
 from facechange.evaluation.landmarker import PoseJudge
 from facechange.evaluation.occluders import cover_face
 from facechange.evaluation.original_faces import OriginalFaces
-from facechange.evaluation.psnr import psnr_crop
-from facechange.evaluation.psnr_occluder import psnr_occluder
-from facechange.evaluation.recognised_as_source_pairs import pair_cosines, recognised_as_source_pairs
 from facechange.evaluation.recognition import Judge
-from facechange.evaluation.retrieval_top1_all_faces import retrieval_top1_all_faces
 from facechange.evaluation.rivals import Rival
-from facechange.evaluation.ssim import ssim_crop
+from facechange.metrics.fidelity import OUTSIDE_HULL, chroma_grey_crop, psnr_occluder, psnr_self_crop, ssim_self_crop, to_grey
+from facechange.metrics.identity import (
+    cosine_to_source_pairs,
+    cosine_to_target_pairs,
+    recognised_as_source_pairs,
+    retrieval_top1_all_faces,
+)
 
 GREY_EVERY = 4  # pairs; of the others the target is not made grey as well
 
@@ -71,7 +71,7 @@ class ChangeMeter:
         for index in range(len(self._faces)):
             face = self._faces[index]
             same = rival(face, face)
-            _append(by_face, psnr_self_crop=psnr_crop(same, face.crop), ssim_self_crop=ssim_crop(same, face.crop))
+            _append(by_face, {metric.name: metric(same, face.crop) for metric in (psnr_self_crop, ssim_self_crop)})
             self._tick()
         vectors: dict[str, list[np.ndarray]] = {name: [] for name in self.originals.vectors}
         for number, (source_row, target_row) in enumerate(self._pairs):
@@ -79,11 +79,11 @@ class ChangeMeter:
             changed = rival(source, target)
             for name, vector in self.originals.recognise(changed, target_row).items():
                 vectors[name].append(vector)
-            arguments = changed, target.crop, target.landmarks68
-            _append(by_pair, **self.originals.compare_poses(changed, target_row), **compare_outside(*arguments))
-            _append(by_pair, **compare_inside(*arguments), **self.originals.compare_evenness(changed, target_row))
-            _append(by_pair, psnr_occluder=self._measure_covered(rival, number, source, target))
-            _append(by_pair, chroma_grey_crop=_measure_grey(rival, source, target) if number % GREY_EVERY == 0 else np.nan)
+            _append(by_pair, self.originals.compare_poses(changed, target_row) | self.originals.compare_faces(changed, target_row))
+            _append(by_pair, {metric.name: metric(changed, target.crop, target.landmarks68) for metric in OUTSIDE_HULL})
+            grey = _measure_grey(rival, source, target) if number % GREY_EVERY == 0 else np.nan
+            covered = self._measure_covered(rival, number, source, target)
+            _append(by_pair, {chroma_grey_crop.name: grey, psnr_occluder.name: covered})
             if keep is not None:
                 cosine = float(vectors[self._headline][-1] @ self.originals.vectors[self._headline][source_row])
                 keep(Case(number, cosine, source, target, changed))
@@ -91,7 +91,7 @@ class ChangeMeter:
         seen = {name: np.stack(rows) for name, rows in vectors.items()}
         measured: dict[str, np.ndarray] = {}
         for name, rows in seen.items():
-            measured |= {f"{metric}_{name}": values for metric, values in self._compare_identities(name, rows).items()}
+            measured |= self._compare_identities(name, rows)
         measured |= {name: np.array(values) for name, values in by_pair.items()}
         return Measured(measured, {name: np.array(values) for name, values in by_face.items()}, seen)
 
@@ -100,10 +100,10 @@ class ChangeMeter:
         gallery = self.originals.vectors[judge]
         sources, targets = gallery[self._pairs[:, 0]], gallery[self._pairs[:, 1]]
         return {
-            "retrieval_top1_all_faces": 100 * retrieval_top1_all_faces(vectors, gallery, self._pairs[:, 0]),
-            "recognised_as_source_pairs": 100 * recognised_as_source_pairs(vectors, sources, targets),
-            "cosine_to_source_pairs": pair_cosines(vectors, sources),
-            "cosine_to_target_pairs": pair_cosines(vectors, targets),
+            retrieval_top1_all_faces.by(judge): retrieval_top1_all_faces(vectors, gallery, self._pairs[:, 0]),
+            recognised_as_source_pairs.by(judge): recognised_as_source_pairs(vectors, sources, targets),
+            cosine_to_source_pairs.by(judge): cosine_to_source_pairs(vectors, sources),
+            cosine_to_target_pairs.by(judge): cosine_to_target_pairs(vectors, targets),
         }
 
     def _measure_covered(self, rival: Rival, number: int, source: AlignedFace, target: AlignedFace) -> float:
@@ -118,6 +118,6 @@ def _measure_grey(rival: Rival, source: AlignedFace, target: AlignedFace) -> flo
     return chroma_grey_crop(rival(source, replace(target, crop=to_grey(target.crop))))
 
 
-def _append(values: dict[str, list[float]], **measured: float) -> None:
+def _append(values: dict[str, list[float]], measured: dict[str, float]) -> None:
     for name, value in measured.items():
         values.setdefault(name, []).append(value)

@@ -11,42 +11,19 @@ from facechange.evaluation.aligned_faces import AlignedFaces, FacePictures
 from facechange.evaluation.change_meter import Case, ChangeMeter, Measured
 from facechange.evaluation.face_groups import members_by_group
 from facechange.evaluation.face_mesh import FaceMesh
-from facechange.evaluation.frechet_distance import frechet_distance_interval
 from facechange.evaluation.identity_report import Identify
-from facechange.evaluation.intervals import Interval, bootstrap_mean
 from facechange.evaluation.landmarker import PoseJudge
-from facechange.evaluation.mask_selectivity_hull68 import Masks, measure_masks
 from facechange.evaluation.pairs import draw_pairs
 from facechange.evaluation.progress import Progress, no_progress, ticking
 from facechange.evaluation.recognition import Judge
-from facechange.evaluation.report import Group, Report, name_judges
+from facechange.evaluation.report import Group, Report, name_judges, summarise
 from facechange.evaluation.rivals import Change, Rival, as_rival
+from facechange.metrics import Interval
+from facechange.metrics.fidelity import FIDELITY
+from facechange.metrics.identity import frechet_distance, frechet_distance_interval
+from facechange.metrics.masks import MASKS
 
-# Every metric of a change in the order of the tables, with its unit. The first are measured by each recogniser, the
-# next by each landmarker, whose name follows. One more of each recogniser, the Fréchet distance, is of no single pair.
-JUDGED = {
-    "retrieval_top1_all_faces": "%",
-    "recognised_as_source_pairs": "%",
-    "cosine_to_source_pairs": "cosine",
-    "cosine_to_target_pairs": "cosine",
-}
-POSED = {"pose_error_pnp68": "degrees", "expression_error_openings68": "deviations", "mouth_opening_error68": "% of its width"}
-MESHED = {"pose_error_mesh468": "degrees", "gaze_error_iris": "% of the eye's width"}
-UNITS = {
-    "psnr_self_crop": "dB",
-    "ssim_self_crop": "SSIM",
-    "psnr_outside_hull68": "dB",
-    "ssim_outside_hull68": "SSIM",
-    "skin_brightness_difference68": "levels of 255",
-    "skin_colour_difference68": "CIELAB",
-    "wrinkle_correlation_skin68": "correlation",
-    "sharpness_ratio_hull68": "ratio",
-    "natural_evenness68": "spreads",
-    "teeth_colour_difference68": "CIELAB",
-    "eye_white_colour_difference68": "CIELAB",
-    "chroma_grey_crop": "CIELAB",
-    "psnr_occluder": "dB",
-}
+Masks = Callable[[np.ndarray, np.ndarray], list[np.ndarray]]  # uint8 [R, R, 3] target and [512] identity to masks [h, w] in [0, 1]
 MASK_PAIRS = 40  # enough for means over masks
 
 
@@ -104,21 +81,15 @@ def evaluate_change(
 
 
 def _summarise(measured: Measured, seed: int) -> dict[str, Interval]:
-    values = measured.by_pair | measured.by_face
-    order = sorted(values, key=lambda name: list(UNITS).index(name) if name in UNITS else -1)  # what judges say comes first, as measured
-    known = {name: values[name][~np.isnan(values[name])] for name in order}
-    return {name: bootstrap_mean(of_pairs, unit_of(name), seed) for name, of_pairs in known.items() if len(of_pairs)}
-
-
-def unit_of(metric: str) -> str:
-    """The unit of a metric, whose name a judge's may follow."""
-    return (MESHED | UNITS).get(metric) or next(unit for start, unit in (JUDGED | POSED).items() if metric.startswith(start))
+    values, order = measured.by_pair | measured.by_face, [metric.name for metric in FIDELITY]
+    names = sorted(values, key=lambda name: order.index(name) if name in order else -1)  # what judges say comes first, as measured
+    return summarise({name: values[name] for name in names}, seed)
 
 
 def _measure_crowd(measured: Measured, galleries: Mapping[str, np.ndarray], seed: int) -> dict[str, Interval]:
     """The Fréchet distance in each judge's features, of which all the set's are in `galleries` [F, D]."""
     distances = {judge: frechet_distance_interval(measured.vectors[judge], gallery, seed) for judge, gallery in galleries.items()}
-    return {f"frechet_distance_{judge}": distance for judge, distance in distances.items()}
+    return {frechet_distance.by(judge): distance for judge, distance in distances.items()}
 
 
 def _of_group(measured: Measured, members: np.ndarray, rows: np.ndarray) -> Measured:
@@ -127,3 +98,17 @@ def _of_group(measured: Measured, members: np.ndarray, rows: np.ndarray) -> Meas
     by_pair = {name: values[pairs] for name, values in measured.by_pair.items()}
     vectors = {name: rows[pairs] for name, rows in measured.vectors.items()}
     return Measured(by_pair, {name: values[members] for name, values in measured.by_face.items()}, vectors)
+
+
+def measure_masks(masks: Masks, faces: AlignedFaces, pairs: np.ndarray, seed: int) -> dict[str, dict[str, Interval]]:
+    """How far the masks of each resolution select, over `pairs` [P, 2] (source, target)."""
+    found: dict[str, list[np.ndarray]] = {}
+    for source_row, target_row in pairs:
+        target = faces[target_row]
+        by_side: dict[str, list[list[float]]] = {}
+        for mask in masks(target.crop, faces[source_row].identity):
+            by_side.setdefault(f"{len(mask)}²", []).append([metric(mask, target.landmarks68, faces.size_px) for metric in MASKS])
+        for side, rows in by_side.items():  # a resolution has two layers
+            found.setdefault(side, []).append(np.mean(rows, axis=0))
+    names = [metric.name for metric in MASKS]
+    return {side: summarise(dict(zip(names, np.array(rows).T, strict=True)), seed) for side, rows in found.items()}

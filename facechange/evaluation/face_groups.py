@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from facechange.data.labelled import LabelledFace
 from facechange.evaluation.aligned_faces import AlignedFace, AlignedFaces
-from facechange.evaluation.natural_evenness68 import face_regions
-from facechange.evaluation.pose68 import fit_pose
-from facechange.faces.labelled import LabelledFace
+from facechange.metrics.fidelity import face_regions
+from facechange.metrics.pose import fit_pose
 
 Steps = Sequence[tuple[float, str]]  # each name holds from the end of the one before up to this value
 AGES: Steps = ((35, "under 35 years"), (60, "35 to 59 years"), (np.inf, "60 years and over"))

@@ -6,7 +6,6 @@ which nothing else is used: OpenVINO reads them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 
 from facechange.core.errors import DependencyError, ModelError
+from facechange.metrics.pose import Mesh
 
 MESH, IRIS = "modules/face_landmark/face_landmark.tflite", "modules/iris_landmark/iris_landmark.tflite"
 MESH_PX, IRIS_PX = 192, 64
@@ -24,14 +24,6 @@ EYE_MARGIN = 2.3  # of the eye's width: the square that the iris is looked for i
 # Rows of the mesh: the corners of the viewer's left eye and of the right one, each from the left; and whether the network, which knows
 # the viewer's right eye, sees it mirrored.
 EYES = ((33, 133, True), (362, 263, False))
-
-
-@dataclass(frozen=True)
-class Mesh:
-    """One face in pixels of its picture."""
-
-    points: np.ndarray  # [468, 3]: x, y and, growing away from the viewer, z
-    irises: np.ndarray  # [2, 2]: where each iris lies from the middle between the corners of its eye, along and across, in eye widths
 
 
 class FaceMesh:
@@ -72,19 +64,6 @@ class FaceMesh:
         x, y = found["output_iris"].reshape(-1, 3)[0, :2]  # the middle; the other four lie on the outline
         place = np.array([IRIS_PX - 1 - x if flip else x, y], np.float64)
         return (place - (IRIS_PX - 1) / 2) * (EYE_MARGIN / IRIS_PX)
-
-
-def pose_error_mesh468(changed: Mesh, target: Mesh) -> float:
-    """The angle in degrees, 0..180, of the rotation of the similarity that takes the target's mesh to the changed face's (Umeyama 1991)."""
-    ours, theirs = (mesh.points - mesh.points.mean(0) for mesh in (changed, target))
-    left, _, right = np.linalg.svd(ours.T @ theirs)
-    rotation = left @ np.diag([1, 1, np.sign(np.linalg.det(left @ right))]) @ right
-    return float(np.degrees(2 * np.arcsin(min(1.0, np.linalg.norm(rotation - np.eye(3)) / np.sqrt(8)))))
-
-
-def gaze_error_iris(changed: Mesh, target: Mesh) -> float:
-    """How far the irises moved between the corners of the eyes: the mean of both, in percent of the eye's width."""
-    return float(100 * np.linalg.norm(changed.irises - target.irises, axis=1).mean())
 
 
 def _open(path: Path) -> Any:

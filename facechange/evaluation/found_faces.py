@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from facechange.core import Face, FacechangeError, PictureError
+from facechange.data.labelled import LabelledFace
 from facechange.evaluation.landmarker import PoseJudge
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, invert, transform_points
-from facechange.faces.labelled import LabelledFace
 from facechange.pictures import WRITABLE_SUFFIXES, read_picture
 
 LANDMARK_CROP_PX = 256

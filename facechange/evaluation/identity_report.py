@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from facechange.evaluation.cosine_different_faces_p99 import cosine_different_faces_p99
+from facechange.data.labelled import LabelledFaces
 from facechange.evaluation.progress import Progress, no_progress
 from facechange.evaluation.recognition import Recogniser
 from facechange.evaluation.report import Report
-from facechange.evaluation.spearman_cosines_all_pairs import spearman_cosines_all_pairs
-from facechange.faces.labelled import LabelledFaces
+from facechange.metrics.identity import cosine_different_faces_p99, spearman_cosines_all_pairs
 from facechange.runtime import Graph, to_tensor
 
 Identify = Callable[[np.ndarray], np.ndarray]  # a uint8 [112, 112, 3] crop to an L2-normalised [512]
@@ -34,4 +33,4 @@ def evaluate_identity(
     correlation = spearman_cosines_all_pairs(np.stack(vectors), teacher.recognise(np.stack(crops)), seed)
     protocol = {"faces": len(faces), "pairs": len(faces) * (len(faces) - 1) // 2, "teacher": teacher.name, "seed": seed}
     highest = cosine_different_faces_p99(np.stack(vectors), seed)
-    return Report(protocol, {"spearman_cosines_all_pairs": correlation, "cosine_different_faces_p99": highest})
+    return Report(protocol, {spearman_cosines_all_pairs.name: correlation, cosine_different_faces_p99.name: highest})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facechange.core.errors import DependencyError, ModelError
 from facechange.evaluation.change_meter import Case
 from facechange.evaluation.paste_source import paste_source
+from facechange.metrics.fidelity import fid_inception_pairs, fid_inception_pairs_source_pasted
 from facechange.pictures import as_picture, encode_picture
 
 
@@ -29,45 +29,6 @@ class FidPictures:
             (folder / f"{case.number}.png").write_bytes(encode_picture(as_picture(crop), ".png"))
 
     def measure(self, weights: Path | None) -> dict[str, float]:
-        """`fid_inception` of what was collected, by the name of its entry in a report's details."""
-        return {
-            "fid_inception_pairs": fid_inception(self._changed, self._real, weights),
-            "fid_inception_pairs_source_pasted": fid_inception(self._pasted, self._real, weights),
-        }
-
-
-def need_fid() -> None:
-    """Raise `DependencyError` unless torch-fidelity can be imported."""
-    try:
-        import torch_fidelity  # noqa: F401  what it needs itself may be missing too
-    except (ImportError, RuntimeError) as error:  # the latter from a torchvision made for another PyTorch
-        raise DependencyError(
-            f"FID needs the packages torch-fidelity and torchvision, and one cannot be used ({error}).",
-            "Install them for your PyTorch with: pip install torch-fidelity torchvision",
-        ) from None
-
-
-def fid_inception(changed: Path, real: Path, weights: Path | None = None) -> float:
-    """FID (Heusel et al. 2017) of the pictures in two folders, at least two in each.
-
-    `weights` is the file of Inception's weights for torch-fidelity, which fetches them itself where it is None. Raises
-    `DependencyError` without the package and `ModelError` where the weights cannot be had.
-    """
-    need_fid()
-    from torch_fidelity import calculate_metrics
-
-    try:
-        measured = calculate_metrics(
-            input1=str(changed),
-            input2=str(real),
-            fid=True,
-            cuda=False,
-            verbose=False,
-            feature_extractor_weights_path=None if weights is None else str(weights),
-        )
-    except Exception as error:  # whatever the network, the file or PyTorch raise
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(
-            f"Inception's weights could not be used ({reason}).", "Give their file to --inception, or leave --fid out."
-        ) from None
-    return float(measured["frechet_inception_distance"])
+        """FID of what was collected, by the name of its entry in a report's details."""
+        rivals = {fid_inception_pairs: self._changed, fid_inception_pairs_source_pasted: self._pasted}
+        return {metric.name: metric(folder, self._real, weights) for metric, folder in rivals.items()}

@@ -17,10 +17,11 @@ import cv2
 import numpy as np
 
 from facechange.core import Face
-from facechange.evaluation.intervals import wilson_percent
-from facechange.evaluation.report import Report
+from facechange.data.backgrounds import read_backgrounds
+from facechange.data.composites import paste_matrix, paste_patch, read_faces
+from facechange.evaluation.report import Report, summarise
 from facechange.faces.geometry import transform_points, warp_box
-from facechange.training.locator_data import paste_matrix, paste_patch, read_backgrounds, read_faces
+from facechange.metrics.detection import face_free_pictures_claimed, measure_overlap, recall_iou50
 
 Locate = Callable[[np.ndarray], list[Face]]
 LEAST_PX = 20.0
@@ -36,7 +37,6 @@ def evaluate_locator(locate: Locate, faces: Path, backgrounds: Path, split: str 
     """
     random = np.random.default_rng(seed)
     photographs = read_backgrounds(backgrounds, held_out=True)
-    found: list[bool] = []
     sizes, rolls, overlaps, errors = [], [], [], []
     canvases = false_claims = 0
     for canvas, pasted in compose_canvases(random, photographs, read_faces(faces, split)):
@@ -45,24 +45,21 @@ def evaluate_locator(locate: Locate, faces: Path, backgrounds: Path, split: str 
         matched = set()
         for box, points, roll in pasted:
             overlap, best = max(((measure_overlap(np.array(face.box), box), i) for i, face in enumerate(claims)), default=(0.0, -1))
-            found.append(overlap >= 0.5)
+            overlaps.append(overlap)
             sizes.append(max(box[2:]))
             rolls.append(abs(roll))
-            if found[-1]:
+            if recall_iou50(np.array([overlap])).all():
                 matched.add(best)
-                overlaps.append(overlap)
                 errors.append(np.linalg.norm(claims[best].points - points, axis=1).mean() / sizes[-1])
         false_claims += len(claims) - len(matched)
     turned = [np.ascontiguousarray(np.rot90(photograph, turns)) for photograph in photographs for turns in range(4)]
-    claimed = sum(bool(locate(picture)) for picture in turned)
-    metrics = {
-        "recall_iou50": wilson_percent(sum(found), len(found)),
-        "face_free_pictures_claimed": wilson_percent(claimed, len(turned)),
-    }
+    claimed = face_free_pictures_claimed([locate(picture) for picture in turned])
+    found = recall_iou50(np.array(overlaps))
+    metrics = summarise({recall_iou50.name: found, face_free_pictures_claimed.name: claimed}, seed, shares_of_faces=True)
     details = {
         "recall_by_size_px": _by_range(found, sizes, SIZE_EDGES_PX),
         "recall_by_roll_degrees": _by_range(found, rolls, ROLL_EDGES),
-        "mean_iou": float(np.mean(overlaps)) if overlaps else 0.0,
+        "mean_iou": float(np.mean(np.array(overlaps)[found > 0])) if errors else 0.0,
         "mean_point_error": float(np.mean(errors)) if errors else 1.0,
         "false_claims_per_canvas": false_claims / canvases,
     }
@@ -129,15 +126,8 @@ def _reduce(image: np.ndarray, matrix: np.ndarray, mask: np.ndarray) -> tuple[np
     return small, small_mask, matrix @ back
 
 
-def measure_overlap(first: np.ndarray, second: np.ndarray) -> float:
-    """Intersection over union, 0..1, of two boxes [4] (x, y, width, height)."""
-    sides = np.minimum(first[:2] + first[2:], second[:2] + second[2:]) - np.maximum(first[:2], second[:2])
-    shared = float(np.clip(sides, 0, None).prod())
-    return shared / max(float(first[2:].prod() + second[2:].prod()) - shared, 1e-9)
-
-
-def _by_range(found: list[bool], values: list[float], edges: tuple[int, ...]) -> dict[str, float]:
+def _by_range(found: np.ndarray, values: list[float], edges: tuple[int, ...]) -> dict[str, float]:
     """Recall within each range of `values`; ranges without a face are left out."""
-    outcome, place = np.array(found), np.digitize(values, edges[1:-1])
+    outcome, place = found / 100, np.digitize(values, edges[1:-1])
     names = [f"{low}-{high}" if high < 10_000 else f"{low}+" for low, high in pairwise(edges)]
     return {name: float(outcome[place == i].mean()) for i, name in enumerate(names) if (place == i).any()}

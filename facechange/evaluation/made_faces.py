@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from facechange.data.labelled import LabelledFace
 from facechange.evaluation.aligned_faces import AlignedFaces
 from facechange.evaluation.pairs import draw_pairs
 from facechange.evaluation.rivals import Rival
-from facechange.faces.labelled import LabelledFace
 
 
 class MadeFaces:

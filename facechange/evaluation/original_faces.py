@@ -7,14 +7,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from facechange.evaluation.aligned_faces import AlignedFaces
-from facechange.evaluation.expression_error_openings68 import expression_error_openings68
-from facechange.evaluation.face_mesh import FaceMesh, Mesh, gaze_error_iris, pose_error_mesh468
+from facechange.evaluation.face_mesh import FaceMesh
 from facechange.evaluation.landmarker import PoseJudge
-from facechange.evaluation.mouth_opening_error68 import mouth_opening_error68
-from facechange.evaluation.natural_evenness68 import measure_regions, natural_evenness68, natural_spread
-from facechange.evaluation.pose68 import Pose68, fit_pose
-from facechange.evaluation.pose_error_pnp68 import pose_error_pnp68
 from facechange.evaluation.recognition import Judge
+from facechange.metrics import Metric
+from facechange.metrics.expression import expression_error_openings68, gaze_error_iris, mouth_opening_error68
+from facechange.metrics.fidelity import INSIDE_HULL, measure_regions, natural_evenness68, natural_spread
+from facechange.metrics.pose import Mesh, Pose68, fit_pose, pose_error_mesh468, pose_error_pnp68
+
+BY_LANDMARKS: tuple[Metric[[Pose68, Pose68], float], ...] = (pose_error_pnp68, expression_error_openings68, mouth_opening_error68)
+BY_MESH: tuple[Metric[[Mesh, Mesh], float], ...] = (pose_error_mesh468, gaze_error_iris)
 
 
 class OriginalFaces:
@@ -54,20 +56,20 @@ class OriginalFaces:
 
     def compare_poses(self, changed: np.ndarray, index: int) -> dict[str, float]:
         """Pose, expression and mouth of face `index` after its crop became `changed`, by each landmarker and the mesh."""
-        measured = {}
+        measured: dict[str, float] = {}
         for judge, wanted in zip(self._landmarkers, self._poses[index], strict=True):
             pose = self._fit_pose(judge, changed)
-            measured[f"pose_error_pnp68_{judge.name}"] = pose_error_pnp68(pose, wanted)
-            measured[f"expression_error_openings68_{judge.name}"] = expression_error_openings68(pose, wanted)
-            measured[f"mouth_opening_error68_{judge.name}"] = mouth_opening_error68(pose, wanted)
+            measured |= {metric.by(judge.name): metric(pose, wanted) for metric in BY_LANDMARKS}
         if self._mesh is not None:
             dense, own = self._mesh.read(changed), self._meshes[index]
-            measured |= {"pose_error_mesh468": pose_error_mesh468(dense, own), "gaze_error_iris": gaze_error_iris(dense, own)}
+            measured |= {metric.name: metric(dense, own) for metric in BY_MESH}
         return measured
 
-    def compare_evenness(self, changed: np.ndarray, index: int) -> dict[str, float]:
-        """How natural brows and eye sockets look after face `index` became `changed`, among the unchanged faces of the set."""
-        return {"natural_evenness68": natural_evenness68(changed, self._faces[index].landmarks68, self._natural)}
+    def compare_faces(self, changed: np.ndarray, index: int) -> dict[str, float]:
+        """What no judge is needed for, inside face `index` after its crop became `changed`; NaN where a part of it cannot be seen."""
+        face = self._faces[index]
+        measured = {metric.name: metric(changed, face.crop, face.landmarks68) for metric in INSIDE_HULL}
+        return measured | {natural_evenness68.name: natural_evenness68(changed, face.landmarks68, self._natural)}
 
     def _fit_pose(self, judge: PoseJudge, crop: np.ndarray) -> Pose68:
         return fit_pose(judge.find(crop[None])[0], self._faces.size_px)

@@ -8,13 +8,12 @@ import numpy as np
 
 from facechange.core import Changed, Outcome
 from facechange.core.errors import PictureError
+from facechange.data.labelled import LabelledFace
 from facechange.evaluation.aligned_faces import FacePictures
-from facechange.evaluation.cosines_to_originals import cosines_to_originals
-from facechange.evaluation.intervals import Interval, bootstrap_mean, wilson_percent
+from facechange.evaluation.anonymize_report import TOLD_APART
 from facechange.evaluation.progress import Progress, no_progress, ticking
-from facechange.evaluation.reidentified_top1_all_faces import reidentified_top1_all_faces
-from facechange.evaluation.report import Report
-from facechange.faces.labelled import LabelledFace
+from facechange.evaluation.report import Report, summarise
+from facechange.metrics.identity import covered_all_faces, false_claims_all_faces, left_all_faces, missed_all_faces
 
 See = Callable[[np.ndarray, LabelledFace], np.ndarray]  # uint8 [H, W, 3] and its face => the judge's vector [D] of length 1
 
@@ -24,8 +23,7 @@ def evaluate_photographs(
 ) -> Report:
     """Anonymise every picture whole, by `anonymize`, and let a judge that takes no part `see` the labelled face before and after.
 
-    `false_claims_all_faces` is the share of faces that are said to be changed or covered, and are still the nearest to themselves
-    of all; a face that was missed, or said to be left, is no claim. Raises `PictureError` for fewer than two faces.
+    Raises `PictureError` for fewer than two faces.
     """
     count = len(faces.faces)
     if count < 2:
@@ -40,19 +38,10 @@ def evaluate_photographs(
         outcomes.append(find_outcome(changed, face))
         tick()
     originals, results = np.stack(before), np.stack(after)
-    told = reidentified_top1_all_faces(results, originals)
-    claimed = np.array([outcome is not None and outcome.done != "left" for outcome in outcomes])
-    shares = {
-        "reidentified_top1_all_faces": told,
-        "false_claims_all_faces": told * claimed,
-        "missed_all_faces": np.array([outcome is None for outcome in outcomes], np.float64),
-        "covered_all_faces": np.array([outcome is not None and outcome.is_covered for outcome in outcomes], np.float64),
-        "left_all_faces": np.array([outcome is not None and outcome.done == "left" for outcome in outcomes], np.float64),
-    }
-    own, others = cosines_to_originals(results, originals)
-    metrics: dict[str, Interval] = {name: wilson_percent(int(values.sum()), count) for name, values in shares.items()}
-    metrics["cosine_to_original_all_faces"] = bootstrap_mean(own, "cosine", seed)
-    metrics["cosine_to_others_all_faces"] = bootstrap_mean(others, "cosine", seed)
+    values = {metric.name: metric(results, originals) for metric in TOLD_APART}
+    values |= {false_claims_all_faces.name: false_claims_all_faces(results, originals, outcomes)}
+    values |= {metric.name: metric(outcomes) for metric in (missed_all_faces, covered_all_faces, left_all_faces)}
+    metrics = summarise(values, seed, shares_of_faces=True)
     done = [outcome.done if outcome is not None else "missed" for outcome in outcomes]
     return Report(
         {"photographs": count, "judge": judge, "seed": seed}, metrics, details={name: done.count(name) for name in sorted(set(done))}

@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from facechange.core import load_card
 from facechange.core.errors import OutputError
 from facechange.core.stored import build, read_json
-from facechange.evaluation.intervals import Interval
+from facechange.metrics import Interval, bootstrap_mean, find_metric, wilson_percent
 
 DECIMALS = 5  # in files
 
@@ -58,6 +60,23 @@ class Report:
     def load(cls, path: Path) -> Report:
         """A report as `save` wrote it; raises `OSError`, and `ValueError` for a file of another kind."""
         return build(cls, read_json(path))
+
+
+def summarise(values: Mapping[str, np.ndarray], seed: int, *, shares_of_faces: bool = False) -> dict[str, Interval]:
+    """Means, with intervals, of metrics by the names that they have in a report, whose values [N] are of pairs or faces.
+
+    NaN is a pair or face of which there is nothing to measure. With `shares_of_faces` what is in percent is a share of faces, each of
+    which counts once, and has the score interval.
+    """
+    summary = {}
+    for name, of_all in values.items():
+        known, metric = of_all[~np.isnan(of_all)], find_metric(name)
+        assert metric is not None, name
+        if len(known) and shares_of_faces and metric.unit == "%":
+            summary[name] = wilson_percent(int((known > 0).sum()), len(known))
+        elif len(known):
+            summary[name] = bootstrap_mean(known, metric.unit, seed)
+    return summary
 
 
 def store_in_card(path: Path, reports: Mapping[str, Report], flat: bool = False) -> None:

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from facechange.evaluation.intervals import Interval
 from facechange.evaluation.report import Group, Report
-from facechange.evaluation.report_tables import group_rows, markdown_report, markdown_table, show
+from facechange.evaluation.report_tables import Shown, group_rows, markdown_report, markdown_table, show, shown_names
+from facechange.metrics import Interval, Metric
+from facechange.metrics.fidelity import (
+    fid_inception_pairs,
+    fid_inception_pairs_source_pasted,
+    natural_evenness68,
+    psnr_outside_hull68,
+    sharpness_ratio_hull68,
+    skin_brightness_difference68,
+    skin_colour_difference68,
+    wrinkle_correlation_skin68,
+)
+from facechange.metrics.identity import reidentified_top1_all_faces, retrieval_top1_all_faces
+from facechange.metrics.pose import pose_error_pnp68
 
 # Table 1 of US 12,387,300 B2 (para. 102): identity retrieval in %, pose error in degrees, FID.
 PATENT_TABLE = {"the patent's rival, method A": ("90.83", "2.64", "16.64"), "the patent's method": ("96.34", "2.52", "2.04")}
@@ -18,19 +31,18 @@ Every row says on which set of pictures it was measured: what a model does with 
 of what it does with others.
 """
 PASTE = "source pasted"
-# Starts of the names of the metrics that a table shows.
-GLANCE = (
-    "retrieval_top1_all_faces",
-    "pose_error_pnp68",
-    "skin_brightness_difference68",
-    "natural_evenness68",
-    "psnr_outside_hull68",
-    "reidentified_top1_all_faces",
+GLANCE: Shown = (
+    retrieval_top1_all_faces,
+    pose_error_pnp68,
+    skin_brightness_difference68,
+    natural_evenness68,
+    psnr_outside_hull68,
+    reidentified_top1_all_faces,
 )
-FIGURE_7 = ("skin_brightness_difference68", "skin_colour_difference68", "wrinkle_correlation_skin68", "sharpness_ratio_hull68")
+FIGURE_7: Shown = (skin_brightness_difference68, skin_colour_difference68, wrinkle_correlation_skin68, sharpness_ratio_hull68)
 
 READING = """## What the rows say
-Each metric is a file of `facechange/evaluation` that says how it is measured; [map.md](map.md) has the list. The reference
+Each metric is an object of `facechange/metrics` that says how it is measured; [map.md](map.md) has the list. The reference
 rows tell what the numbers mean:
 
 - *target unchanged* keeps everything and moves no identity.
@@ -110,7 +122,7 @@ def hardest_first(models: Sequence[ModelResults]) -> list[str]:
     sets = models[0].sets
 
     def moved(name: str) -> float:
-        return next(value.mean for metric, value in sets[name].change.metrics.items() if metric.startswith("retrieval_top1_all_faces"))
+        return next(value.mean for metric, value in sets[name].change.metrics.items() if retrieval_top1_all_faces.is_called(metric))
 
     return sorted(sets, key=moved)
 
@@ -150,8 +162,8 @@ def _describe_sets(model: ModelResults, sets: Sequence[str]) -> str:
     return "The sets, the hardest first:\n\n" + "\n".join(lines) + "\n"
 
 
-def _table(groups: Mapping[str, Group], starts: tuple[str, ...]) -> str:
-    return markdown_table(*group_rows(groups, starts))
+def _table(groups: Mapping[str, Group], shown: Shown) -> str:
+    return markdown_table(*group_rows(groups, shown))
 
 
 def _by_set(models: Sequence[ModelResults], sets: Sequence[str]) -> dict[str, Group]:
@@ -160,7 +172,7 @@ def _by_set(models: Sequence[ModelResults], sets: Sequence[str]) -> dict[str, Gr
     for name in sets:
         for model in models:
             change, anonymize = model.sets[name].change, model.sets[name].anonymize
-            hidden = {metric: value for metric, value in anonymize.metrics.items() if metric.startswith("reidentified")}
+            hidden = {name: anonymize.metrics[name] for name in shown_names(anonymize.metrics, (reidentified_top1_all_faces,))}
             rows[f"{name}, {model.name}"] = Group(change.protocol["pairs"], change.metrics | hidden)
     return rows
 
@@ -198,9 +210,7 @@ def _network_section(title: str, subject: Subject, sets: Sequence[str]) -> list[
 def _patent_table(models: Sequence[ModelResults], sets: Sequence[str]) -> str:
     """The patent's two rows, then on each set the classical paste and the models."""
     first = models[0].sets[sets[0]].change
-    judges, poses = (
-        [name for name in first.metrics if name.startswith(start)] for start in ("retrieval_top1_all_faces", "pose_error_pnp68")
-    )
+    judges, poses = (shown_names(first.metrics, (metric,)) for metric in (retrieval_top1_all_faces, pose_error_pnp68))
     rows = [
         [name, "", retrieval, *[""] * (len(judges) - 1), pose, *[""] * (len(poses) - 1), fid]
         for name, (retrieval, pose, fid) in PATENT_TABLE.items()
@@ -208,19 +218,22 @@ def _patent_table(models: Sequence[ModelResults], sets: Sequence[str]) -> str:
     for name in sets:
         for title, metrics, fid in _rivals(models, name):
             rows.append([title, name, *(show(metrics[metric].mean) if metric in metrics else "" for metric in (*judges, *poses)), fid])
-    headings = [f"ID retrieval, %, by {name.removeprefix('retrieval_top1_all_faces_')} ↑" for name in judges]
-    headings += [f"pose error, degrees, by {name.removeprefix('pose_error_pnp68_')} ↓" for name in poses]
-    return markdown_table(["", "set", *headings, "FID ↓"], rows)
+    headings = [_name_column("ID retrieval", retrieval_top1_all_faces, name) for name in judges]
+    headings += [_name_column("pose error", pose_error_pnp68, name) for name in poses]
+    return markdown_table(["", "set", *headings, f"FID {fid_inception_pairs.better}"], rows)
+
+
+def _name_column(title: str, metric: Metric[..., Any], name: str) -> str:
+    """The patent's word for a metric, its unit, who saw it and which way it is better."""
+    return f"{title}, {metric.unit}, by {name.removeprefix(metric.by(''))} {metric.better}"
 
 
 def _rivals(models: Sequence[ModelResults], name: str) -> list[tuple[str, dict[str, Interval], str]]:
     """Title, metrics and FID in words of the paste, at the first model's resolution, and of every model on one set."""
     first = models[0].sets[name].change
-    rivals = [(PASTE, first.references[PASTE], _show_fid(first, "fid_inception_pairs_source_pasted"))]
-    return rivals + [
-        (each.name, each.sets[name].change.metrics, _show_fid(each.sets[name].change, "fid_inception_pairs")) for each in models
-    ]
+    rivals = [(PASTE, first.references[PASTE], _show_fid(first, fid_inception_pairs_source_pasted))]
+    return rivals + [(each.name, each.sets[name].change.metrics, _show_fid(each.sets[name].change, fid_inception_pairs)) for each in models]
 
 
-def _show_fid(report: Report, detail: str) -> str:
-    return show(report.details[detail]) if detail in report.details else "not measured"
+def _show_fid(report: Report, metric: Metric[..., Any]) -> str:
+    return show(report.details[metric.name]) if metric.name in report.details else "not measured"

@@ -21,7 +21,7 @@ from torch.nn import functional
 from facechange.core import ModelError, hash_file
 from facechange.model.face_changer import FaceChanger
 from facechange.model.presets import IDENTITY_CHANNELS
-from facechange.runtime.engines import EXACT_FROM_PX
+from facechange.runtime.base import EXACT_FROM_PX
 from facechange.runtime.pytorch import FACTS
 
 OPSET = 17

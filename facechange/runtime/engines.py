@@ -1,45 +1,16 @@
-"""What every engine offers, and which one runs a graph."""
+"""Which engine runs a graph."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Protocol
-
-import numpy as np
 
 from facechange.core import DependencyError, ModelError
+from facechange.runtime.base import Engine, Model, program_path
 
 ENGINES = ("auto", "cpu", "openvino", "openvino-fp32", "cuda", "tensorrt", "coreml", "directml", "pytorch")
-EXACT_FROM_PX = 128  # layers of a picture-making network that are as wide or wider stay in float32 where the rest is bfloat16
 LARGE_PX = 1024  # side of the input from which one run on OpenVINO saves what it takes to get it ready
-
-
-class Engine(Protocol):
-    """A graph made ready to run; may be shared between threads. Any exception it raises in `run` is the graph's to explain."""
-
-    name: str  # for people: "OpenVINO CPU bf16"
-    input_names: list[str]
-    output_names: list[str]
-
-    def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]: ...
-
-
-@dataclass(frozen=True)
-class Model:
-    """What an engine opens."""
-
-    data: bytes  # an ONNX file
-    path: Path  # where it was read; a PyTorch program may lie beside it
-    sha256: str
-    size_px: int  # the card's
-    bfloat16: bool  # whether it may be computed in bfloat16
-    threads: int
-    many_runs: bool = False  # whether many pictures are to come
-    fixed: Mapping[str, np.ndarray] = field(default_factory=dict)  # constant inputs; an identity: nothing of it may reach a disk
 
 
 def preferred_engines(model: Model) -> dict[str, str]:
@@ -120,11 +91,6 @@ def check_engine(engine: str) -> str:
     if engine not in ENGINES:
         raise ModelError(f"There is no engine {engine!r}.", f"Choose one of {', '.join(ENGINES)}.")
     return engine
-
-
-def program_path(model: Model) -> Path:
-    """Where the PyTorch program that does what `model` does would lie."""
-    return model.path.with_suffix(".pt2")
 
 
 def usable_processors() -> int:

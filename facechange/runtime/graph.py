@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from facechange.core import ModelCard, ModelError, hash_file, is_out_of_memory, load_card
-from facechange.runtime.engines import Engine, Model, check_engine, choose_engine, usable_processors
+from facechange.runtime.base import Engine, Model
+from facechange.runtime.engines import check_engine, choose_engine, usable_processors
 
 CHANGE_NAMES = ("change", "change-large", "change-largest")  # the face-change models that ship, quick to slow
 EMBEDDED_NAMES = ("detector", "locator", "identity", "recogniser", *CHANGE_NAMES, "personas")  # the graphs in facechange/weights

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from facechange.core import ModelError
-from facechange.runtime.engines import Model
+from facechange.runtime.base import Model
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",

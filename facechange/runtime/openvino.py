@@ -11,7 +11,7 @@ import numpy as np
 
 from facechange.core import ModelError
 from facechange.core.settings import cache_folder
-from facechange.runtime.engines import EXACT_FROM_PX, Model
+from facechange.runtime.base import EXACT_FROM_PX, Model
 
 # A model of one node that must keep its precision: only a file can say so, and what was read can be given to other nodes.
 _PRECISE = b"""<net name="precise" version="11">

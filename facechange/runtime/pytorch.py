@@ -19,7 +19,7 @@ from torch.export.passes import move_to_device_pass
 
 from facechange.core import ModelError
 from facechange.core.stored import parse_json
-from facechange.runtime.engines import Model, program_path
+from facechange.runtime.base import Model, program_path
 
 REMEDY = "Write it again with: facechange export program MODEL"
 WARM_UP_RUNS = 3

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from facechange.core import ModelCard, ModelError, hash_file, load_card
-from facechange.faces.labelled import LabelledFaces
+from facechange.data.labelled import LabelledFaces
 from facechange.model.export import (
     SMALLEST_HALVED,
     export_changer,

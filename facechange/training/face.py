@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from facechange.core import TrainingError
+from facechange.data.shards import load_faces
 from facechange.model.discriminator import Discriminator
 from facechange.model.face_changer import fix_masks
 from facechange.model.growing import FinestLevel, grow_changer, grow_discriminator
@@ -27,7 +28,6 @@ from facechange.training.interrupt import PatientInterrupt
 from facechange.training.landmarks import load_landmark_network
 from facechange.training.memory import prepare_device
 from facechange.training.run_log import RunLog
-from facechange.training.shards import load_faces
 from facechange.training.sheets import draw_sheet, grant_sheets
 from facechange.training.starting import describe_stages, is_graph, load_face_changer, load_identity_network
 from facechange.training.textures import load_textures

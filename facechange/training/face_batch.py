@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facechange.data.shards import AlignedFaces
 from facechange.faces.mean_face68 import MIRRORED
 from facechange.training import augment, camera
 from facechange.training.config import FaceConfig
 from facechange.training.morphs import draw_people
 from facechange.training.recovered import put_other_faces_on
 from facechange.training.scenes import Scenes
-from facechange.training.shards import AlignedFaces
 from facechange.training.spoiling import spoil_scenes
 
 IDENTITY_SIZE = 112

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facechange.core import TrainingError
+from facechange.data.shards import AlignedFaces, load_faces
 from facechange.model.identity import IDENTITY_DIMENSIONS, IDENTITY_SIZE, IdentityNetwork
 from facechange.model.recogniser import MobileFaceNet, load_recogniser
 from facechange.training import augment, camera
@@ -25,7 +26,6 @@ from facechange.training.checkpoint import load_checkpoint, save_checkpoint, upd
 from facechange.training.interrupt import PatientInterrupt
 from facechange.training.memory import autocast, place, prepare_device
 from facechange.training.morphs import draw_people
-from facechange.training.shards import AlignedFaces, load_faces
 
 TABLE_WEIGHT = 40
 EARLIER = 2048  # crops of the batches before that each new one is compared with

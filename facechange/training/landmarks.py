@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from facechange.core import TrainingError
+from facechange.data.shards import AlignedFaces, load_faces
 from facechange.faces.mean_face68 import MIRRORED
 from facechange.model.landmarks import LANDMARK_SIZE, LandmarkNetwork
 from facechange.training import augment
@@ -22,7 +23,6 @@ from facechange.training.interrupt import PatientInterrupt
 from facechange.training.memory import autocast, place, prepare_device
 from facechange.training.morphs import move_landmarks
 from facechange.training.scenes import Scenes
-from facechange.training.shards import AlignedFaces, load_faces
 from facechange.training.spoiling import SPOILING_SHARES, spoil_scenes
 
 CHECKPOINT_SECONDS = 60

@@ -17,11 +17,12 @@ from torch.utils.data import DataLoader
 
 from facechange.core import ModelCard, TrainingError, hash_file
 from facechange.core.stored import read_json
+from facechange.data.backgrounds import read_backgrounds
+from facechange.data.composites import CompositeDataset, read_faces, store_face
 from facechange.faces.locator_maps import STRIDES
 from facechange.model.locator import Locator, export_locator_graph
 from facechange.training.checkpoint import load_checkpoint, load_part, read_checkpoint, save_checkpoint, update_average
 from facechange.training.interrupt import PatientInterrupt
-from facechange.training.locator_data import CompositeDataset, read_backgrounds, read_faces, store_face
 from facechange.training.locator_losses import locator_losses
 from facechange.training.memory import autocast, place, resolve_device
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from facechange.data.composites import FACE, IGNORED, OVERSIZE
 from facechange.faces.locator_maps import STRIDES, UNITS_PX
-from facechange.training.locator_data import FACE, IGNORED, OVERSIZE
 
 SIZES_PX = {8: (0.0, 44.0), 16: (34.0, 125.0), 32: (96.0, 1e4)}  # longer sides each stride answers for; they overlap
 CLAIM_RADIUS, SPARED_RADIUS = 1.0, 2.0  # in cells around a face's centre: must claim it; may, without a penalty

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from facechange.core import TrainingError, load_card
+from facechange.data.shards import load_faces
 from facechange.model.face_changer import FaceChanger
 from facechange.model.growing import shrink_changer
 from facechange.model.identity import IdentityMapping, IdentityNetwork, MappedIdentity
@@ -30,7 +31,6 @@ from facechange.training.face_batch import FaceBatch, crop_identity, make_batch,
 from facechange.training.face_step import face_reach, identity_terms
 from facechange.training.interrupt import PatientInterrupt
 from facechange.training.memory import autocast, place, prepare_device
-from facechange.training.shards import load_faces
 from facechange.training.starting import is_graph, load_face_changer, load_identity_network
 from facechange.training.textures import load_textures
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from facechange.data.shards import AlignedFaces
 from facechange.training import augment
-from facechange.training.shards import AlignedFaces
 
 GRID = 24  # places a side where the splines are evaluated; in between they are smooth enough to interpolate
 STIFFNESS = 1e-3  # lets landmarks of a few pixels' error be missed by a little rather than fold the picture

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from facechange.core import ModelCard, hash_file
+from facechange.data.shards import load_faces
 from facechange.model.export import export_graph
 from facechange.model.identity import count_parameters
 from facechange.model.personas import AXES, PersonaSampler
 from facechange.training.export import DATA, compare_with_graph, round_weights
 from facechange.training.face_batch import read_identities
-from facechange.training.shards import load_faces
 from facechange.training.starting import load_identity_network
 
 PICTURE_PX = 256

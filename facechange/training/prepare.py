@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 
 from facechange.core import Face, FacechangeError, TrainingError
+from facechange.data.labelled import LabelledFace, LabelledFaces
+from facechange.data.shards import read_lines
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
-from facechange.faces.labelled import LabelledFace, LabelledFaces
 from facechange.pictures import read_picture
-from facechange.training.shards import read_lines
 
 PICTURES_A_SHARD = 512
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".tif", ".tiff", ".bmp"}

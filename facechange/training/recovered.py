@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from facechange.data.shards import AlignedFaces
 from facechange.training import augment
 from facechange.training.morphs import move_landmarks
-from facechange.training.shards import AlignedFaces
 
 EDGE_SHARE = 1 / 12  # of the side: over so much the other's face fades into the picture, inside the hull
 COLOUR_CELLS = 4  # a side: light and colour are matched in so many cells of the picture

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facechange.training.locator_data import read_backgrounds
+from facechange.data.backgrounds import read_backgrounds
 
 MOST_TEXTURES = 512
 LARGEST_PX = 512

@@ -17,7 +17,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from facechange.core import SettingsError
 from facechange.trust.files import make_folder, write_first
-from facechange.trust.signing import SigningKey
 
 CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
 OWN_NAME = "facechange on this computer"
@@ -25,8 +24,8 @@ VALID_YEARS = 20  # a signature without a time stamp does not outlive its certif
 _PEM = serialization.Encoding.PEM
 
 
-def read_configured_key(certificate: Path, key: Path) -> SigningKey:
-    """The chain in `certificate` with the private key in `key`, both PEM.
+def read_configured_key(certificate: Path, key: Path) -> tuple[bytes, bytes, str]:
+    """The chain in `certificate`, the private key in `key`, both PEM, and its algorithm: the fields of a `SigningKey`.
 
     Raises `SettingsError` where they cannot be read, do not belong together, have expired, or are of a kind that C2PA does not allow.
     """
@@ -49,7 +48,7 @@ def read_configured_key(certificate: Path, key: Path) -> SigningKey:
             "Get a new one, or take marking.certificate and marking.key out of the settings.",
         )
     plain = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return SigningKey(chain, plain, _algorithm(private, key))
+    return chain, plain, _algorithm(private, key)
 
 
 def _algorithm(private: object, path: Path) -> str:

@@ -43,7 +43,7 @@ class SigningKeys:
         if self.certificate and self.key:
             from facechange.trust.keys import read_configured_key  # late: cryptography is slow to import
 
-            return read_configured_key(self.certificate, self.key)
+            return SigningKey(*read_configured_key(self.certificate, self.key))
         return self._read_own()
 
     def check(self) -> None:

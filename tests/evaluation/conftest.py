@@ -74,12 +74,6 @@ def faces_folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def face68() -> np.ndarray:
-    """68 landmarks of the mean face in a picture of 96 px."""
-    return read_mean_face()[0][:, :2] * 36 + (47.5, 36)
-
-
-@pytest.fixture
 def landmarks_path(tmp_path: Path) -> Path:
     """A network that sees the mean face in the middle of every crop, its mouth the wider open the brighter the crop."""
     shares = read_mean_face()[0][:, :2] * 0.25 + (0.5, 0.35)

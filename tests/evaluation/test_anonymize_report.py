@@ -13,9 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from facechange.core import Face, ModelError, PictureError
 from facechange.evaluation import AlignedFaces, Detector, LabelledFaces, Landmarker, Recogniser, evaluate_anonymize
-from facechange.evaluation.cosines_to_originals import cosines_to_originals
-from facechange.evaluation.found_crop import found_crop
-from facechange.evaluation.reidentified_top1_all_faces import reidentified_top1_all_faces
+from facechange.metrics.detection import found_crop
+from facechange.metrics.identity import cosine_to_original_all_faces, cosine_to_others_all_faces, reidentified_top1_all_faces
 
 SIZE_PX = 64
 FACE = Face((12.0, 6.0, 40.0, 52.0), np.zeros((5, 2), np.float32), 0.9)
@@ -33,10 +32,9 @@ def colour_of(crop: np.ndarray) -> np.ndarray:
 def test_own_and_others_cosines_by_hand() -> None:
     originals = np.eye(3)
     changed = np.array([[0.8, 0.6, 0.0], [0.6, 0.0, 0.8], [0.0, 0.0, 1.0]])
-    own, others = cosines_to_originals(changed, originals)
-    assert own == pytest.approx([0.8, 0.0, 1.0])
-    assert others == pytest.approx([0.3, 0.7, 0.0])
-    assert reidentified_top1_all_faces(changed, originals).tolist() == [1, 0, 1]
+    assert cosine_to_original_all_faces(changed, originals) == pytest.approx([0.8, 0.0, 1.0])
+    assert cosine_to_others_all_faces(changed, originals) == pytest.approx([0.3, 0.7, 0.0])
+    assert reidentified_top1_all_faces(changed, originals).tolist() == [100, 0, 100]
 
 
 def test_a_face_is_found_where_it_is_and_nowhere_else() -> None:

@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 
 from facechange.cli.evaluate import app
 from facechange.core import ConsentError, DependencyError, Face, ModelCard, ModelError, OutputError, PictureError, hash_file, load_card
-from facechange.evaluation import Report
-from facechange.evaluation.intervals import Interval
+from facechange.evaluation import Report, inception_fid
+from facechange.metrics.intervals import Interval
 from facechange.runtime import graph_path, load_graph
 from facechange.trust import load_context
 from facechange.trust.standing import look_up
@@ -210,8 +210,9 @@ def test_fid_is_of_changed_and_of_pasted_crops_to_the_sources(
         seen, wanted = ({cv2.imread(str(path)).tobytes() for path in sorted(folder.iterdir())} for folder in (crops, real))
         return float(len(seen & wanted))
 
-    monkeypatch.setattr("facechange.evaluation.inception_fid.need_fid", lambda: None)
-    monkeypatch.setattr("facechange.evaluation.inception_fid.fid_inception", distance)
+    monkeypatch.setattr("facechange.metrics.fidelity.need_fid", lambda: None)
+    for name in ("fid_inception_pairs", "fid_inception_pairs_source_pasted"):
+        monkeypatch.setattr(inception_fid, name, replace(getattr(inception_fid, name), compute=distance))
     arguments = ["change", "--faces", faces_folder, "--model", graphs["change"], "--identity", graphs["identity"], "--pairs", 6, "--fid"]
     arguments += ["--no-references", "--recogniser", graphs["identity"], "--json", tmp_path / "report.json"]
     CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)

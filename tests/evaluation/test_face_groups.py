@@ -11,13 +11,14 @@ import pytest
 
 from facechange.evaluation import AlignedFaces, LabelledFaces
 from facechange.evaluation.aligned_faces import AlignedFace
+from facechange.evaluation.change_report import measure_masks
 from facechange.evaluation.face_groups import members_by_group, typology_angle, yaw_degrees
-from facechange.evaluation.intervals import Interval
-from facechange.evaluation.mask_selectivity_hull68 import mask_selectivity_hull68, measure_masks
 from facechange.evaluation.report import Group
 from facechange.evaluation.report_tables import group_rows, worst_row
 from facechange.faces.geometry import hull_mask
 from facechange.faces.mean_face68 import read_mean_face
+from facechange.metrics.intervals import Interval
+from facechange.metrics.masks import MASKS
 
 
 def face_of(colour: tuple[int, int, int], landmarks68: np.ndarray) -> AlignedFace:
@@ -66,11 +67,12 @@ def test_the_worst_is_one_of_the_larger_groups() -> None:
 
 def test_selectivity_of_known_masks(face68: np.ndarray) -> None:
     keeps_outside = 1 - hull_mask(face68, 96).astype(np.float32)
-    assert mask_selectivity_hull68(keeps_outside, face68, 96)[:2] == pytest.approx((1, 0))
+    assert [metric(keeps_outside, face68, 96) for metric in MASKS[:3]] == pytest.approx([1, 0, 1])
     coarse = cv2.resize(keeps_outside, (8, 8), interpolation=cv2.INTER_AREA)
-    outside, inside, deviation = mask_selectivity_hull68(coarse, face68, 96)
-    assert outside > 0.85 > 0.4 > inside and deviation > 0.2
-    assert mask_selectivity_hull68(np.full((4, 4), 0.7, np.float32), face68, 96) == pytest.approx((0.7, 0.7, 0))
+    outside, inside, selectivity, deviation = (metric(coarse, face68, 96) for metric in MASKS)
+    assert outside > 0.85 > 0.4 > inside and selectivity == outside - inside and deviation > 0.2
+    flat = np.full((4, 4), 0.7, np.float32)
+    assert [metric(flat, face68, 96) for metric in MASKS] == pytest.approx([0.7, 0.7, 0, 0], abs=1e-6)
 
 
 def test_masks_are_summed_up_by_resolution(faces_folder: Path) -> None:

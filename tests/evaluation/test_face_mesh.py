@@ -10,9 +10,11 @@ import pytest
 from facechange.change import load_locator
 from facechange.core import DependencyError
 from facechange.evaluation import face_mesh
-from facechange.evaluation.face_mesh import FaceMesh, Mesh, gaze_error_iris, pose_error_mesh468
+from facechange.evaluation.face_mesh import FaceMesh
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix
+from facechange.metrics.expression import gaze_error_iris
+from facechange.metrics.pose import Mesh, pose_error_mesh468
 from facechange.pictures import read_picture
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

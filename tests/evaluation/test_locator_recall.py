@@ -9,7 +9,8 @@ import pytest
 
 from facechange.core import Face
 from facechange.evaluation import locator_recall
-from facechange.evaluation.locator_recall import compose_canvases, evaluate_locator, measure_overlap
+from facechange.evaluation.locator_recall import compose_canvases, evaluate_locator
+from facechange.metrics.detection import measure_overlap
 
 BOX = np.array([24.0, 16.0, 48.0, 64.0])
 POINTS = np.array([[36.0, 40.0], [60.0, 40.0], [48.0, 52.0], [40.0, 64.0], [56.0, 64.0]])

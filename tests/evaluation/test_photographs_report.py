@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from facechange.core import Changed, Face, Outcome
+from facechange.data.labelled import LabelledFace
 from facechange.evaluation.photographs_report import evaluate_photographs, find_outcome
-from facechange.faces.labelled import LabelledFace
 
 POINTS = np.array([[30, 30], [60, 30], [45, 45], [35, 60], [55, 60]], np.float32)
 

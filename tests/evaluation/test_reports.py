@@ -20,8 +20,8 @@ from facechange.evaluation import (
     evaluate_change,
     evaluate_identity,
 )
-from facechange.evaluation.psnr import CEILING_DB
 from facechange.evaluation.report import store_in_card
+from facechange.metrics.fidelity import CEILING_DB
 
 
 def identify(crop: np.ndarray) -> np.ndarray:

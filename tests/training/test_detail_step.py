@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from facechange.core import TrainingError
+from facechange.data.shards import load_faces
 from facechange.model.face_changer import FaceChanger
 from facechange.model.growing import FinestLevel, grow_changer
 from facechange.training.checkpoint import part_of, read_checkpoint
@@ -16,7 +17,6 @@ from facechange.training.config import FaceConfig
 from facechange.training.detail_step import MARGIN_PX, DetailStep, count_windows, cut_windows, finest_detail
 from facechange.training.face import _open_run, train_face
 from facechange.training.face_batch import make_batch
-from facechange.training.shards import load_faces
 from facechange.training.starting import describe_stages, load_face_changer
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from facechange.core import ModelError
-from facechange.faces.labelled import LabelledFaces
+from facechange.data.labelled import LabelledFaces
 from facechange.model.recogniser import load_recogniser
 from facechange.runtime import load_graph
 from facechange.training.export import export_recogniser

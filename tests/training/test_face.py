@@ -11,13 +11,13 @@ import torch
 from torch.nn import functional
 
 from facechange.core import TrainingError, hash_file
+from facechange.data.shards import load_faces
 from facechange.training import face
 from facechange.training.checkpoint import read_checkpoint
 from facechange.training.config import LOSS_WEIGHTS, FaceConfig, load_config
 from facechange.training.face import train_face
 from facechange.training.face_batch import make_batch
 from facechange.training.prepare import prepare_shards
-from facechange.training.shards import load_faces
 from facechange.training.starting import describe_progress, load_face_changer, load_identity_network
 from facechange.trust import load_context
 from facechange.trust.standing import look_up

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from facechange.data.shards import load_faces
 from facechange.model.discriminator import Discriminator
 from facechange.model.face_changer import FaceChanger
 from facechange.model.identity import IdentityNetwork
@@ -19,7 +20,6 @@ from facechange.training.config import FaceConfig
 from facechange.training.detail_step import DetailStep
 from facechange.training.face_batch import crop_identity, make_batch
 from facechange.training.face_step import FaceStep, build_networks, face_reach, view_landmarks
-from facechange.training.shards import load_faces
 from facechange.training.starting import load_identity_network
 
 

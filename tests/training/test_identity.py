@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from facechange.core import ModelError
+from facechange.data.shards import load_faces
 from facechange.model.identity import IDENTITY_DIMENSIONS, IdentityNetwork, count_parameters
 from facechange.model.recogniser import load_recogniser
 from facechange.training.checkpoint import read_checkpoint
 from facechange.training.identity import IdentityConfig, cosine_rank_correlation, distillation_loss, make_batch, train_identity
-from facechange.training.shards import load_faces
 
 
 def test_identity_is_a_unit_vector_within_the_budget() -> None:

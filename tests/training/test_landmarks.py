@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from facechange.core import TrainingError
+from facechange.data.shards import AlignedFaces
 from facechange.faces.mean_face68 import read_mean_face
 from facechange.model.landmarks import LandmarkNetwork
 from facechange.training.checkpoint import read_checkpoint
 from facechange.training.config import FaceConfig
 from facechange.training.face import train_face
 from facechange.training.landmarks import LandmarksConfig, make_batch, reshape_some, train_landmarks
-from facechange.training.shards import AlignedFaces
 
 
 @pytest.mark.parametrize("size", [64, 128, 256])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from facechange.data.composites import FACE, IGNORED, OVERSIZE
 from facechange.faces.locator_maps import STRIDES, decode_maps
-from facechange.training.locator_data import FACE, IGNORED, OVERSIZE
 from facechange.training.locator_losses import assign_faces, box_losses, cell_centres, decode_cells, focal_loss, locator_losses
 
 

@@ -13,18 +13,18 @@ import pytest
 from safetensors.torch import load_file
 
 from facechange.core import PictureError, TrainingError, hash_file, load_card
-from facechange.faces.geometry import transform_points
-from facechange.training.locator import LocatorConfig, LocatorProgress, export_locator, train_locator
-from facechange.training.locator_data import (
+from facechange.data.backgrounds import read_backgrounds
+from facechange.data.composites import (
     FACE,
     CompositeDataset,
     paste_matrix,
     paste_patch,
-    read_backgrounds,
     read_faces,
     store_face,
     warp_box,
 )
+from facechange.faces.geometry import transform_points
+from facechange.training.locator import LocatorConfig, LocatorProgress, export_locator, train_locator
 
 BOX = np.array([24.0, 16.0, 48.0, 64.0])
 POINTS = np.array([[36.0, 40.0], [60.0, 40.0], [48.0, 52.0], [40.0, 64.0], [56.0, 64.0]])

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import torch
 
+from facechange.data.shards import load_faces
 from facechange.training.augment import to_float
 from facechange.training.config import FaceConfig
 from facechange.training.face_batch import make_batch
 from facechange.training.morphs import draw_people, move_landmarks
-from facechange.training.shards import load_faces
 
 SIZE = 160
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from facechange.core import Face, TrainingError
+from facechange.data.shards import load_faces, read_lines
 from facechange.training import prepare
-from facechange.training.shards import load_faces, read_lines
 
 
 def test_faces_are_aligned_and_a_corrupt_one_is_reported(landmarked_faces: Path, tmp_path: Path) -> None:

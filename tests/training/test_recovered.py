@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 
+from facechange.data.shards import load_faces, share_draws
 from facechange.training.augment import to_float
 from facechange.training.config import FaceConfig
 from facechange.training.face_batch import make_batch
 from facechange.training.recovered import match_light, put_other_faces_on
-from facechange.training.shards import load_faces, share_draws
 
 SIZE = 160
 

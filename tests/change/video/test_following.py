@@ -16,9 +16,9 @@ from facechange.change.tracking import FaceTracker
 from facechange.change.video.frames import SourceFrame
 from facechange.change.video.placing import FADE_FRAMES, PlacedFrame, Placer
 from facechange.core import FaceError
-from facechange.evaluation.crop_jitter import crop_jitter
 from facechange.faces.select import FaceSelector
 from facechange.faces.turn import Beyond
+from facechange.metrics.temporal import crop_departures, crop_jitter
 
 SIZE = (480, 270)
 Place = Callable[..., list[PlacedFrame]]
@@ -58,7 +58,8 @@ def test_a_moving_face_is_followed_without_lag_and_steadier_than_it_is_located(
     speed = np.gradient(np.array(paths)[:, 1])
     assert abs(np.polyfit(speed, offsets[:, 1], 1)[0]) < 0.5  # frames of lag
     located = np.stack([changer.locate(frame)[0].points for frame in frames])
-    assert crop_jitter(np.stack([each.placements[0].points for each in placed])) < 0.6 * crop_jitter(located)
+    put = np.stack([each.placements[0].points for each in placed])
+    assert crop_jitter(crop_departures(put), crop_departures(located)) < 0.6
 
 
 def test_a_face_that_is_covered_and_comes_back_keeps_its_number_and_fades(place: Place, videos: ModuleType, portrait: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Head pose and pose-free landmarks of one face, by its 68 landmarks and a mean face in 3-D."""
+"""How a head is turned: by 68 landmarks and a mean face in 3-D, or by a dense mesh."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from facechange.faces.mean_face68 import RIGID_POINTS, read_mean_face
+from facechange.metrics.metric import LANDMARKER, LOWER, metric
 
 FOCAL_CROPS = 5.0  # focal length in sides of the change crop: a portrait from about 1.2 m
 
@@ -41,3 +42,39 @@ def fit_pose(landmarks68: np.ndarray, size_px: int) -> Pose68:
     roll = np.arctan2(rotation[1, 0], rotation[0, 0])
     upright = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
     return Pose68(rotation, face[:, :2] + (landmarks68 - seen) @ upright.T / scale)
+
+
+@metric(
+    "degrees",
+    LOWER,
+    "pairs; the turn between the heads of target and result, by PnP of 13 rigid landmarks on a mean face in 3-D, which 2-D "
+    "landmarks of the training faces gave",
+    LANDMARKER,
+)
+def pose_error_pnp68(changed: Pose68, target: Pose68) -> float:
+    """Pose error (Table 1 of the patent): the angle between two heads, 0..180; for small ones the length of (yaw, pitch, roll)."""
+    return _turn_degrees(changed.rotation @ target.rotation.T)
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """The dense mesh of one face in pixels of its picture."""
+
+    points: np.ndarray  # [468, 3]: x, y and, growing away from the viewer, z
+    irises: np.ndarray  # [2, 2]: where each iris lies from the middle between the corners of its eye, along and across, in eye widths
+
+
+@metric("degrees", LOWER, "pairs; the rotation between MediaPipe's dense meshes (468 points in 3-D) of target and result")
+def pose_error_mesh468(changed: Mesh, target: Mesh) -> float:
+    """The angle, 0..180, of the rotation of the similarity that takes the target's mesh to the changed face's (Umeyama 1991)."""
+    ours, theirs = (mesh.points - mesh.points.mean(0) for mesh in (changed, target))
+    left, _, right = np.linalg.svd(ours.T @ theirs)
+    return _turn_degrees(left @ np.diag([1, 1, np.sign(np.linalg.det(left @ right))]) @ right)
+
+
+def _turn_degrees(rotation: np.ndarray) -> float:
+    """The angle of a rotation [3, 3] by the chord: the arc cosine of the trace cannot tell angles under a hundredth of a degree apart."""
+    return float(np.degrees(2 * np.arcsin(min(1.0, np.linalg.norm(rotation - np.eye(3)) / np.sqrt(8)))))
+
+
+POSE = (pose_error_pnp68, pose_error_mesh468)

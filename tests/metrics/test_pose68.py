@@ -6,11 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from facechange.evaluation.expression_error_openings68 import expression_error_openings68, measure_openings
 from facechange.evaluation.factor_faces import factor_mean_face
-from facechange.evaluation.pose68 import FOCAL_CROPS, fit_pose
-from facechange.evaluation.pose_error_pnp68 import pose_error_pnp68
 from facechange.faces.mean_face68 import MIRRORED, read_mean_face
+from facechange.metrics.expression import expression_error_openings68, measure_openings
+from facechange.metrics.pose import FOCAL_CROPS, fit_pose, pose_error_pnp68
 
 SIZE_PX = 256
 

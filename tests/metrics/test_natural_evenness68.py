@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facechange.evaluation.natural_evenness68 import NaturalSpread, face_regions, measure_regions, natural_evenness68, natural_spread
+from facechange.metrics.fidelity import NaturalSpread, face_regions, measure_regions, natural_evenness68, natural_spread
 
 SIZE_PX = 96
 

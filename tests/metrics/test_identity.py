@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facechange.evaluation.intervals import bootstrap_mean, wilson_percent
 from facechange.evaluation.pairs import draw_pairs
-from facechange.evaluation.psnr import CEILING_DB, psnr_crop
-from facechange.evaluation.psnr_outside_hull68 import psnr_outside_hull68
-from facechange.evaluation.recognised_as_source_pairs import pair_cosines, recognised_as_source_pairs
-from facechange.evaluation.retrieval_top1_all_faces import retrieval_top1_all_faces
-from facechange.evaluation.spearman_cosines_all_pairs import rank, spearman, spearman_cosines_all_pairs
+from facechange.metrics.fidelity import CEILING_DB, psnr_crop, psnr_outside_hull68
+from facechange.metrics.identity import (
+    pair_cosines,
+    rank,
+    recognised_as_source_pairs,
+    retrieval_top1_all_faces,
+    spearman,
+    spearman_cosines_all_pairs,
+)
+from facechange.metrics.intervals import bootstrap_mean, wilson_percent
 
 
 def test_psnr_of_a_known_error() -> None:
@@ -46,14 +50,14 @@ def test_psnr_outside_the_hull_ignores_the_face() -> None:
 def test_recognised_as_source() -> None:
     sources, targets = np.array([[1.0, 0.0]] * 3), np.array([[0.0, 1.0]] * 3)
     changed = np.array([[0.8, 0.6], [0.6, 0.8], [np.sqrt(0.5), np.sqrt(0.5)]])  # nearer to the source, to the target, neither
-    assert recognised_as_source_pairs(changed, sources, targets).tolist() == [1, 0, 0]
+    assert recognised_as_source_pairs(changed, sources, targets).tolist() == [100, 0, 0]
     assert pair_cosines(changed, sources) == pytest.approx([0.8, 0.6, np.sqrt(0.5)])
 
 
 def test_retrieval_looks_through_the_whole_gallery() -> None:
     gallery = np.eye(3)
     changed = np.array([[0.9, 0.1, 0.0], [0.1, 0.2, 0.9]])
-    assert retrieval_top1_all_faces(changed, gallery, np.array([0, 1])).tolist() == [1, 0]
+    assert retrieval_top1_all_faces(changed, gallery, np.array([0, 1])).tolist() == [100, 0]
 
 
 def test_ranks_share_their_mean_where_values_are_equal() -> None:

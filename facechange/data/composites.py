@@ -1,12 +1,11 @@
 """What the face locator learns from: faces pasted on photographs that hold none, one new composite a picture number.
 
 Composite `index` depends on the seed and on nothing else, so a run that is continued sees the very pictures it would have
-seen. No PyTorch here: the evaluation of the locator reads its faces and backgrounds through the same functions.
+seen. The locator is measured on faces that are read and pasted by the same functions.
 """
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,14 +14,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facechange.core import PictureError, TrainingError
+from facechange.core import PictureError
+from facechange.data.composite_scenes import degrade_picture, draw_background, draw_cover, draw_patch_mask
+from facechange.data.labelled import LabelledFaces
 from facechange.faces.geometry import transform_points, warp_box
-from facechange.faces.labelled import LabelledFaces
-from facechange.training.locator_scenes import degrade_picture, draw_background, draw_cover, draw_patch_mask
 
 DECODED_AHEAD = 64  # pictures
 STORED_PX = 384  # side that face pictures are kept at, as JPEG in memory
-HELD_OUT_EVERY = 10  # one background in ten is never trained on
 MOST_FACES = 8  # rows of the label array
 NOTHING, FACE, IGNORED, OVERSIZE = range(4)  # the kind of a label row
 LEAST_PX, LARGEST_PX = 8.0, 330.0  # faces outside this range are not asked for
@@ -48,36 +46,6 @@ def read_faces(folder: Path, split: str) -> Iterator[tuple[np.ndarray, np.ndarra
                 if face.box is None:
                     raise PictureError(f"{face.image} has no box.", "The locator learns from `box` and `landmarks5` of every picture.")
                 yield image, face.box, face.landmarks5
-
-
-def read_backgrounds(path: Path, held_out: bool) -> list[np.ndarray]:
-    """Photographs [H, W, 3] uint8 RGB without a face from a tar: every tenth is held out for evaluation, the rest trains.
-
-    Raises `TrainingError` where the tar cannot be read.
-    """
-    try:
-        entries = sorted(_read_tar(path))
-    except (OSError, tarfile.TarError) as error:
-        raise TrainingError(f"The backgrounds in {path} cannot be read ({error}).", "Give a tar of photographs without a face.") from None
-    chosen = [entry for number, entry in enumerate(entries) if (number % HELD_OUT_EVERY == HELD_OUT_EVERY - 1) == held_out]
-    if not chosen:
-        raise TrainingError(f"{path} holds too few photographs.", f"Give at least {HELD_OUT_EVERY} without a face.")
-    return [_decode(*entry) for entry in chosen]
-
-
-def _read_tar(path: Path) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(path) as tar:
-        for member in tar:
-            file = tar.extractfile(member)
-            if file is not None:
-                yield member.name, file.read()
-
-
-def _decode(name: str, data: bytes) -> np.ndarray:
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-    if image is None:
-        raise TrainingError(f"{name} is not a readable picture.", "Make the shards again.")
-    return image
 
 
 def store_face(image: np.ndarray, box: np.ndarray, points: np.ndarray) -> FacePicture:

@@ -6,16 +6,19 @@ import cv2
 import numpy as np
 import pytest
 
-from facechange.evaluation.frechet_distance import frechet_distance, frechet_distance_interval
 from facechange.evaluation.occluders import FACE_SHARE, cover_face
-from facechange.evaluation.psnr import CEILING_DB
-from facechange.evaluation.psnr_occluder import psnr_occluder
-from facechange.evaluation.sharpness_ratio_hull68 import sharpness_ratio_hull68
-from facechange.evaluation.skin_brightness_difference68 import skin_brightness_difference68, skin_mask68
-from facechange.evaluation.skin_colour_difference68 import skin_colour_difference68
-from facechange.evaluation.ssim import ssim_crop
-from facechange.evaluation.ssim_outside_hull68 import ssim_outside_hull68
 from facechange.faces.geometry import hull_mask
+from facechange.metrics.fidelity import (
+    CEILING_DB,
+    psnr_occluder,
+    sharpness_ratio_hull68,
+    skin_brightness_difference68,
+    skin_colour_difference68,
+    skin_mask68,
+    ssim_crop,
+    ssim_outside_hull68,
+)
+from facechange.metrics.identity import frechet_distance, frechet_distance_interval
 
 SIZE_PX = 96
 NOISE = np.random.default_rng(0).integers(60, 190, (SIZE_PX, SIZE_PX, 3)).astype(np.uint8)

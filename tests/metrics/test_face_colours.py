@@ -6,14 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
-from facechange.evaluation.chroma_grey_crop import chroma_grey_crop, to_grey
-from facechange.evaluation.eye_white_colour_difference68 import eye_white_colour_difference68
-from facechange.evaluation.mouth_opening_error68 import mouth_opening_error68
-from facechange.evaluation.pose68 import Pose68
-from facechange.evaluation.teeth_colour_difference68 import teeth_colour_difference68
-from facechange.evaluation.wrinkle_correlation_skin68 import wrinkle_correlation_skin68
 from facechange.faces.geometry import hull_mask
 from facechange.faces.mean_face68 import read_mean_face
+from facechange.metrics.expression import mouth_opening_error68
+from facechange.metrics.fidelity import (
+    chroma_grey_crop,
+    eye_white_colour_difference68,
+    teeth_colour_difference68,
+    to_grey,
+    wrinkle_correlation_skin68,
+)
+from facechange.metrics.pose import Pose68
 
 SIZE_PX = 192
 
