@@ -131,8 +131,9 @@ def change_video(
     settings = choose_encoder(facts, output, options.encoder, options.quality, options.preset)
     join = Join(video, facts, settings, parse_trim(options.trim, facts), casting.hides)
     request = _request(changer, casting, video, options, settings, grant.context.digests)
-    kept = {"identifier": new_identifier(grant.context.folders.data)}
-    with plain_errors(output), Journal(hidden_beside(output), request, kept) as journal:
+    data = grant.context.folders.data
+    kept = {"identifier": new_identifier(data)}
+    with plain_errors(output), Journal(hidden_beside(output), request, kept, data) as journal:
         return _change(_Work(changer, casting, join, options, journal, grant, report, baked), output)
 
 

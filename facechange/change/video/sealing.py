@@ -15,17 +15,16 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from facechange.core.settings import data_folder
 from facechange.core.stored import parse_json
 from facechange.trust.files import make_folder, plain_errors, reach_disk, write_whole
 
 
 class Seal:
-    """Encrypts and authenticates the lines of the journal in `folder` (Fernet: AES-128 in CBC mode, HMAC with SHA-256)."""
+    """Encrypts and authenticates the lines of the journal in `folder` by a key in `data` (Fernet: AES-128-CBC, HMAC-SHA-256)."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, data: Path) -> None:
         name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:32]
-        self._path = data_folder() / "unfinished" / f"{name}.key"
+        self._path = data / "unfinished" / f"{name}.key"
         self._cipher: Fernet | None = None
         with contextlib.suppress(OSError, ValueError):  # no key, or a spoilt one: nothing can be read
             self._cipher = Fernet(self._path.read_bytes())

@@ -42,7 +42,7 @@ def rewrite(source: Path, output: Path, trim: Window | None = None) -> Path:
     """What becomes of an animation in which nothing is changed."""
     facts = inspect_video(source)
     settings, window = choose_encoder(facts, output, None, 80, "ultrafast"), trim or Window()
-    with Journal(output.parent / f".{output.name}", {}, {}) as journal:
+    with Journal(output.parent / f".{output.name}", {}, {}, output.parent) as journal:
         writer = SegmentWriter(journal.folder, 0, settings, facts)
         for frame in read_frames(source, facts, settings.pixel_format, window):
             writer.write(frame)

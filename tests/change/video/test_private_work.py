@@ -92,7 +92,7 @@ def test_the_journal_tells_nobody_who_people_are_and_its_key_goes_with_the_work(
     assert len(lines) == 2 and not any(word in line for line in lines for word in ("{", "[", "identifier", "state"))
     (key,) = keys()
     assert key.stat().st_mode & 0o777 == 0o600
-    state = Seal(WORK).open(lines[1])["state"]
+    state = Seal(WORK, Path(os.environ["FACECHANGE_HOME"])).open(lines[1])["state"]
     assert any(len(vector) > 100 for vector in vectors(state))  # what there is to hide
     assert anonymize(toy_changer, "clip.mkv", "out.mkv").resumed_at == 5
     assert not keys() and not WORK.exists()
@@ -112,7 +112,7 @@ def test_work_that_comes_from_a_backup_or_a_stranger_is_begun_anew_or_gone_on_wi
 ) -> None:
     """Every frame is in the end as it is without any of that; no publication is written over."""
     monkeypatch.setattr(files, "SEGMENT_FRAMES", 3)
-    monkeypatch.setattr(files, "mark_frame", lambda image, faces, identifier: image)  # each publication has a mark of its own
+    monkeypatch.setattr(files, "mark_frame", lambda image, faces, **options: image)  # each publication has a mark of its own
     change(toy_changer, "straight.mkv")
     with pytest.raises(StoppedError):
         change(toy_changer, report=stop_at(8))
@@ -130,7 +130,7 @@ def test_work_that_comes_from_a_backup_or_a_stranger_is_begun_anew_or_gone_on_wi
     elif spoilt == "lines swapped":
         path.write_text("".join([lines[0], lines[2], lines[1]]))
     elif spoilt == "written in the clear":
-        path.write_text("".join(json.dumps(Seal(WORK).open(line.strip())) + "\n" for line in lines))
+        path.write_text("".join(json.dumps(Seal(WORK, Path(os.environ["FACECHANGE_HOME"])).open(line.strip())) + "\n" for line in lines))
     elif spoilt == "older lines":
         path.write_text("".join(lines[:2]))
     published = {each: each.read_bytes() for each in Path(os.environ["FACECHANGE_HOME"]).glob("published/*")}

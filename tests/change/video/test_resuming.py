@@ -1,5 +1,6 @@
 """Whatever stops a run, the same command goes on from there and ends in the same frames."""
 
+import os
 import random
 import resource
 import subprocess
@@ -202,4 +203,5 @@ def test_two_runs_do_not_make_one_file_at_once(casting: OneForAll, changer: Chan
 
 
 def _identifier_in(folder: Path) -> int:
-    return Seal(folder).open((folder / "journal.jsonl").read_text().splitlines()[0])["facts"]["identifier"]
+    seal = Seal(folder, Path(os.environ["FACECHANGE_HOME"]))
+    return seal.open((folder / "journal.jsonl").read_text().splitlines()[0])["facts"]["identifier"]
