@@ -156,7 +156,7 @@ def _change(
         if join.facts.profile and not kept_profile(join, output):
             taken_away = (*taken_away, "the colour profile")
         _publish(changer, casting.sources, join, journal, finished, output, grant)
-    except FacechangeError:
+    except (FacechangeError, OSError):
         if journal.last is None:
             journal.discard()
         raise
