@@ -18,7 +18,7 @@ from PIL import Image
 
 from facechange.change import Changer, PersonaCast, change_photograph, publish_mask_sheet, request_change
 from facechange.change.people import parse_map
-from facechange.change.video import VideoOptions, change_video, files, publish_preview, request_video_change
+from facechange.change.video import VideoOptions, change_video, files, muxing, publish_preview, request_video_change
 from facechange.change.video.nameless import nameless_setup
 from facechange.change.video.sealing import Seal
 from facechange.core import OutputError, StoppedError, VideoError
@@ -115,6 +115,14 @@ def test_a_disk_that_is_full_at_once_is_left_as_it_was(toy_changer: Changer, mon
     with pytest.raises(OutputError, match="no space left"):
         change(toy_changer)
     assert not keys() and not WORK.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_disk_that_is_full_at_the_head_of_the_result_is_said_to_be_full(toy_changer: Changer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(muxing, "create_media", lambda path, **options: av.open("/dev/full", "w", format="mp4"))
+    with pytest.raises(OutputError, match="no space left"):
+        change(toy_changer, "out.mp4")
+    assert not list(Path(".").glob(".out*"))
 
 
 @pytest.mark.parametrize("spoilt", ["restored later", "other key", "no key", "lines swapped", "written in the clear", "older lines"])
