@@ -15,7 +15,7 @@ def tell_refusal(error: OSError) -> str:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory did not suffice: libraries tell it by exceptions of their own (OpenCV's -4, FFmpeg's) or in words only (engines)."""
     text = f"{type(error).__name__} {error}".lower()
-    words = ("out of memory", "outofmemory", "insufficient memory", "bad_alloc", "failed to allocate")
+    words = ("out of memory", "outofmemory", "insufficient memory", "bad_alloc", "failed to allocate", "can't start new thread")
     return isinstance(error, MemoryError) or any(each in text for each in words)
 
 

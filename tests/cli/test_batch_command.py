@@ -1,9 +1,14 @@
 """`facechange batch` through the command line, with the toy networks."""
 
 import json
+import random
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -57,6 +62,20 @@ def test_what_of_a_file_is_left_out_is_said(run: Callable, tmp_path: Path, faces
     assert (code, err) == (0, "Taken away: further pictures.\n")
 
 
+def test_what_a_video_does_not_go_on_with_is_said(run: Callable, tmp_path: Path, faces_picture: Callable[..., np.ndarray]) -> None:
+    with av.open(str(tmp_path / "in" / "two.mkv"), "w") as container:
+        streams = [container.add_stream("ffv1", rate=25) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 400, 300, "bgr0"
+        for stream in streams:
+            frame = av.VideoFrame.from_ndarray(faces_picture({(200, 150): YELLOW}), format="rgb24")
+            container.mux(stream.encode(frame.reformat(format="bgr0")))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    code, _, err = run(*BATCH)
+    assert code == 0 and "two.mkv: further video tracks left out." in err
+
+
 def test_animations_stay_animations(run: Callable, tmp_path: Path, faces_picture: Callable[..., np.ndarray]) -> None:
     frames = [Image.fromarray(faces_picture({(150 + x, 150): YELLOW}, (300, 300), 160)) for x in (0, 4)]
     names = ("moves.gif", "moves.png", "moves.webp")
@@ -87,3 +106,51 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     assert (stopped, out) == (code, "")
     assert words in err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGKILL gives no chance to tidy up; in the end every picture is that of a run that nothing disturbed, and nothing else is left."""
+    examples = Path(facechange.__file__).parent.parent / "examples"
+    (tmp_path / "faces").mkdir()
+    for number in range(6):
+        Image.open(examples / "target.jpg").resize((300 + number, 300)).save(tmp_path / "faces" / f"{number}.{('png', 'jpg')[number % 2]}")
+    program = (
+        "import importlib; importlib.import_module('facechange.trust.publish').new_identifier = lambda: 12345\n"
+        "from facechange.cli.app import main; main()\n"
+    )
+    for name, folder in (("TMPDIR", "tmp"), ("FACECHANGE_HOME", "home")):
+        (tmp_path / folder).mkdir()
+        monkeypatch.setenv(name, str(tmp_path / folder))
+
+    def start(output: Path) -> subprocess.Popen[bytes]:
+        words = ("batch", examples / "source.jpg", tmp_path / "faces", "-o", output, "--threads", "1", "--consent", "Nobody here exists.")
+        return subprocess.Popen([sys.executable, "-c", program, *map(str, words)], stdout=subprocess.DEVNULL)
+
+    def wait_until_it_works(process: subprocess.Popen[bytes], output: Path) -> float:
+        while process.poll() is None and not (output / "facechange-batch.json").exists():
+            time.sleep(0.005)
+        return time.monotonic()
+
+    process = start(tmp_path / "straight")
+    began = wait_until_it_works(process, tmp_path / "straight")
+    assert process.wait() == 0
+    lasts_s, draw, kills = time.monotonic() - began, random.Random(0), 0
+    results = [tmp_path / "killed-0"]
+    while kills < 3:
+        process = start(results[-1])
+        wait_until_it_works(process, results[-1])
+        time.sleep(draw.uniform(0.2, 0.8) * lasts_s)
+        process.kill()
+        if process.wait() == 0:
+            results.append(tmp_path / f"killed-{len(results)}")
+        else:
+            kills += 1
+    assert start(results[-1]).wait() == 0
+    for result in results:
+        names = sorted(path.name for path in (tmp_path / "straight").iterdir())
+        assert sorted(path.name for path in result.iterdir()) == names
+        for name in names[:6]:
+            before, after = (np.asarray(Image.open(folder / name)) for folder in (tmp_path / "straight", result))
+            np.testing.assert_array_equal(after, before)
+    assert not list(tmp_path.rglob("*.part")) and not list((tmp_path / "tmp").iterdir())

@@ -103,3 +103,19 @@ def test_a_video_without_a_face_is_copied_as_it_is(run: Run, tmp_path: Path) -> 
     assert code == 4
     assert "no frame has such a face" in err
     assert not list(tmp_path.glob("other*"))
+
+
+def test_a_video_without_a_face_is_not_copied_with_pictures_that_nobody_looked_at(run: Run, tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "empty.mkv"), "w") as container:
+        streams = [container.add_stream("ffv1", rate=25) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 320, 240, "bgr0"
+        for stream in streams:
+            grey = av.VideoFrame.from_ndarray(np.full((240, 320, 3), 90, np.uint8), format="rgb24")
+            container.mux(stream.encode(grey.reformat(format="bgr0")))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    code, out, err = run("anonymize", "empty.mkv", "-o", "same.mkv")
+    assert (code, out) == (4, "") and "further video tracks" in err
+    assert not list(tmp_path.glob("*same*"))
+    assert run("video", str(SOURCE), "empty.mkv", "-o", "same.mkv", *CONSENT)[0] == 0

@@ -173,7 +173,7 @@ def _change(work: _Work, output: Path) -> PublishedVideo:
         if join.facts.profile and not kept_profile(join, output):
             taken_away = (*taken_away, "the colour profile")
         _publish(work, finished, output)
-    except FacechangeError:
+    except (FacechangeError, OSError):
         if journal.last is None:
             journal.discard()
         raise

@@ -63,10 +63,10 @@ class _Head:
 class Journal:
     """The folder in which a video is made, beside its result. Opening it finds what an earlier run of the same request left.
 
-    `request` is whatever the result depends on, `facts` what is decided once and kept; its key is in `data`. A folder of another request,
-    or one that cannot be understood, as without its key, is emptied. Raises `OutputError` where another run works in it, and for a folder that
-    may not be this program's: a link, somebody else's, one open to others, or one with other things in it. Use it in a `with` block,
-    which lets others in again.
+    `request` is whatever the result depends on, `facts` what is decided once and kept; its key is in `data`. A folder of another
+    request, or one that cannot be understood, as without its key, is emptied. Raises `OutputError` where another run works in it, and for
+    a folder that may not be this program's: a link, somebody else's, one open to others, or one with other things in it. Use it in a
+    `with` block, which lets others in again.
     """
 
     def __init__(self, folder: Path, request: dict[str, Any], facts: dict[str, Any], data: Path) -> None:

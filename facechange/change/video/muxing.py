@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.stream import VideoStream
 
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _REMEMBERED = 64  # frames of the last segment; more than any encoder reorders
 
 
@@ -130,6 +132,8 @@ def _open_result(join: Join, source: InputContainer | None, path: Path, left_out
         try:
             container.start_encoding()
         except (av.error.FFmpegError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+                raise
             kinds = ", ".join(sorted({f"{stream.type} {_codec_name(stream)}" for stream in copied.values()} | {join.settings.kind}))
             raise OutputError(f"{path.suffix} cannot hold {kinds} together.", "Use another extension, such as .mkv.") from error
     except BaseException:

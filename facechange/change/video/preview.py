@@ -15,7 +15,7 @@ from facechange.change.video.facts import VideoFacts, inspect_video
 from facechange.change.video.files import VideoOptions
 from facechange.change.video.frames import Window, parse_trim, read_frames
 from facechange.change.video.pictures_in import pictures_of
-from facechange.core import FaceError, OutputError
+from facechange.core import FaceError, OutputError, VideoError
 from facechange.faces.looks import carry_face
 from facechange.pictures import as_picture
 from facechange.pictures.picture import to_uint8
@@ -42,7 +42,7 @@ def publish_preview(
 ) -> Path:
     """Publish a sheet of `frames` frames, spread over the part of `video` that would be made: before above, after below.
 
-    Raises `OutputError` where the sheet would take the place of a file that is read.
+    Raises `OutputError` where the sheet would take the place of a file that is read, `VideoError` where there is no frame.
     """
     path = preview_path(output)
     for read in (*pictures_of(video), *casting.sources, *options.face.likes):
@@ -63,6 +63,8 @@ def publish_preview(
         marked += [carry_face(face, _tile_matrix(picture, left, GAP_PX + len(tiles[0]))) for face in faces]
         left += tiles[0].shape[1] + 2 * GAP_PX
         columns.append(cv2.copyMakeBorder(np.vstack(tiles), GAP_PX, GAP_PX, GAP_PX, GAP_PX, cv2.BORDER_CONSTANT, value=(255, 255, 255)))
+    if not columns:
+        raise VideoError(f"{video.name} has no frame to show there.", "Choose a part that lies inside it; a damaged one may have none.")
     sheet = as_picture(np.hstack(columns))
     return publish(sheet, path, grant=grant, card=changer.card, sources=casting.sources, faces=marked)
 
@@ -71,15 +73,16 @@ def _spread_frames(video: Path, facts: VideoFacts, window: Window, count: int) -
     """`count` upright uint8 frames, evenly apart."""
     start = window.start_pts if window.start_pts is not None else facts.start_pts
     end = window.end_pts if window.end_pts is not None else start + round(facts.frames / facts.rate / facts.time_base)
-    found = []
-    for part in range(count):
-        at = start + (end - start) * (2 * part + 1) // (2 * count)
-        frames = read_frames(video, facts, choose_encoder(facts, video, "ffv1", 100, "fast").pixel_format, replace(window, start_pts=at))
+    times = [start + (end - start) * (2 * part + 1) // (2 * count) for part in range(count)]
+    pixel_format = choose_encoder(facts, video, "ffv1", 100, "fast").pixel_format
+
+    def shown_from(pts: int) -> list[np.ndarray]:
+        frames = read_frames(video, facts, pixel_format, replace(window, start_pts=pts))
         frame = next(frames, None)
         frames.close()
-        if frame is not None:
-            found.append(to_uint8(frame.rgb))
-    return found
+        return [] if frame is None else [to_uint8(frame.rgb)]
+
+    return [frame for pts in times for frame in shown_from(pts)] or shown_from(start)  # the only frame can begin before the first time
 
 
 def _tile_matrix(picture: np.ndarray, left: int, top: int) -> np.ndarray:
@@ -90,4 +93,5 @@ def _tile_matrix(picture: np.ndarray, left: int, top: int) -> np.ndarray:
 
 def _tile(picture: np.ndarray) -> np.ndarray:
     scale = TILE_PX / max(picture.shape[:2])
-    return cv2.resize(picture, (round(picture.shape[1] * scale), round(picture.shape[0] * scale)), interpolation=cv2.INTER_AREA)
+    size = max(round(picture.shape[1] * scale), 1), max(round(picture.shape[0] * scale), 1)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

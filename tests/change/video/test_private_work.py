@@ -1,5 +1,6 @@
 """What a video leaves on the way is its owner's alone, and what leaves with it shows no original: with the toy networks."""
 
+import errno
 import importlib
 import json
 import os
@@ -17,10 +18,10 @@ from PIL import Image
 
 from facechange.change import Changer, PersonaCast, change_photograph, publish_mask_sheet, request_change
 from facechange.change.people import parse_map
-from facechange.change.video import VideoOptions, change_video, files, publish_preview, request_video_change
+from facechange.change.video import VideoOptions, change_video, files, muxing, publish_preview, request_video_change
 from facechange.change.video.nameless import nameless_setup
 from facechange.change.video.sealing import Seal
-from facechange.core import OutputError, StoppedError
+from facechange.core import OutputError, StoppedError, VideoError
 from facechange.trust import load_context
 from facechange.trust.verify import examine
 
@@ -104,6 +105,25 @@ def vectors(value: object) -> list[list[float]]:
         return [value]
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [vector for child in children for vector in vectors(child)]
+
+
+@pytest.mark.parametrize("place", ["facechange.change.video.journal.reach_disk", "facechange.change.video.files.check_container"])
+def test_a_disk_that_is_full_at_once_is_left_as_it_was(toy_changer: Changer, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(place, refuse)
+    with pytest.raises(OutputError, match="no space left"):
+        change(toy_changer)
+    assert not keys() and not WORK.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_disk_that_is_full_at_the_head_of_the_result_is_said_to_be_full(toy_changer: Changer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(muxing, "create_media", lambda path, **options: av.open("/dev/full", "w", format="mp4"))
+    with pytest.raises(OutputError, match="no space left"):
+        change(toy_changer, "out.mp4")
+    assert not list(Path(".").glob(".out*"))
 
 
 @pytest.mark.parametrize("spoilt", ["restored later", "other key", "no key", "lines swapped", "written in the clear", "older lines"])
@@ -299,6 +319,17 @@ def test_a_preview_never_takes_the_place_of_what_is_read(toy_changer: Changer, r
     with pytest.raises(OutputError, match=r"out-preview\.jpg, which is one of the files to read"):
         publish_preview(toy_changer, people.cast(toy_changer), Path("clip.mkv"), Path("out.mkv"), 1, grant=grant, options=VideoOptions())
     assert Path(read).read_bytes() == before
+
+
+def test_a_preview_of_nothing_is_refused_and_one_of_a_thread_is_drawn(toy_changer: Changer, videos: ModuleType) -> None:
+    people, options = parse_map(["ann.png=all"]), VideoOptions(trim="100-110")
+    thin = videos.write_video(Path("thin.mkv"), [np.zeros((16, 30_000, 3), np.uint8)], codec="ffv1", pixel_format="bgr0")
+    grant = request_video_change(load_context(), people.files, Path("clip.mkv"), Path("out.mkv"), "All of them agreed.")
+    with pytest.raises(VideoError, match=r"clip\.mkv has no frame to show there"):
+        publish_preview(toy_changer, people.cast(toy_changer), Path("clip.mkv"), Path("out.mkv"), 2, grant=grant, options=options)
+    grant = request_video_change(load_context(), people.files, thin, Path("out.mkv"), "All of them agreed.")
+    sheet = publish_preview(toy_changer, people.cast(toy_changer), thin, Path("out.mkv"), 1, grant=grant, options=VideoOptions())
+    assert Image.open(sheet).width > 480
 
 
 def test_each_changed_face_on_a_preview_is_marked(toy_changer: Changer, monkeypatch: pytest.MonkeyPatch) -> None:
