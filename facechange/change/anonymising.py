@@ -17,6 +17,8 @@ from facechange.faces.put_back import Keep
 from facechange.faces.turn import is_beyond
 from facechange.pictures import Picture
 
+# What it rests on where nobody says more.
+BASIS = "The people shown are made unrecognisable: each face becomes that of somebody who does not exist."
 Fallback = Literal["blur", "mosaic", "box", "none"]
 
 ATTEMPTS: tuple[Deed, ...] = ("changed", "another persona", "stronger")

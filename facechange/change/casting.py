@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from facechange.change.changer import Changer, blend_identities
+from facechange.change.identities import Identity, is_identity
 from facechange.change.personas import SUFFIX, draw_persona, read_persona
 from facechange.change.tracking import FaceTracker
 from facechange.core import PictureError
@@ -16,6 +17,7 @@ from facechange.faces.select import Chosen, FaceSelector
 from facechange.pictures.reading import PictureLike
 from facechange.runtime import Graph, load_graph
 from facechange.trust import Context, Grant, require_grant
+from facechange.trust.consent import check_agreed
 from facechange.trust.record import Digests
 
 # Two people who look alike to the identity network share a persona, unless that is more like the second one by so much of a cosine.
@@ -241,23 +243,42 @@ def cast_faces(changer: Changer, casting: Casting, picture: PictureLike, chosen:
     return np.stack([casting.identity_for(original, rule) for original, rule in zip(originals, chosen.rules, strict=True)])
 
 
-def cast_sources(changer: Changer, sources: Sequence[Path], source_face: FaceSelector | None = None) -> OneForAll:
-    """Every face becomes the person in `sources`: pictures, or a persona that was kept. Raises what reading them raises.
+def cast_sources(
+    changer: Changer, sources: Sequence[Path], source_face: FaceSelector | None = None, passphrase: str = ""
+) -> OneForAll:
+    """Every face becomes the person in `sources`: pictures, or a persona or an identity that was kept. Raises what reading them raises.
 
+    `passphrase` opens an identity that is sealed.
     `source_face` is the selector of the person's face; None means the largest, as `Changer.find_source` says.
     """
-    if not are_personas(sources):
+    if not are_kept(sources):
         seen = changer.read(*sources, face=source_face)
         return OneForAll(seen[0], sources, source_face, seen[-1] if len(seen) > 1 else None)
     if len(sources) > 1:
-        raise PictureError("Several personas are not one person.", "Give one.")
+        raise PictureError("Several personas or identities are not one person.", "Give one.")
+    if is_identity(sources[0]):
+        kept = Identity.load(sources[0], passphrase)
+        if kept.network != changer.comparer.network:
+            raise PictureError(f"{sources[0]} was read by other networks than these.", "Make it anew from the pictures.")
+        return OneForAll(kept.vector, sources, None, kept.recognised)
     return OneForAll(read_persona(sources[0]).identity, sources)
+
+
+def read_identity(changer: Changer, grant: Grant, pictures: Sequence[Path], name: str, face: FaceSelector | None = None) -> Identity:
+    """The identity of one person, averaged over `pictures`, that may be kept: `grant` is leave to use them as sources.
+
+    `face` is the selector of the person's face, as in `cast_sources`. Raises `ConsentError` where a picture was changed since, and
+    what reading the pictures raises.
+    """
+    check_agreed(grant, (), pictures)
+    vector, *second = changer.read(*pictures, face=face)
+    return Identity(name, vector, second[0] if second else None, changer.comparer.network, len(pictures), grant.id)
 
 
 def describe_sources(digests: Digests, sources: Sequence[Path], source_face: FaceSelector | None = None) -> dict[str, Any]:
     """What results depend on where faces become the person in `sources`; raises `PictureError` where one cannot be read."""
     described: dict[str, Any] = {"sources": [digests.of(source) for source in sources]}
-    if source_face is None or are_personas(sources):
+    if source_face is None or are_kept(sources):
         return described
     return described | describe_selection(digests, source_face, "source_face")
 
@@ -286,9 +307,10 @@ def is_persona(source: Path) -> bool:
     return source.suffix.lower() == SUFFIX
 
 
-def are_personas(sources: Sequence[Path]) -> bool:
-    """Whether `sources` of one person are kept personas; raises `PictureError` where they are some of each."""
-    kinds = {is_persona(source) for source in sources}
+def are_kept(sources: Sequence[Path]) -> bool:
+    """Whether `sources` of one person are a kept persona or identity; raises `PictureError` where they are some of each."""
+    kinds = {is_persona(source) or is_identity(source) for source in sources}
     if len(kinds) > 1:
-        raise PictureError("A persona and pictures of a person are not one person.", "Give the one or the other as the source.")
+        kept = "A persona" if any(map(is_persona, sources)) else "A kept identity"
+        raise PictureError(f"{kept} and pictures of a person are not one person.", "Give the one or the other as the source.")
     return kinds == {True}

@@ -23,6 +23,7 @@ class FaceComparer:
 
     def __init__(self, identity: Graph, recogniser: Graph | None) -> None:
         self._graphs = [identity] if recogniser is None else [identity, recogniser]
+        self.network = identity.card.sha256  # by which an identity that was kept is known to be this network's
         self.identity_alike = identity.card.metric("cosine_different_faces_p99", IDENTITY_ALIKE)
         self._alike = [self.identity_alike, RECOGNISER_ALIKE][: len(self._graphs)]
 

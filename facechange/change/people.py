@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facechange.change.casting import Casting, OneForEachRule, are_personas, cast_sources, describe_sources
+from facechange.change.casting import Casting, OneForEachRule, are_kept, cast_sources, describe_sources
 from facechange.change.changer import Changer
 from facechange.core import FaceError
 from facechange.faces.select import SELECTOR_HELP, FaceSelector, Rule, parse_selectors
@@ -16,7 +16,7 @@ from facechange.trust.record import Digests
 
 @dataclass(frozen=True)
 class People:
-    """Those who give the identities: for each rule of `selection` the pictures of one person, or a kept persona.
+    """Those who give the identities: for each rule of `selection` the pictures of one person, or a kept persona or identity.
 
     `source_face` is the selector of their faces in their pictures; None means the largest. Raises `FaceError` or `PictureError`
     where they cannot be told apart.
@@ -25,10 +25,11 @@ class People:
     sources: tuple[tuple[Path, ...], ...]
     selection: FaceSelector
     source_face: FaceSelector | None = None
+    passphrase: str = ""  # of the identities among them that are sealed
 
     def __post_init__(self) -> None:
         for sources in self.sources:
-            are_personas(sources)  # a person is the one or the other
+            are_kept(sources)  # a person is the one or the other
 
     @property
     def files(self) -> list[Path]:
@@ -37,7 +38,7 @@ class People:
 
     def cast(self, changer: Changer) -> Casting:
         """Who becomes whom; raises what reading the pictures raises."""
-        cast = [cast_sources(changer, sources, self.source_face) for sources in self.sources]
+        cast = [cast_sources(changer, sources, self.source_face, self.passphrase) for sources in self.sources]
         return cast[0] if len(cast) == 1 else OneForEachRule(cast)
 
     def describe(self, digests: Digests) -> dict[str, Any]:

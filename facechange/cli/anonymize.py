@@ -22,7 +22,6 @@ from facechange.cli.options import (
 )
 from facechange.cli.people import read_selection
 
-BASIS = "The people shown are made unrecognisable: each face becomes that of somebody who does not exist."
 PHOTOGRAPHS = "change-large"  # the model for them; videos get the quick one
 
 
@@ -63,6 +62,7 @@ def anonymize(
     in the end; then the exit code is 11.
     """
     from facechange.change import PersonaCast, change_photograph, load_changer, request_change
+    from facechange.change.anonymising import BASIS
     from facechange.change.telling import check_report
     from facechange.cli.swap import say_published
     from facechange.pictures.kinds import is_moving

@@ -18,6 +18,7 @@ from facechange.cli import (
     evaluate,
     export,
     faces,
+    identity,
     live,
     masks,
     models,
@@ -66,6 +67,7 @@ app.command("masks")(masks.masks)
 app.command("faces")(faces.faces)
 app.command("verify")(verify.verify)
 app.add_typer(persona.app, name="persona")
+app.add_typer(identity.app, name="identity")
 app.add_typer(consent.app, name="consent")
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 SourcesArgument = Annotated[
     list[Path] | None,
     typer.Argument(
-        help="Pictures of the person who gives the identity, or a persona; none with --map.",
+        help="Pictures of the person who gives the identity, or a persona or identity that was kept; none with --map.",
         metavar="SOURCE",
         show_default=False,
     ),
@@ -50,10 +52,28 @@ def read_people(sources: Sequence[Path] | None, rules: Sequence[str] | None, fac
     if rules:
         if sources or face != "all":
             raise typer.BadParameter("SOURCE and --face have no place beside it.", param_hint="--map")
-        return parse_map(rules, giving)
+        return _open(parse_map(rules, giving))
     if not sources:
         raise typer.BadParameter("Name pictures of the person before what is to be changed, or use --map.", param_hint="argument SOURCE")
-    return People((tuple(sources),), FaceSelector.parse(face), giving)
+    return _open(People((tuple(sources),), FaceSelector.parse(face), giving))
+
+
+def _open(people: People) -> People:
+    """`people` with the passphrase of those whose identities are sealed."""
+    from facechange.change.identities import read_passphrase
+
+    passphrase = read_passphrase(people.files, ask_passphrase)
+    return replace(people, passphrase=passphrase) if passphrase else people
+
+
+def ask_passphrase(path: Path) -> str:
+    """What is typed on the terminal, unseen; raises `PictureError` where there is none."""
+    from facechange.change.identities import PASSPHRASE_VARIABLE
+    from facechange.core import PictureError
+
+    if not sys.stdin.isatty():
+        raise PictureError(f"{path.name} is sealed, and nobody is here to type its passphrase.", f"Put it in {PASSPHRASE_VARIABLE}.")
+    return str(typer.prompt(f"Passphrase of {path.name}", hide_input=True, err=True))
 
 
 def read_selection(face: str, only: Sequence[str] | None, all_but: Sequence[str] | None) -> FaceSelector:

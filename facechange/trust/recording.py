@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
 from facechange.core import ConsentError, clean_line
-from facechange.trust.consent import check_sentence, clean_statement
+from facechange.trust.consent import Grant, check_sentence, clean_statement
 from facechange.trust.context import Context
 from facechange.trust.ledger import Line
 from facechange.trust.record import WAYS, Record, Withdrawal, name_recorder, new_id
@@ -67,6 +68,33 @@ def record_consent(
         )
 
     entry = context.ledger.add(make).entry
+    assert isinstance(entry, Record)
+    return entry
+
+
+def record_identity(grant: Grant, path: Path) -> Record:
+    """Record that the identity kept at `path`, read from the sources of `grant`, may be a source; it rests on the record of `grant`.
+
+    So the file's bytes may be used for what, and for as long as, its pictures may. Raises `ConsentError`, `PictureError`.
+    """
+    digest = grant.context.digests.of(path)
+
+    def make(lines: list[Line], now: str) -> Record:
+        below = Standings(lines, now).find(grant.record_hash)
+        if below is None or not below.in_force:
+            raise ConsentError(f"The consent {grant.id} {below.reason if below else 'is not in this ledger'}.")
+        return replace(
+            below.record,
+            id=new_id(),
+            sources=(digest,),
+            targets=(),
+            release="",
+            rests_on=(grant.id,),
+            recorded_by=name_recorder(),
+            recorded_at=now,
+        )
+
+    entry = grant.context.ledger.add(make).entry
     assert isinstance(entry, Record)
     return entry
 

@@ -1,0 +1,68 @@
+"""`facechange identity`: a real person's identity, read once from pictures and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facechange.cli.console import say, waiting
+from facechange.cli.options import ConsentOption, EngineOption, PurposeOption, ThreadsOption
+from facechange.cli.people import SourceFaceOption
+
+app = typer.Typer(help="Keep the identity of a person who agreed, averaged over pictures.", no_args_is_help=True)
+
+
+@app.command("new")
+def new(
+    output: Annotated[Path, typer.Argument(help="Where to keep it; the name ends in .fcid.", metavar="FILE.fcid")],
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures of the person, the more the better.", metavar="PICTURE...")],
+    consent: ConsentOption = None,
+    purpose: PurposeOption = "",
+    name: Annotated[str, typer.Option(help="What the person is called; the file's name by default.", show_default=False)] = "",
+    encrypt: Annotated[bool, typer.Option("--encrypt", help="Seal it with a passphrase, asked for or in FACECHANGE_PASSPHRASE.")] = False,
+    source_face: SourceFaceOption = None,
+    threads: ThreadsOption = None,
+    engine: EngineOption = "auto",
+) -> None:
+    """Average the identity of one person over pictures, and keep it: a source like any picture, facechange swap ann.fcid TARGET.
+
+    The file tells machines who somebody is: keep it as you would keep a password. It has a record of consent of its own.
+    """
+    from facechange.change import load_changer
+    from facechange.change.casting import read_identity
+    from facechange.change.identities import check_identity_place
+    from facechange.faces.select import FaceSelector
+    from facechange.trust import load_context, require_grant
+    from facechange.trust.recording import record_identity
+
+    check_identity_place(output)
+    giving = None if source_face is None else FaceSelector.parse(source_face)
+    passphrase = _choose_passphrase() if encrypt else ""
+    with waiting("Reading the pictures"):
+        grant = require_grant(load_context(), consent, pictures, [], purpose)
+        identity = read_identity(load_changer("change", threads, engine), grant, pictures, name or output.stem, giving)
+        identity.save(output, passphrase)
+        record = record_identity(grant, output)
+    sealed = ", sealed" if passphrase else ""
+    say(f"{output}: {identity.name}, of {identity.pictures} pictures{sealed}; consent {record.id}")
+
+
+@app.command("show")
+def show(identity: Annotated[Path, typer.Argument(help="A file made by facechange identity new.", metavar="FILE.fcid")]) -> None:
+    """Say whose identity is kept, and on which consent it rests."""
+    from facechange.change.identities import Identity, read_passphrase
+    from facechange.cli.people import ask_passphrase
+
+    kept = Identity.load(identity, read_passphrase([identity], ask_passphrase))
+    say(f"{identity}: {kept.name}, of {kept.pictures} pictures; consent {kept.consent}")
+
+
+def _choose_passphrase() -> str:
+    import os
+
+    from facechange.change.identities import PASSPHRASE_VARIABLE
+
+    given = os.environ.get(PASSPHRASE_VARIABLE)
+    return given or str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True))
