@@ -119,9 +119,7 @@ def swap_video(
     """
     video = _need_video()
     people, words = _people(sources, faces), _consent(consent)
-    grant = video.request_video_change(
-        context or load_context(), people.files, Path(target), Path(output), words.words, words.purpose
-    )
+    grant = video.request_video_change(context or load_context(), people.files, Path(target), Path(output), words.words, words.purpose)
     swapper = swapper or load_changer("change", many_runs=True)
     options = video.VideoOptions(
         face=people.selection, keep=keep, encoder=encoder, quality=quality, trim=trim, strength=strength, beyond=beyond

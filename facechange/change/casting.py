@@ -243,9 +243,7 @@ def cast_faces(changer: Changer, casting: Casting, picture: PictureLike, chosen:
     return np.stack([casting.identity_for(original, rule) for original, rule in zip(originals, chosen.rules, strict=True)])
 
 
-def cast_sources(
-    changer: Changer, sources: Sequence[Path], source_face: FaceSelector | None = None, passphrase: str = ""
-) -> OneForAll:
+def cast_sources(changer: Changer, sources: Sequence[Path], source_face: FaceSelector | None = None, passphrase: str = "") -> OneForAll:
     """Every face becomes the person in `sources`: pictures, or a persona or an identity that was kept. Raises what reading them raises.
 
     `passphrase` opens an identity that is sealed.

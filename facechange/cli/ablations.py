@@ -9,67 +9,71 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facechange.cli.console import counting, say, waiting
-from facechange.cli.training_run import interruptible, parse_numbers, print_row
+from facechange.cli.training_run import (
+    Backgrounds,
+    ConfigFile,
+    RunFolder,
+    Shards,
+    Teacher,
+    Weights,
+    interruptible,
+    option,
+    parse_numbers,
+    print_row,
+)
+from facechange.training.config import FaceConfig, resolve_config
 
 if TYPE_CHECKING:
     from facechange.evaluation import LabelledFaces, Recogniser, Report, Sheet
     from facechange.evaluation.landmarker import Landmarker
     from facechange.training.ablations import TrainedVariant
-    from facechange.training.config import FaceConfig
 
 GRID_PAIRS = 8
+PICTURES = 200_000  # that each run sees, where nobody says how many
 
 
 def ablations(
-    train: Annotated[Path, typer.Option("--train", help="Aligned shards made by: facechange data prepare")],
-    run: Annotated[Path, typer.Option("-o", "--run", help="Folder of the runs and the result; give it again to go on.")],
-    recogniser: Annotated[Path, typer.Option(help="The teacher: MobileFaceNet weights (.safetensors).")],
     faces: Annotated[Path, typer.Option(help="Labelled faces to measure on: a folder with SPLIT.jsonl and its tar shards.")],
     judge: Annotated[Path, typer.Option(help="ONNX face recogniser that measures.")],
-    landmarks: Annotated[Path | None, typer.Option(help="ONNX network of 68 landmarks, to measure pose and expression.")] = None,
+    config: ConfigFile = None,
+    train: Shards = None,
+    run: RunFolder = None,
+    recogniser: Teacher = None,
+    landmarks: Annotated[
+        Path | None, typer.Option(help="ONNX network of 68 landmarks, to measure pose and expression.", show_default=False)
+    ] = None,
     split: Annotated[str, typer.Option(help="Which faces: those of SPLIT.jsonl.")] = "val",
     pairs: Annotated[int, typer.Option(min=1, help="How many pairs are measured.")] = 240,
-    identity: Annotated[Path | None, typer.Option(help="Identity network (.onnx) instead of the one that ships.")] = None,
-    backgrounds: Annotated[Path | None, typer.Option(help="Tar of photographs without a face, for occluders.")] = None,
-    preset: Annotated[str, typer.Option(help="Channel table: tiny, small, mid or wide.")] = "small",
-    size: Annotated[int, typer.Option(help="Side of the crop: 64, 128, 256, 512 or 1024.")] = 128,
-    pictures: Annotated[int, typer.Option(min=1, help="Pictures that each run sees.")] = 200_000,
-    batch: Annotated[int, typer.Option(min=2, help="Pictures a step.")] = 16,
-    learning_rate: Annotated[float, typer.Option(help="Learning rate of Adam.")] = 5e-3,
-    weight: Annotated[list[str] | None, typer.Option(help="Weight of a loss in every run, as identity=5; may be repeated.")] = None,
-    seed: Annotated[int, typer.Option(help="Decides every random choice of every run.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
-    compile_networks: Annotated[bool, typer.Option("--compile", help="Compile the networks (worth it on a GPU).")] = False,
+    identity: Annotated[
+        Path | None, typer.Option(help="Identity network (.onnx) instead of the one that ships.", show_default=False)
+    ] = None,
+    backgrounds: Backgrounds = None,
+    preset: Annotated[str | None, option(FaceConfig, "preset", "Channel table: tiny, small, mid or wide.")] = None,
+    size: Annotated[int | None, option(FaceConfig, "size", "Side of the crop: 64, 128, 256, 512 or 1024.")] = None,
+    pictures: Annotated[int | None, typer.Option(min=1, help="Pictures that each run sees.", show_default=f"{PICTURES}")] = None,
+    batch: Annotated[int | None, option(FaceConfig, "batch", "Pictures a step.", min=2)] = None,
+    learning_rate: Annotated[float | None, option(FaceConfig, "learning_rate", "Learning rate of Adam, but for the patent's.")] = None,
+    weight: Weights = None,
+    seed: Annotated[int | None, option(FaceConfig, "seed", "Decides every random choice of every run.")] = None,
+    device: Annotated[str | None, option(FaceConfig, "device", "auto, cpu, cuda, mps.")] = None,
+    compile_networks: Annotated[
+        bool | None, typer.Option("--compile", help="Compile the networks (worth it on a GPU).", show_default=False)
+    ] = None,
 ) -> None:
-    """Train the whole model and five without one idea each, on equal pictures; write ablations.md, .json and .jpg."""
+    """Train the whole model, five without one idea each, and the patent's recipe, on equal pictures; write ablations.md, .json and .jpg."""
     from facechange.cli.extras import need_training
 
+    given = {name: value for name, value in locals().items() if name in FaceConfig.__dataclass_fields__ and name != "landmarks"}
     need_training()
     from facechange import evaluation
     from facechange.core import load_card
     from facechange.evaluation.landmarker import Landmarker
     from facechange.runtime import graph_path
     from facechange.training.ablations import VARIANTS, train_variant
-    from facechange.training.config import LOSS_WEIGHTS, FaceConfig
     from facechange.trust import load_context, require_evaluation_grant
 
-    identity = identity or graph_path("identity")
-    config = FaceConfig(
-        train=train,
-        run=run,
-        identity=identity,
-        recogniser=recogniser,
-        preset=preset,
-        size=size,
-        pictures=pictures,
-        batch=batch,
-        learning_rate=learning_rate,
-        weights=LOSS_WEIGHTS | parse_numbers(weight or []),
-        backgrounds=backgrounds,
-        seed=seed,
-        device=device,
-        compile=compile_networks,
-    )
+    given |= {"weights": parse_numbers(weight), "compile": compile_networks}
+    table = resolve_config(FaceConfig, config, given, {"identity": graph_path("identity"), "pictures": PICTURES})
     grant = require_evaluation_grant(load_context(), [faces / f"{split}.jsonl"])
     labelled, judging = evaluation.LabelledFaces(faces, split), evaluation.Recogniser(judge)
     finding = None if landmarks is None else Landmarker(landmarks)
@@ -77,13 +81,13 @@ def ablations(
     reports: list[Report] = []
     for variant in VARIANTS:
         say(f"{variant.name}: {variant.title}")
-        with interruptible(run):
-            trained.append(train_variant(config, variant, print_row))
-        reports.append(_measure(trained[-1].graph, identity, labelled, judging, finding, pairs))
-    grid = _draw_grid([done.graph for done in trained], identity, labelled)
-    evaluation.publish_sheet(grid, run / "ablations.jpg", grant, load_card(trained[0].graph.with_suffix(".json")))
-    _write_table(config, trained, reports)
-    say(f"{run / 'ablations.md'}: the table; the grid is beside it.")
+        with interruptible(table.run):
+            trained.append(train_variant(table, variant, print_row))
+        reports.append(_measure(trained[-1].graph, table.identity, labelled, judging, finding, pairs))
+    grid = _draw_grid([done.graph for done in trained], table.identity, labelled)
+    evaluation.publish_sheet(grid, table.run / "ablations.jpg", grant, load_card(trained[0].graph.with_suffix(".json")))
+    _write_table(table, trained, reports)
+    say(f"{table.run / 'ablations.md'}: the table; the grid is beside it.")
 
 
 def _measure(path: Path, identity: Path, faces: LabelledFaces, judge: Recogniser, landmarker: Landmarker | None, pairs: int) -> Report:

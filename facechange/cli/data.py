@@ -24,11 +24,20 @@ def prepare(
     size: Annotated[int, typer.Option(min=64, max=2048, help="Side of the aligned crops in pixels.")] = 256,
     largest_enlargement: Annotated[float, typer.Option(min=0.1, help="Leave out faces that a crop would enlarge more.")] = float("inf"),
     smallest_face: Annotated[int, typer.Option(min=16, help="Leave out faces smaller than this many pixels.")] = 64,
+    origin: Annotated[
+        str | None, typer.Option(help="Where pictures are from that do not say so themselves; cards tell it.", show_default=False)
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="The licence of such pictures.", show_default=False)] = None,
+    notes: Annotated[str | None, typer.Option(help="What else cards are to say of the data.", show_default=False)] = None,
 ) -> None:
-    """Align every face as in FFHQ and pack the crops; a rerun continues where the last one ended."""
+    """Align every face as in FFHQ and pack the crops; a rerun continues where the last one ended.
+
+    dataset.json beside them says how many there are, where they are from and under which licence.
+    """
     from facechange.cli.extras import need_training
 
     need_training()
+    from facechange.core import clean_line
     from facechange.training.prepare import needs_locator, prepare_shards
 
     locate = None
@@ -37,8 +46,10 @@ def prepare(
 
         with waiting("Loading the locator"):
             locate = load_locator().locate
+    about = {"origin": origin, "licence": licence, "notes": notes}
+    known = {name: clean_line(value) for name, value in about.items() if value is not None}
     with counting("Aligning faces") as report:
-        prepared = prepare_shards(source, output, size, locate, smallest_face, largest_enlargement, report)
+        prepared = prepare_shards(source, output, size, locate, smallest_face, largest_enlargement, report, known)
     tell_skipped(prepared.skipped)
     before = f", {prepared.done_before:,} pictures were done before" if prepared.done_before else ""
     say(f"{output}: {prepared.written:,} faces written, {len(prepared.skipped):,} pictures skipped{before}.")

@@ -3,225 +3,225 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from facechange.cli.ablations import ablations
 from facechange.cli.console import say, waiting
-from facechange.cli.training_run import interruptible, parse_numbers, print_row
-
-if TYPE_CHECKING:
-    from facechange.training.locator import LocatorProgress
+from facechange.cli.training_run import (
+    Backgrounds,
+    ConfigFile,
+    RunFolder,
+    Shards,
+    Teacher,
+    Val,
+    Weights,
+    interruptible,
+    option,
+    parse_numbers,
+    print_row,
+)
+from facechange.training.config import (
+    FaceConfig,
+    IdentityConfig,
+    LandmarksConfig,
+    LocatorConfig,
+    MappingConfig,
+    resolve_config,
+)
 
 app = typer.Typer(help="Train a network; the same command goes on with a run that stopped.", no_args_is_help=True)
 app.command("ablations")(ablations)
 
-Shards = Annotated[Path, typer.Option("--train", help="Aligned shards made by: facechange data prepare")]
-Run = Annotated[Path, typer.Option("-o", "--run", help="Folder of the run; give it again to go on.")]
-Recogniser = Annotated[Path, typer.Option(help="The teacher: MobileFaceNet weights (.safetensors).")]
-Minutes = Annotated[float, typer.Option(min=0.01, help="Stop after this long.")]
-Batch = Annotated[int, typer.Option(min=2, help="Pictures a step.")]
-Rate = Annotated[float, typer.Option(help="Learning rate of Adam.")]
-Seed = Annotated[int, typer.Option(help="Decides every random choice of the run.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
+FACE, IDENTITY, MAPPING, LANDMARKS, LOCATOR = FaceConfig, IdentityConfig, MappingConfig, LandmarksConfig, LocatorConfig
+ENDS = "Stop after this many pictures; the learning rate falls towards it."
+LASTS = "Stop after this many minutes."
+STEP = "Pictures a step."
+RATE = "Learning rate of Adam."
+DICE = "Decides every random choice of the run."
+WHERE = "auto, cpu, cuda, mps."
 
 
 @app.command("face")
 def face(
-    train: Shards,
-    run: Run,
-    recogniser: Recogniser,
+    config: ConfigFile = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Start from a named table: patent, shipped, shipped-256 or shipped-512.", show_default=False)
+    ] = None,
+    train: Shards = None,
+    run: RunFolder = None,
+    recogniser: Teacher = None,
     identity: Annotated[
         Path | None, typer.Option(help="Identity network (checkpoint or .onnx) instead of the one that ships.", show_default=False)
     ] = None,
     landmarks: Annotated[
         Path | None, typer.Option(help="Checkpoint of: facechange train landmarks; it holds pose and expression.", show_default=False)
     ] = None,
-    preset: Annotated[str, typer.Option(help="Channel table: tiny, small, mid or wide.")] = "small",
-    size: Annotated[int, typer.Option(help="Side of the crop: 64, 128, 256, 512 or 1024.")] = 128,
-    start_from: Annotated[Path | None, typer.Option(help="Checkpoint or graph (.onnx) of this or a lower size to go on from.")] = None,
+    preset: Annotated[str | None, option(FACE, "preset", "Channel table: tiny, small, mid or wide.")] = None,
+    size: Annotated[int | None, option(FACE, "size", "Side of the crop: 64, 128, 256, 512 or 1024.")] = None,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Checkpoint or graph (.onnx) of this or a lower size to go on from.", show_default=False)
+    ] = None,
     window: Annotated[
         int | None, typer.Option(help="Train the finest measure alone, on windows of so many pixels.", show_default=False)
     ] = None,
     finest_from: Annotated[
         Path | None, typer.Option(help="Checkpoint on windows of this size, over another smaller model, to go on from.", show_default=False)
     ] = None,
-    pictures: Annotated[int, typer.Option(min=1, help="Stop after this many pictures; the learning rate falls towards it.")] = 1_000_000,
-    minutes: Minutes = float("inf"),
-    loss_below: Annotated[float, typer.Option(help="Stop once the smoothed total loss is below this.")] = float("-inf"),
-    batch: Batch = 16,
+    pictures: Annotated[int | None, option(FACE, "pictures", ENDS, min=1)] = None,
+    minutes: Annotated[float | None, option(FACE, "minutes", LASTS, min=0.01)] = None,
+    loss_below: Annotated[float | None, option(FACE, "loss_below", "Stop once the smoothed total loss is below this.")] = None,
+    batch: Annotated[int | None, option(FACE, "batch", STEP, min=2)] = None,
     recovered_share: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of pairs whose target wears somebody else's face, and gets its own back.")
-    ] = 0.4,
-    learning_rate: Rate = 5e-3,
+        float | None,
+        option(FACE, "recovered_share", "Share of pairs whose target wears somebody else's face, and gets its own back.", min=0, max=0.9),
+    ] = None,
+    learning_rate: Annotated[float | None, option(FACE, "learning_rate", RATE)] = None,
     discriminator_rate: Annotated[
-        float, typer.Option(help="The discriminator's learning rate over that; more where it starts afresh.")
-    ] = 1.0,
-    weight: Annotated[list[str] | None, typer.Option(help="Weight of a loss, as identity=5; may be repeated.")] = None,
-    spoil: Annotated[list[str] | None, typer.Option(help="Share of pictures spoilt in a way, as hat=0.1; may be repeated.")] = None,
-    backgrounds: Annotated[Path | None, typer.Option(help="Tar of photographs without a face, to cut occluders from.")] = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    compile_networks: Annotated[bool, typer.Option("--compile", help="Compile the networks (worth it on a GPU).")] = False,
-    dry_run: DryRun = False,
+        float | None,
+        option(FACE, "discriminator_rate", "The discriminator's learning rate over that; more where it starts afresh."),
+    ] = None,
+    weight: Weights = None,
+    spoil: Annotated[
+        list[str] | None, typer.Option(help="Share of pictures spoilt in a way, as hat=0.1; may be repeated.", show_default=False)
+    ] = None,
+    backgrounds: Backgrounds = None,
+    seed: Annotated[int | None, option(FACE, "seed", DICE)] = None,
+    device: Annotated[str | None, option(FACE, "device", WHERE)] = None,
+    compile_networks: Annotated[
+        bool | None, typer.Option("--compile", help="Compile the networks (worth it on a GPU).", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
 ) -> None:
     """Train the face-change model (losses 1 to 6, R1, moving average, checkpoints, sheets)."""
     from facechange.cli.extras import need_training
 
+    given = {name: value for name, value in locals().items() if name in FaceConfig.__dataclass_fields__}
     need_training()
     from facechange.runtime import graph_path
-    from facechange.training.config import LOSS_WEIGHTS, FaceConfig
     from facechange.training.face import train_face
     from facechange.training.plan import describe_plan
-    from facechange.training.spoiling import SPOILING_SHARES
 
-    config = FaceConfig(
-        train=train,
-        run=run,
-        identity=identity or graph_path("identity"),
-        recogniser=recogniser,
-        landmarks=landmarks,
-        preset=preset,
-        size=size,
-        start_from=start_from,
-        window=window,
-        finest_from=finest_from,
-        pictures=pictures,
-        minutes=minutes,
-        loss_below=loss_below,
-        batch=batch,
-        recovered_share=recovered_share,
-        learning_rate=learning_rate,
-        discriminator_rate=discriminator_rate,
-        weights=LOSS_WEIGHTS | parse_numbers(weight or []),
-        spoiling=SPOILING_SHARES | parse_numbers(spoil or []),
-        backgrounds=backgrounds,
-        seed=seed,
-        device=device,
-        compile=compile_networks,
-    )
+    given |= {"weights": parse_numbers(weight), "spoiling": parse_numbers(spoil), "compile": compile_networks}
+    table = resolve_config(FaceConfig, config, given, {"identity": graph_path("identity")})
     if dry_run:
         with waiting("Measuring this machine"):
-            plan = describe_plan(config)
+            plan = describe_plan(table)
         say(*plan)
         return
     say("Reading the faces and their identities ...")
-    with interruptible(run):
-        ended = train_face(config, print_row)
+    with interruptible(table.run):
+        ended = train_face(table, print_row)
     say(f"{ended.checkpoint}: stopped by {ended.reason} after {ended.pictures:,} pictures.")
 
 
 @app.command("identity")
 def identity(
-    train: Shards,
-    val: Annotated[Path, typer.Option(help="Aligned shards to report on.")],
-    run: Run,
-    recogniser: Recogniser,
-    pictures: Annotated[int, typer.Option(min=1, help="The learning rate falls to zero over this many.")] = 200_000,
-    minutes: Minutes = float("inf"),
-    batch: Batch = 64,
-    learning_rate: Rate = 2e-3,
-    seed: Seed = 0,
-    device: Device = "auto",
+    config: ConfigFile = None,
+    train: Shards = None,
+    val: Val = None,
+    run: RunFolder = None,
+    recogniser: Teacher = None,
+    pictures: Annotated[int | None, option(IDENTITY, "pictures", ENDS, min=1)] = None,
+    minutes: Annotated[float | None, option(IDENTITY, "minutes", LASTS, min=0.01)] = None,
+    batch: Annotated[int | None, option(IDENTITY, "batch", STEP, min=2)] = None,
+    learning_rate: Annotated[float | None, option(IDENTITY, "learning_rate", RATE)] = None,
+    seed: Annotated[int | None, option(IDENTITY, "seed", DICE)] = None,
+    device: Annotated[str | None, option(IDENTITY, "device", WHERE)] = None,
 ) -> None:
     """Distil the identity network from a recogniser."""
     from facechange.cli.extras import need_training
 
+    given = {name: value for name, value in locals().items() if name in IdentityConfig.__dataclass_fields__}
     need_training()
-    from facechange.training.identity import IdentityConfig, train_identity
+    from facechange.training.identity import train_identity
 
-    config = IdentityConfig(train, val, recogniser, run, pictures, minutes, batch, learning_rate, seed=seed, device=device)
-    with interruptible(run):
-        say(f"{train_identity(config, print_row)}: the identity network.")
+    table = resolve_config(IdentityConfig, config, given | {"teacher": recogniser})
+    with interruptible(table.run):
+        say(f"{train_identity(table, print_row)}: the identity network.")
 
 
 @app.command("mapping")
 def mapping(
-    train: Shards,
-    run: Run,
-    recogniser: Recogniser,
+    config: ConfigFile = None,
+    train: Shards = None,
+    run: RunFolder = None,
+    recogniser: Teacher = None,
     change: Annotated[
         Path | None, typer.Option(help="Face-change model (checkpoint or .onnx) instead of change.", show_default=False)
     ] = None,
     identity: Annotated[
         Path | None, typer.Option(help="Identity network that it was trained with instead of the one that ships.", show_default=False)
     ] = None,
-    backgrounds: Annotated[Path | None, typer.Option(help="Tar of photographs without a face, to cut occluders from.")] = None,
-    pictures: Annotated[int, typer.Option(min=1, help="The learning rate falls to zero over the last of so many.")] = 16_000,
-    minutes: Minutes = float("inf"),
-    batch: Batch = 16,
-    learning_rate: Rate = 1e-3,
-    weight: Annotated[list[str] | None, typer.Option(help="Weight of a loss, as contrast=50; may be repeated.")] = None,
-    seed: Seed = 0,
-    device: Device = "auto",
+    backgrounds: Backgrounds = None,
+    pictures: Annotated[int | None, option(MAPPING, "pictures", ENDS, min=1)] = None,
+    minutes: Annotated[float | None, option(MAPPING, "minutes", LASTS, min=0.01)] = None,
+    batch: Annotated[int | None, option(MAPPING, "batch", STEP, min=2)] = None,
+    learning_rate: Annotated[float | None, option(MAPPING, "learning_rate", RATE)] = None,
+    weight: Weights = None,
+    seed: Annotated[int | None, option(MAPPING, "seed", DICE)] = None,
+    device: Annotated[str | None, option(MAPPING, "device", WHERE)] = None,
 ) -> None:
     """Train what moves identities to where a frozen face-change model draws the right people."""
     from facechange.cli.extras import need_training
 
+    given = {name: value for name, value in locals().items() if name in MappingConfig.__dataclass_fields__}
     need_training()
     from facechange.runtime import graph_path
-    from facechange.training.mapping import WEIGHTS, MappingConfig, train_mapping
+    from facechange.training.mapping import train_mapping
 
-    config = MappingConfig(
-        train,
-        run,
-        change or graph_path("change"),
-        identity or graph_path("identity"),
-        recogniser,
-        backgrounds,
-        pictures,
-        minutes,
-        batch,
-        learning_rate,
-        weights=WEIGHTS | parse_numbers(weight or []),
-        seed=seed,
-        device=device,
-    )
-    with interruptible(run):
-        say(f"{train_mapping(config, print_row)}: the identity network with its mapping.")
+    shipped = {name: graph_path(name) for name in ("change", "identity")}
+    table = resolve_config(MappingConfig, config, given | {"weights": parse_numbers(weight)}, shipped)
+    with interruptible(table.run):
+        say(f"{train_mapping(table, print_row)}: the identity network with its mapping.")
 
 
 @app.command("landmarks")
 def landmarks(
-    train: Shards,
-    val: Annotated[Path, typer.Option(help="Aligned shards to report on.")],
-    run: Run,
-    pictures: Annotated[int, typer.Option(min=1, help="The learning rate falls to zero over this many.")] = 170_000,
-    seed: Seed = 0,
-    device: Device = "auto",
+    config: ConfigFile = None,
+    train: Shards = None,
+    val: Val = None,
+    run: RunFolder = None,
+    pictures: Annotated[int | None, option(LANDMARKS, "pictures", ENDS, min=1)] = None,
+    minutes: Annotated[float | None, option(LANDMARKS, "minutes", LASTS, min=0.01)] = None,
+    batch: Annotated[int | None, option(LANDMARKS, "batch", STEP, min=2)] = None,
+    learning_rate: Annotated[float | None, option(LANDMARKS, "learning_rate", RATE)] = None,
+    seed: Annotated[int | None, option(LANDMARKS, "seed", DICE)] = None,
+    device: Annotated[str | None, option(LANDMARKS, "device", WHERE)] = None,
 ) -> None:
     """Train the landmark network that keeps pose and expression in: train face --landmarks."""
     from facechange.cli.extras import need_training
 
+    given = {name: value for name, value in locals().items() if name in LandmarksConfig.__dataclass_fields__}
     need_training()
-    from facechange.training.landmarks import LandmarksConfig, train_landmarks
+    from facechange.training.landmarks import train_landmarks
 
-    config = LandmarksConfig(train, val, run, pictures, seed=seed, device=device)
-    with interruptible(run):
-        say(f"{train_landmarks(config, print_row)}: the landmark network.")
+    table = resolve_config(LandmarksConfig, config, given)
+    with interruptible(table.run):
+        say(f"{train_landmarks(table, print_row)}: the landmark network.")
 
 
 @app.command("locator")
 def locator(
-    faces: Annotated[Path, typer.Option(help="Folder with train.jsonl and its tar shards.")],
-    backgrounds: Annotated[Path, typer.Option(help="Tar of photographs without a face.")],
-    run: Run,
-    minutes: Minutes = 20,
-    seed: Seed = 0,
+    config: ConfigFile = None,
+    faces: Annotated[Path | None, typer.Option(help="Folder with train.jsonl and its tar shards.", show_default=False)] = None,
+    backgrounds: Annotated[Path | None, typer.Option(help="Tar of photographs without a face.", show_default=False)] = None,
+    run: RunFolder = None,
+    pictures: Annotated[int | None, typer.Option(help="Stop after this many composites.", min=1, show_default="by time alone")] = None,
+    minutes: Annotated[float | None, option(LOCATOR, "minutes", "Minutes of training, over all calls.", min=0.01)] = None,
+    batch: Annotated[int | None, option(LOCATOR, "batch", STEP, min=2)] = None,
+    learning_rate: Annotated[float | None, option(LOCATOR, "learning_rate", RATE)] = None,
+    seed: Annotated[int | None, option(LOCATOR, "seed", DICE)] = None,
+    device: Annotated[str | None, option(LOCATOR, "device", WHERE)] = None,
 ) -> None:
     """Train the face locator on faces pasted on backgrounds."""
     from facechange.cli.extras import need_training
 
+    given = {name: value for name, value in locals().items() if name in LocatorConfig.__dataclass_fields__}
     need_training()
-    from facechange.training.locator import LocatorConfig, train_locator
+    from facechange.training.locator import train_locator
 
-    config = LocatorConfig(faces=faces, backgrounds=backgrounds, run=run, minutes=minutes, seed=seed)
-    with interruptible(run):
-        say(f"{train_locator(config, _print_locator)}: the face locator.")
-
-
-def _print_locator(progress: LocatorProgress) -> None:
-    if progress.pictures % 1600 == 0:
-        print_row({"pictures": progress.pictures, "pictures_per_second": progress.pictures_per_second} | progress.losses)
+    table = resolve_config(LocatorConfig, config, given)
+    with interruptible(table.run):
+        say(f"{train_locator(table, print_row)}: the face locator.")

@@ -58,7 +58,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 def build(kind: type[_Kind], table: Any) -> _Kind:
     """The dataclass `kind` of a table with its fields, those with a default optional; raises `ValueError` that names what does not fit.
 
-    Fields may be text, numbers, booleans, literals, None, tuples, lists and dicts of these, dataclasses, and `Any`.
+    Fields may be text, paths, numbers, booleans, literals, None, tuples, lists and dicts of these, dataclasses, and `Any`.
     """
     if not isinstance(table, dict):
         raise ValueError("it is not a table")
@@ -108,6 +108,8 @@ def _fit(value: Any, hint: Any, name: str) -> Any:
         return float(value)
     elif hint in (str, int, bool, type(None)) and type(value) is hint:
         return value
+    elif hint is Path and isinstance(value, str):
+        return Path(value)
     elif is_dataclass(hint) and isinstance(hint, type):
         return build(hint, value)
     raise ValueError(f"{name} is of a wrong kind")

@@ -1,8 +1,8 @@
 """Pictures with known landmarks, to learn from and to measure on: a folder of tar shards and a JSON line a picture.
 
 `SPLIT.jsonl` has a line a picture: `image` and `shard` (where it lies), `landmarks5`, and optionally `box` (x, y, w, h) and
-`landmarks68` (300-W order), all in pixels of the picture, and `group`, `sex` (female or male) and `age` (years), by which
-results are told apart.
+`landmarks68` (300-W order), all in pixels of the picture, `group`, `sex` (female or male) and `age` (years), by which
+results are told apart, and `origin` and `licence`, which cards tell.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ class LabelledFace:
     group: str | None = None
     sex: str | None = None  # female or male
     age: float | None = None  # years
+    origin: str | None = None  # where the picture is from
+    licence: str | None = None
 
 
 class LabelledFaces:
@@ -81,9 +83,9 @@ def _read_labels(path: Path) -> list[LabelledFace]:
 
 def _to_face(row: dict[str, Any]) -> LabelledFace:
     landmarks68, box = _optional(row, "landmarks68"), _optional(row, "box")
-    group, sex = (None if row.get(name) is None else str(row[name]) for name in ("group", "sex"))
+    group, sex, origin, licence = (None if row.get(name) is None else str(row[name]) for name in ("group", "sex", "origin", "licence"))
     age = float(row["age"]) if isinstance(row.get("age"), int | float) else None  # some only say "adult"
-    return LabelledFace(row["image"], row["shard"], np.array(row["landmarks5"]), landmarks68, box, group, sex, age)
+    return LabelledFace(row["image"], row["shard"], np.array(row["landmarks5"]), landmarks68, box, group, sex, age, origin, licence)
 
 
 def _optional(row: dict[str, Any], name: str) -> np.ndarray | None:

@@ -1,8 +1,9 @@
 """Aligned shards: tar files of square face crops with a JSON line a picture.
 
 A folder holds `aligned-00000.tar` and `aligned-00000.jsonl`, and so on. A line has `image` (name in the tar), `source`
-(where it came from), `size` (side in pixels), `points` (5×2) and, where known, `landmarks68`, in pixels of the crop, and `group`;
-a line with `skipped` says why a source gave no picture. The jsonl is written after its tar, so a shard without one is unfinished.
+(where it came from), `size` (side in pixels), `points` (5×2) and, where known, `landmarks68`, in pixels of the crop, and
+`group`, `origin`, `licence` and `split`; a line with `skipped` says why a source gave no picture. The jsonl is written after its tar,
+so a shard without one is unfinished. `dataset.json` describes the whole set (`datasets`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ablations: one run, and the same run with one idea of the patent taken out at a time, so that each can show what it is for."""
+"""Ablations: one run, the same with one idea of the patent taken out at a time, and the patent's recipe without additions."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Any
 
 from facechange.core import TrainingError
 from facechange.training.checkpoint import read_checkpoint
-from facechange.training.config import FaceConfig
+from facechange.training.config import FaceConfig, apply_recipe
 from facechange.training.export import export_face
 from facechange.training.face import train_face
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A run that differs from the whole in `changes` of its table and in `weights` of its losses."""
+    """A run that differs from the whole in `changes` of its table and in `weights` of its losses, or by a recipe."""
 
     name: str  # of its folder
     title: str
     changes: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
+    recipe: str | None = None
 
 
 VARIANTS = (
@@ -31,6 +32,7 @@ VARIANTS = (
     Variant("no-feature-matching", "without L_FM", weights={"feature_matching": 0.0}),
     Variant("no-contrast", "without the second term of L_ICL", weights={"contrast": 0.0}),
     Variant("one-teacher", "one teacher in L_ICL", {"judges": ("recogniser",)}),
+    Variant("patent", "the patent's recipe, no additions", recipe="patent"),
 )
 
 
@@ -46,6 +48,7 @@ class TrainedVariant:
 
 def vary(config: FaceConfig, variant: Variant) -> FaceConfig:
     """The table of `variant`, whose folder lies in that of `config`; seed, pictures and batch stay equal."""
+    config = config if variant.recipe is None else apply_recipe(config, variant.recipe)
     return replace(config, run=config.run / variant.name, weights=config.weights | variant.weights, **variant.changes)
 
 

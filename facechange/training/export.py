@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from facechange.core import ModelCard, ModelError, hash_file, load_card
+from facechange.core.stored import parse_toml
 from facechange.data.labelled import LabelledFaces
 from facechange.model.export import (
     SMALLEST_HALVED,
@@ -25,6 +28,8 @@ from facechange.model.identity import IDENTITY_SIZE, MappedIdentity, count_param
 from facechange.model.recogniser import load_recogniser
 from facechange.runtime import Graph, load_graph, to_tensor
 from facechange.training.checkpoint import read_checkpoint
+from facechange.training.config import JUDGES
+from facechange.training.datasets import tell_data
 from facechange.training.starting import TRAINED_BY, describe_progress, load_face_changer, load_identity_network
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -32,21 +37,18 @@ Network = TypeVar("Network", bound=nn.Module)
 LARGEST_DIFFERENCE = 1e-3  # between ONNX Runtime and PyTorch, on outputs of size 1
 FACES_MEASURED = 400  # or a few more: 80,000 pairs
 NORMALISATION = "RGB, x / 127.5 - 1"
-DATA = (
-    "3,879 generated pictures of people who do not exist (outputs of published generative models, mostly StyleGAN2), "
-    "about three in four of the smaller ones of white people; landmarks by YuNet (Apache-2.0) and PFLD."
-)
-MAPPING_DATA = (
-    "The mapping has seen 2,152 more (SelfishGene/SFHQ-T2I-dataset, SFHQ-dataset and visual_taste_approximator, MIT; "
-    "gebaltso/SDFD, no licence stated; BaseMax/FakeFaces, GPL-3.0 on its repository; gecid-aia/ai-faces, CC BY-SA 2.0). "
-    "MobileFaceNet has learned from refined MS-Celeb-1M, pictures of 85,164 people who were not asked."
-)
 OWN = "Its own network"  # how the training line of a mapping begins
 DISTILLED = "Distilled from MobileFaceNet (foamliu, Apache-2.0)"
 LIMITS = (
-    "Mostly frontal, well lit adults without glasses, hats or hands before the face: expect it to be worse on profiles, on "
-    "children, on covered faces and on people unlike those it learned from. Meant for people who agreed to it."
+    "Expect it to be worse on poses, light, ages and people that its data has few of, and on covered faces. "
+    "Meant for people who agreed to it."
 )
+
+
+@cache
+def read_published(name: str) -> dict[str, str]:
+    """What the card of a network says that others trained, of `published.toml`."""
+    return dict(parse_toml((files("facechange.training") / "published.toml").read_text(encoding="utf-8"))[name])
 
 
 def export_identity(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = None) -> ModelCard:
@@ -69,7 +71,7 @@ def export_identity(checkpoint: Path, path: Path, metrics: dict[str, Any] | None
         template="ArcFace five points at 112 x 112 (faces.geometry.identity_crop_matrix)",
         inputs={"crop": "[N, 3, 112, 112] float32 in [-1, 1]"},
         outputs={"identity": "[N, 512] float32, length 1"},
-        data=f"{DATA} {MAPPING_DATA}" if mapped else DATA,
+        data=_tell_identity_data(progress, mapped),
         training=_describe_mapping(progress)
         if mapped
         else f"{DISTILLED} on {progress['pictures']:,} crops: faces and morphs of two faces.",
@@ -87,15 +89,15 @@ def export_recogniser(teacher: Path, path: Path, faces: LabelledFaces | None = N
 
     On `faces`, each of another person, is measured how alike different people look to it.
     """
-    network = round_weights(load_recogniser(teacher))
+    network, published = round_weights(load_recogniser(teacher)), read_published("mobilefacenet")
     crop = torch.rand(2, 3, IDENTITY_SIZE, IDENTITY_SIZE) * 2 - 1
     export_graph(network, path, {"crop": crop}, {"crop": {0: "faces"}, "identity": {0: "faces"}}, half=True)
     card = ModelCard(
         name="mobilefacenet",
         role="recogniser",
-        version="1.0",
+        version=published["version"],
         summary="A second reading of who a face is, by which changes are checked: a unit vector of 128 numbers.",
-        licence="Apache-2.0",
+        licence=published["licence"],
         sha256=hash_file(path),
         size_px=IDENTITY_SIZE,
         parameters=count_parameters(network),
@@ -103,11 +105,9 @@ def export_recogniser(teacher: Path, path: Path, faces: LabelledFaces | None = N
         template="ArcFace five points at 112 x 112 (faces.geometry.identity_crop_matrix)",
         inputs={"crop": "[N, 3, 112, 112] float32 in [-1, 1]"},
         outputs={"identity": "[N, 128] float32, length 1"},
-        data="Refined MS-Celeb-1M: 3,804,846 pictures of 85,164 people, as published by foamliu/MobileFaceNet.",
-        training="By foamliu/MobileFaceNet (github.com/foamliu/MobileFaceNet, v1.0), which publishes 99.48 % on LFW. Not trained further: "
-        "batch norms folded, weights rounded to 16 bits.",
-        limits="Below about 30 px, or as blurred, all faces begin to look alike to it, and one person like somebody else. The people in "
-        "its data were not asked, and mostly are from Europe and North America.",
+        data=published["data"],
+        training=published["training"],
+        limits=published["limits"],
     )
     card.save(path.with_suffix(".json"))
     compare_with_graph(path, network, {"crop": crop}, ["identity"])
@@ -141,8 +141,8 @@ def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = N
             "changed": f"[N, 3, {size}, {size}], nominally in [-1, 1]",
             "mask_MEASURE_LAYER": "[N, 1, h, h] in [0, 1], 1 where the target is kept",
         },
-        data=DATA,
-        training=f"{TRAINED_BY}{'; then '.join(describe_progress(progress))}.",
+        data=" ".join(tell_data(progress)),
+        training=f"{TRAINED_BY[len(progress.get('judges', JUDGES))]}{'; then '.join(describe_progress(progress))}.",
         limits=LIMITS,
         metrics=metrics or {},
         face_median=float(progress.get("face_median", 0.0)),
@@ -161,6 +161,12 @@ def export_face_program(graph: Path) -> Path:
     if card.role != "change":
         raise ModelError(f"{card.name} is not a face-change model.", "Give a graph written by facechange export face.")
     return export_program(load_face_changer(graph), graph, bfloat16=card.bfloat16)
+
+
+def _tell_identity_data(progress: dict[str, Any], mapped: bool) -> str:
+    """The data line of an identity network; a mapping brings the second network's data with it."""
+    told, joined = " ".join(tell_data(progress)), read_published("mobilefacenet")["joined"]
+    return f"{told} {joined}" if mapped and joined not in told else told
 
 
 def _describe_mapping(progress: dict[str, Any]) -> str:

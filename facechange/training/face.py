@@ -1,14 +1,10 @@
-"""The face-change training loop: batches, steps, checkpoints, sheets, and when to stop (para. 94)."""
+"""Training of the face-change model: its data, where a run starts, its schedule, its sheets (para. 94); the loop is `training.loop`."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
-from statistics import fmean
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,107 +15,87 @@ from facechange.model.discriminator import Discriminator
 from facechange.model.face_changer import fix_masks
 from facechange.model.growing import FinestLevel, grow_changer, grow_discriminator
 from facechange.model.presets import find_preset
-from facechange.training.checkpoint import load_checkpoint, load_part, read_checkpoint, save_checkpoint
+from facechange.training.checkpoint import load_part, read_checkpoint
 from facechange.training.config import FaceConfig
+from facechange.training.datasets import read_dataset
 from facechange.training.detail_step import DetailStep
-from facechange.training.face_batch import make_batch
+from facechange.training.face_batch import FaceBatch, make_batch
 from facechange.training.face_step import FaceNetworks, FaceStep, build_networks
-from facechange.training.interrupt import PatientInterrupt
 from facechange.training.landmarks import load_landmark_network
-from facechange.training.memory import prepare_device
-from facechange.training.run_log import RunLog
+from facechange.training.loop import Progress, Report, Run, Training, train
 from facechange.training.sheets import draw_sheet, grant_sheets
-from facechange.training.starting import describe_stages, is_graph, load_face_changer, load_identity_network
+from facechange.training.starting import data_behind, describe_stages, is_graph, load_face_changer, load_identity_network
 from facechange.training.textures import load_textures
 
-CHECKPOINT = "face.safetensors"
-SMOOTHING = 0.98
-LOG_STEPS = 20  # numbers are read from the device so often at most, because each reading waits for it
-REPORT_SECONDS = 20
-SHEET_SECONDS = 60
-EXPLOSION = 8.0  # the smoothed total may grow this many times over its best before the run is stopped
-SETTLED_STEPS = 200  # steps before the guard and the target range count
 SMALLEST_KEPT = 128  # pictures are held at this size at least, because the identity crop is cut from them
+AVERAGE_SHARE = 0.1  # the moving average never looks back further than this share of the pictures seen
 
 
-@dataclass(frozen=True)
-class FaceRun:
-    """How a run ended."""
+def train_face(config: FaceConfig, report: Report = lambda row: None) -> Run:
+    """Train the face-change model, or go on with the run in `config.run`; raises what `train` raises.
 
-    checkpoint: Path
-    pictures: int
-    reason: str  # "pictures", "minutes" or "loss"
-
-
-def train_face(config: FaceConfig, report: Callable[[dict[str, float]], None] = lambda row: None) -> FaceRun:
-    """Train the face-change model, or go on with the run in `config.run` exactly where it stopped.
-
-    `config.minutes` counts from this call, reading the faces and compiling included. Raises `TrainingError` where the data
-    or a checkpoint do not fit, and, naming the last good checkpoint, where the loss is not finite or explodes;
-    `ConsentError` where consent for its faces is withdrawn while sheets of them are drawn; `KeyboardInterrupt` once the step at hand
-    is saved.
+    `ConsentError` among it, where consent for its faces is withdrawn while sheets of them are drawn.
     """
-    called = time.monotonic()
-    device = prepare_device(config.device)
-    torch.manual_seed(config.seed)
-    faces = load_faces(config.train, max(config.size, SMALLEST_KEPT)).to(device)
-    textures = None if config.backgrounds is None else load_textures(config.backgrounds, config.size).to(device)
-    run, progress = _open_run(config)
-    checkpoint, first, before = config.run / CHECKPOINT, int(progress["pictures"]), float(progress["seconds"])
-    if first >= config.pictures:
-        return FaceRun(checkpoint, first, "pictures")
-    shown = grant_sheets(config.train)
-    started = saved = told = drawn = time.monotonic()
-    unread: list[dict[str, Tensor]] = []
-    with RunLog(config.run, first) as log, PatientInterrupt() as interrupt:
-        while True:
-            step = int(progress["pictures"]) // config.batch
-            batch = make_batch(faces, config, step, textures)
-            unread.append(run.advance(batch, step))
-            progress["pictures"] += config.batch
-            now = time.monotonic()
-            progress["seconds"] = before + now - started
-            reason = "interrupt" if interrupt.asked else _reason_to_stop(config, progress, now - called)
-            due = bool(reason) or now - saved > config.checkpoint_seconds
-            if due or len(unread) == LOG_STEPS or now - told > REPORT_SECONDS:
-                speed = (progress["pictures"] - first) / (now - started)
-                log.add(_read_terms(unread, progress, config.batch, checkpoint) | {"pictures_per_second": speed})
-                unread.clear()
-                reason = reason or _reason_to_stop(config, progress, now - called)
-                due = due or bool(reason)
-                if reason or now - told > REPORT_SECONDS:
-                    report(log.rows[-1])
-                    told = now
-            if due:
-                save_checkpoint(checkpoint, run.networks.trained(), run.optimisers, progress)
-                saved = now
-            if reason or (progress["pictures"] % config.sheet_pictures < config.batch and now - drawn > SHEET_SECONDS):
-                if shown is not None:
-                    draw_sheet(config.run, run, batch, int(progress["pictures"]), shown)
-                log.draw_curves()
-                drawn = now
-            if reason == "interrupt":
-                raise KeyboardInterrupt
-            if reason:
-                return FaceRun(checkpoint, int(progress["pictures"]), reason)
+    return train(FaceTraining, config, report)
 
 
-def _open_run(config: FaceConfig) -> tuple[FaceStep, dict[str, Any]]:
-    """Networks, optimisers and progress of a new run, of one that goes on, or of one that starts from another's weights."""
-    landmarks = None if config.landmarks is None else load_landmark_network(config.landmarks)
-    networks = build_networks(config, load_identity_network(config.identity), load_identity_network(config.recogniser), landmarks)
-    run = _make_step(config, networks)
-    progress: dict[str, Any] = {"pictures": 0, "seconds": 0.0, "total": math.nan, "best_total": math.inf, "earlier": []}
-    if (config.run / CHECKPOINT).exists():
-        progress |= load_checkpoint(config.run / CHECKPOINT, networks.trained(), run.optimisers)
-    elif config.start_from is not None:
-        progress["earlier"] = _start_from(config.start_from, run)
-        if config.finest_from is not None:
-            progress["finest_before"] = _carry_finest(config.finest_from, run)
-    progress |= {name: getattr(config, name) for name in ("preset", "size", "window", "weights", "learning_rate", "face_median")}
-    config.run.mkdir(parents=True, exist_ok=True)
-    config.save(config.run / "config.json")
-    return run, progress
+class FaceTraining(Training):
+    """Formulas 1 to 6 and their additions on pairs of faces: whole pictures, or windows of the finest measure alone."""
+
+    checkpoint = "face.safetensors"
+
+    def __init__(self, config: FaceConfig, device: torch.device) -> None:
+        self.config: FaceConfig = config
+        self._faces = load_faces(config.train, max(config.size, SMALLEST_KEPT)).to(device)
+        self._textures = None if config.backgrounds is None else load_textures(config.backgrounds, config.size).to(device)
+        landmarks = None if config.landmarks is None else load_landmark_network(config.landmarks)
+        identity, recogniser = load_identity_network(config.identity), load_identity_network(config.recogniser)
+        self.run = _make_step(config, build_networks(config, identity, recogniser, landmarks))
+        self.networks, self.optimisers = self.run.networks.trained(), self.run.optimisers
+        self.rates = {"discriminator_optimiser": config.discriminator_rate}
+        self.averages = [(self.run.networks.average, self.run.networks.changer)]
+        self.dataset = read_dataset(config.train)
+
+    def begin(self) -> Progress:
+        """Carry over another run's weights; returns the stages behind them in words."""
+        progress: Progress = {"earlier": []}
+        if self.config.start_from is not None:
+            progress["earlier_data"] = data_behind(self.config.start_from)
+            progress["earlier"] = _start_from(self.config.start_from, self.run)
+        if self.config.finest_from is not None:
+            progress["finest_before"] = _carry_finest(self.config.finest_from, self.run)
+        return progress
+
+    def facts(self) -> Progress:
+        """What describes the model and this stage of its training."""
+        told = ("preset", "size", "window", "weights", "learning_rate", "face_median", "recipe", "judges")
+        return {name: getattr(self.config, name) for name in told}
+
+    def batches(self, first: int) -> Iterator[FaceBatch]:
+        """Pairs of faces, a function of the seed and their number."""
+        self._shown = grant_sheets(self.config.train)
+        return (make_batch(self._faces, self.config, number, self._textures) for number in count(first))
+
+    def step(self, batch: FaceBatch, number: int) -> dict[str, Tensor]:
+        """Train the generator, then the discriminator."""
+        return self.run.advance(batch, number)
+
+    def learning_rate(self, progress: Progress) -> float:
+        """It rises at the start and falls to zero towards the last picture."""
+        config, seen = self.config, progress["pictures"]
+        rising = (seen + config.batch) / max(config.warm_up_pictures, 1)
+        falling = (config.pictures - seen) / max(config.annealed_share * config.pictures, 1)
+        return config.learning_rate * max(min(rising, falling, 1.0), 0.0)
+
+    def decay(self, number: int) -> float:
+        """Half of it is of the last `average_pictures`."""
+        half_life = min(self.config.average_pictures, AVERAGE_SHARE * number * self.config.batch + 1)
+        return 0.5 ** (self.config.batch / half_life)
+
+    def draw_sheet(self, batch: FaceBatch, pictures: int) -> None:
+        """Publish a sheet, where the consent at hand allows it."""
+        if self._shown is not None:
+            draw_sheet(self.config.run, self.run, batch, pictures, self._shown)
 
 
 def _make_step(config: FaceConfig, networks: FaceNetworks) -> FaceStep:
@@ -132,42 +108,6 @@ def _make_step(config: FaceConfig, networks: FaceNetworks) -> FaceStep:
             f"{config.start_from} is a model of {smaller.size_px} pixels.", f"With --window, start from one of {config.size // 2}."
         )
     return DetailStep(config, networks, smaller)
-
-
-def _read_terms(unread: Sequence[dict[str, Tensor]], progress: dict[str, Any], batch: int, checkpoint: Path) -> dict[str, float]:
-    """Fetch the terms of some steps from the device at once, watch every total, and give their means as a row of the log."""
-    values = iter(torch.stack([value.float() for terms in unread for value in terms.values()]).tolist())
-    rows = [dict(zip(terms, values, strict=False)) for terms in unread]
-    seen = int(progress["pictures"])
-    for number, row in enumerate(rows, 1 - len(rows)):
-        _watch(row["total"], progress, seen + number * batch, batch, checkpoint)
-    names = sorted({name for row in rows for name in row})
-    return {"pictures": seen} | {name: fmean(row[name] for row in rows if name in row) for name in names}
-
-
-def _watch(total: float, progress: dict[str, Any], pictures: int, batch: int, checkpoint: Path) -> None:
-    """The stability guard: keep the smoothed total and stop a run that is lost."""
-    if not math.isfinite(total):
-        raise TrainingError(
-            f"The loss is not finite after {pictures:,} pictures.",
-            f"The last good checkpoint is {checkpoint}; go on from it with a lower learning rate.",
-        )
-    progress["total"] = total if math.isnan(progress["total"]) else SMOOTHING * progress["total"] + (1 - SMOOTHING) * total
-    if pictures > SETTLED_STEPS * batch:
-        progress["best_total"] = min(progress["best_total"], progress["total"])
-        if progress["total"] > EXPLOSION * progress["best_total"]:
-            raise TrainingError(
-                f"The loss exploded to {progress['total']:.1f} after {pictures:,} pictures.",
-                f"The last good checkpoint is {checkpoint}; go on from it with a lower learning rate.",
-            )
-
-
-def _reason_to_stop(config: FaceConfig, progress: dict[str, Any], seconds: float) -> str:
-    if progress["pictures"] >= config.pictures:
-        return "pictures"
-    if seconds > config.minutes * 60:
-        return "minutes"
-    return "loss" if progress["best_total"] < math.inf and progress["total"] < config.loss_below else ""
 
 
 def _start_from(path: Path, run: FaceStep) -> list[str]:

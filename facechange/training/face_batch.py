@@ -18,8 +18,6 @@ from facechange.training.scenes import Scenes
 from facechange.training.spoiling import spoil_scenes
 
 IDENTITY_SIZE = 112
-MORPHED_SHARE = 0.5  # of the pairs of different people: how often Y is to be one of them
-VIEWED_SHARES = (0.8, 0.4)  # of pairs that show one person, and of others: how often f_id is read from the spoilt source
 BORDER_PX = 3  # as far into a result as the zero padding of convolutions was seen
 
 
@@ -56,11 +54,11 @@ def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Ten
     recovered = round(config.recovered_share * count)
     same = torch.arange(count, device=device) < round(config.same_object_share * count) + recovered
     source_index = torch.where(same, target_index, other_index)
-    morphed = ~same & (augment.uniform(generator, (count,), 0, 1) < MORPHED_SHARE)
+    morphed = ~same & (augment.uniform(generator, (count,), 0, 1) < config.morphed_share)
     person, person_points = draw_people(faces, count, generator)
     person = torch.where(morphed.view(-1, 1, 1, 1), person, shrink(augment.to_float(faces.pictures[source_index])))
     own_points = (faces.points[source_index] + 0.5) * (person.shape[-1] / faces.size) - 0.5
-    viewed = ~morphed & (augment.uniform(generator, (count,), 0, 1) < torch.where(same, VIEWED_SHARES[0], VIEWED_SHARES[1]))
+    viewed = ~morphed & (augment.uniform(generator, (count,), 0, 1) < torch.where(same, *config.viewed_shares))
     index = torch.cat([target_index, source_index])
 
     stacked = torch.cat([faces.pictures[index], faces.background[index]], 1)

@@ -16,13 +16,11 @@ from facechange.model.face_changer import FaceChanger, fix_masks
 from facechange.model.landmarks import LandmarkNetwork
 from facechange.model.presets import find_preset
 from facechange.training import augment, losses
-from facechange.training.checkpoint import update_average
 from facechange.training.config import FaceConfig
 from facechange.training.face_batch import FaceBatch, crop_identity
 from facechange.training.memory import autocast, place, resolve_device
 from facechange.training.starting import AnyIdentity
 
-AVERAGE_SHARE = 0.1  # the moving average never looks back further than this share of the pictures seen
 REACH_CELLS = 16  # a side: as fine as the reach of L_ICL follows the face
 
 Judge = Callable[[Tensor], Tensor]
@@ -71,7 +69,7 @@ def build_networks(
 
 
 class FaceStep:
-    """Networks and optimisers, advanced a batch at a time."""
+    """Networks and optimisers, advanced a batch at a time; learning rates and the moving average are the loop's."""
 
     def __init__(self, config: FaceConfig, networks: FaceNetworks) -> None:
         self.config, self.networks = config, networks
@@ -94,16 +92,11 @@ class FaceStep:
 
     def advance(self, batch: FaceBatch, step: int) -> dict[str, Tensor]:
         """Train both sides on `batch`; gives every loss term, unweighted, `total` and `discriminator`."""
-        rate = self.config.learning_rate * self._rate(step)
-        self.optimisers["changer_optimiser"].param_groups[0]["lr"] = rate
-        self.optimisers["discriminator_optimiser"].param_groups[0]["lr"] = rate * self.config.discriminator_rate
         generator = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + step + 500_000)
-        spoil = augment_for_discriminator(batch.target, generator)
+        spoil = augment_for_discriminator(batch.target, generator) if self.config.augment_discriminator else _as_it_is
         changed, terms = self._generator_terms(batch, self.read_identities(batch), spoil, generator)
         total = losses.total_loss(terms, self.config.weights | self._identity_weights(step))
         self._descend("changer_optimiser", total)
-        half_life = min(self.config.average_pictures, AVERAGE_SHARE * step * self.config.batch + 1)
-        update_average(self.networks.average, self.networks.changer, 0.5 ** (self.config.batch / half_life))
         terms |= self._discriminator_terms(batch, changed.detach(), spoil, step)
         return {name: value.detach() for name, value in terms.items()} | {"total": total.detach()}
 
@@ -120,13 +113,6 @@ class FaceStep:
         ramp = 0 if self.config.start_from is not None else self.config.identity_ramp_pictures
         share = min(1.0, step * self.config.batch / ramp) if ramp > 0 else 1.0
         return {name: share * self.config.weights[name] for name in ("identity", "contrast")}
-
-    def _rate(self, step: int) -> float:
-        """The share of the learning rate in force: it rises at the start and falls to zero towards the last picture."""
-        config, seen = self.config, step * self.config.batch
-        rising = (seen + config.batch) / max(config.warm_up_pictures, 1)
-        falling = (config.pictures - seen) / max(config.annealed_share * config.pictures, 1)
-        return max(min(rising, falling, 1.0), 0.0)
 
     def _generator_terms(
         self, batch: FaceBatch, identity: Tensor, spoil: Callable[[Tensor], Tensor], generator: torch.Generator
@@ -147,7 +133,7 @@ class FaceStep:
         last = slice(-len(changed), None)
         people = batch.person[last], batch.person_points[last]
         target = batch.whole_target[last], batch.target_points[last]
-        return identity_terms(list(self._judges.values()), changed, people, target, reach, generator)
+        return identity_terms(list(self._judges.values()), changed, people, target, None if self.config.free_judges else reach, generator)
 
     def picture_terms(
         self, batch: FaceBatch, changed: Tensor, masks: Sequence[Tensor], spoil: Callable[[Tensor], Tensor]
@@ -205,18 +191,21 @@ def identity_terms(
     changed: Tensor,
     people: tuple[Tensor, Tensor],
     target: tuple[Tensor, Tensor],
-    reach: Tensor,
+    reach: Tensor | None,
     generator: torch.Generator,
 ) -> dict[str, Tensor]:
     """Both terms of L_ICL (formula 5) of results [N, 3, R, R]: means over the `judges`.
 
     `people` and `target` are whole pictures and their five points; `reach` [N, 1, R, R] is the share of the gradient that a pixel gets.
+    Where `reach` is None the judges see everything as it is, in colour, and their gradient goes everywhere, as in the patent.
     """
-    changed = changed * reach + changed.detach() * (1 - reach)
+    if reach is not None:
+        changed = changed * reach + changed.detach() * (1 - reach)
+    show = _to_judge if reach is not None else _crop_for_judge
     with autocast(changed.device):
-        view = view_identity(changed, target[1], generator)
+        view = view_identity(changed, target[1], generator) if reach is not None else show(changed, target[1])
         with torch.no_grad():
-            seen = [_to_judge(*people), _to_judge(*target)]
+            seen = [show(*people), show(*target)]
             known = [[judge(each) for each in seen] for judge in judges]
         judged = [(judge(view), *of_both) for judge, of_both in zip(judges, known, strict=True)]
     return {
@@ -228,6 +217,11 @@ def identity_terms(
 def _to_judge(pictures: Tensor, points: Tensor) -> Tensor:
     """What the judges see of a person or a target: the crop without colour, as they see the result."""
     return augment.to_grey(crop_identity(pictures, points)).contiguous(memory_format=torch.channels_last)
+
+
+def _crop_for_judge(pictures: Tensor, points: Tensor) -> Tensor:
+    """The same in colour."""
+    return crop_identity(pictures, points).contiguous(memory_format=torch.channels_last)
 
 
 def face_reach(background: Tensor, covered: Tensor) -> Tensor:
@@ -260,6 +254,10 @@ def view_landmarks(changed: Tensor, target: Tensor, generator: torch.Generator) 
     views = (augment.warp(augment.to_grey(pictures), matrices, target.shape[-1]) for pictures in (changed, target))
     seen, wanted = (view.contiguous(memory_format=torch.channels_last) for view in views)
     return seen, wanted
+
+
+def _as_it_is(pictures: Tensor) -> Tensor:
+    return pictures
 
 
 def augment_for_discriminator(like: Tensor, generator: torch.Generator) -> Callable[[Tensor], Tensor]:

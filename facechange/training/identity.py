@@ -6,49 +6,29 @@ Any picture can be labelled by the teacher, so the few thousand faces at hand be
 from __future__ import annotations
 
 import copy
-import json
 import math
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facechange.core import TrainingError
 from facechange.data.shards import AlignedFaces, load_faces
 from facechange.model.identity import IDENTITY_DIMENSIONS, IDENTITY_SIZE, IdentityNetwork
 from facechange.model.recogniser import MobileFaceNet, load_recogniser
 from facechange.training import augment, camera
-from facechange.training.checkpoint import load_checkpoint, save_checkpoint, update_average
-from facechange.training.interrupt import PatientInterrupt
-from facechange.training.memory import autocast, place, prepare_device
+from facechange.training.config import IdentityConfig
+from facechange.training.datasets import read_dataset
+from facechange.training.loop import Progress, Report, Training, train
+from facechange.training.memory import autocast, place
 from facechange.training.morphs import draw_people
 
 TABLE_WEIGHT = 40
 EARLIER = 2048  # crops of the batches before that each new one is compared with
 SPOILT_SHARE = 0.6  # of the student's crops; the rest are as clean as the teacher's
-CHECKPOINT_SECONDS = 120
 PICTURE_SIZE = 160  # FFHQ crops held in memory; the ArcFace crop in them is about 128 pixels wide
-
-
-@dataclass(frozen=True)
-class IdentityConfig:
-    """What a run does; saved as `config.json` in its folder."""
-
-    train: Path  # aligned shards
-    val: Path
-    teacher: Path  # MobileFaceNet, safetensors
-    run: Path
-    pictures: int = 200_000  # the learning rate falls to zero over this many
-    minutes: float = float("inf")
-    batch: int = 64
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    seed: int = 0
-    device: str = "auto"
 
 
 class _Student(nn.Module):
@@ -112,77 +92,61 @@ def make_batch(faces: AlignedFaces, size: int, generator: torch.Generator) -> tu
     return clean, torch.where(chosen, spoilt, clean)
 
 
-def train_identity(config: IdentityConfig, report: Callable[[dict[str, float]], None] = lambda row: None) -> Path:
-    """Train or go on training in `config.run`; returns the checkpoint, whose `average` is the network to export."""
-    device = prepare_device(config.device)
-    torch.manual_seed(config.seed)
-    faces, val = load_faces(config.train, PICTURE_SIZE).to(device), load_faces(config.val, PICTURE_SIZE).to(device)
-    teacher = place(load_recogniser(config.teacher), device)
-    student = place(_Student(), device)
-    average = copy.deepcopy(student).eval().requires_grad_(False)
-    optimiser = torch.optim.AdamW(student.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    earlier = _Earlier().to(device)
-    networks, optimisers, seen = {"student": student, "average": average, "earlier": earlier}, {"optimiser": optimiser}, 0
-    checkpoint = config.run / "identity.safetensors"
-    if checkpoint.exists():
-        seen = load_checkpoint(checkpoint, networks, optimisers)["pictures"]
-    config.run.mkdir(parents=True, exist_ok=True)
-    (config.run / "config.json").write_text(json.dumps(asdict(config), default=str, indent=2), encoding="utf-8")
-    started = saved = time.monotonic()
-    first, running = seen, None
-    with PatientInterrupt() as interrupt:
-        for clean, spoilt in _batches(config, faces, seen):
-            with autocast(device):
-                with torch.no_grad():
-                    teacher_features = teacher.features(clean)
-                    teacher_identity = teacher.embed(teacher_features)
-                outputs = student(spoilt)
-            loss = distillation_loss(outputs, teacher_identity, teacher_features)
-            loss = loss + TABLE_WEIGHT * table_difference(outputs[0], earlier.student, teacher_identity, earlier.teacher)
-            earlier.remember(outputs[0], teacher_identity)
-            for group in optimiser.param_groups:
-                group["lr"] = config.learning_rate * _rate(seen, config.pictures)
-            optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(student.parameters(), 5.0)
-            optimiser.step()
-            seen += config.batch
-            update_average(average, student, min(0.998, (1 + seen / config.batch) / (10 + seen / config.batch)))
-            running = loss.detach() if running is None else torch.lerp(running, loss.detach(), 0.02)
-            now = time.monotonic()
-            ended = interrupt.asked or seen >= config.pictures or now - started > config.minutes * 60
-            if ended or now - saved > CHECKPOINT_SECONDS:
-                if not math.isfinite(
-                    smoothed := float(running)
-                ):  # the one number read from the device, so seldom that it waits for no step
-                    raise TrainingError(f"The loss is not finite after {seen:,} pictures.", f"The last good checkpoint is {checkpoint}.")
-                save_checkpoint(checkpoint, networks, optimisers, {"pictures": seen})
-                saved = now
-                spearman = cosine_rank_correlation(average.identity, teacher, val)
-                report(
-                    {"pictures": seen, "loss": smoothed, "val_spearman": spearman, "pictures_per_second": (seen - first) / (now - started)}
-                )
-            if interrupt.asked:
-                raise KeyboardInterrupt
-            if ended:
-                break
-    return checkpoint
+def train_identity(config: IdentityConfig, report: Report = lambda row: None) -> Path:
+    """Train or go on training in `config.run`; returns the checkpoint, whose `average` is the network to export. Raises as `train` does."""
+    return train(IdentityTraining, config, report).checkpoint
 
 
-def _rate(seen: int, total: int) -> float:
-    """Warm up over the first 2 %, then a half cosine to zero."""
-    progress = min(seen / total, 1.0)
-    return min(progress / 0.02 + 0.02, 1.0) * 0.5 * (1 + math.cos(math.pi * progress))
+class IdentityTraining(Training):
+    """The student learns on spoilt crops what the teacher says of clean ones."""
 
+    checkpoint = "identity.safetensors"
 
-def _batches(config: IdentityConfig, faces: AlignedFaces, seen: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batch k depends on the seed and k alone, so a resumed run sees the same ones."""
-    step = seen // config.batch
-    while True:
-        generator = torch.Generator(faces.pictures.device).manual_seed(config.seed * 1_000_003 + step)
-        clean, spoilt = make_batch(faces, config.batch, generator)
-        yield clean.contiguous(memory_format=torch.channels_last), spoilt.contiguous(memory_format=torch.channels_last)
-        step += 1
+    def __init__(self, config: IdentityConfig, device: torch.device) -> None:
+        self.config: IdentityConfig = config
+        self._faces, self._val = (load_faces(folder, PICTURE_SIZE).to(device) for folder in (config.train, config.val))
+        self._teacher = place(load_recogniser(config.teacher), device)
+        self._student = place(_Student(), device)
+        self._average = copy.deepcopy(self._student).eval().requires_grad_(False)
+        self._optimiser = torch.optim.AdamW(self._student.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+        self._earlier = _Earlier().to(device)
+        self.networks = {"student": self._student, "average": self._average, "earlier": self._earlier}
+        self.optimisers = {"optimiser": self._optimiser}
+        self.averages = [(self._average, self._student)]
+        self.dataset = read_dataset(config.train)
+
+    def batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Crops for the teacher and for the student, [N, 3, 112, 112]."""
+        for number in count(first):
+            generator = torch.Generator(self._faces.pictures.device).manual_seed(self.config.seed * 1_000_003 + number)
+            clean, spoilt = make_batch(self._faces, self.config.batch, generator)
+            yield clean.contiguous(memory_format=torch.channels_last), spoilt.contiguous(memory_format=torch.channels_last)
+
+    def step(self, batch: tuple[Tensor, Tensor], number: int) -> dict[str, Tensor]:
+        """The loss on a batch, against itself and the batches before."""
+        clean, spoilt = batch
+        with autocast(clean.device):
+            with torch.no_grad():
+                teacher_features = self._teacher.features(clean)
+                teacher_identity = self._teacher.embed(teacher_features)
+            outputs = self._student(spoilt)
+        loss = distillation_loss(outputs, teacher_identity, teacher_features)
+        loss = loss + TABLE_WEIGHT * table_difference(outputs[0], self._earlier.student, teacher_identity, self._earlier.teacher)
+        self._earlier.remember(outputs[0], teacher_identity)
+        self._optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._student.parameters(), 5.0)
+        self._optimiser.step()
+        return {"total": loss.detach()}
+
+    def learning_rate(self, progress: Progress) -> float:
+        """Warm up over the first 2 %, then a half cosine to zero."""
+        share = min(progress["pictures"] / self.config.pictures, 1.0)
+        return self.config.learning_rate * (min(share / 0.02 + 0.02, 1.0) * 0.5 * (1 + math.cos(math.pi * share)))
+
+    def evaluate(self) -> dict[str, float]:
+        """How alike the average and the teacher rank held-out pairs."""
+        return {"val_spearman": cosine_rank_correlation(self._average.identity, self._teacher, self._val)}
 
 
 @torch.no_grad()

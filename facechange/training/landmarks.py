@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-import json
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -18,14 +17,15 @@ from facechange.data.shards import AlignedFaces, load_faces
 from facechange.faces.mean_face68 import MIRRORED
 from facechange.model.landmarks import LANDMARK_SIZE, LandmarkNetwork
 from facechange.training import augment
-from facechange.training.checkpoint import load_checkpoint, load_part, save_checkpoint, update_average
-from facechange.training.interrupt import PatientInterrupt
-from facechange.training.memory import autocast, place, prepare_device
+from facechange.training.checkpoint import load_part
+from facechange.training.config import SPOILING_SHARES, LandmarksConfig
+from facechange.training.datasets import read_dataset
+from facechange.training.loop import Progress, Report, Training, train
+from facechange.training.memory import autocast, place
 from facechange.training.morphs import move_landmarks
 from facechange.training.scenes import Scenes
-from facechange.training.spoiling import SPOILING_SHARES, spoil_scenes
+from facechange.training.spoiling import spoil_scenes
 
-CHECKPOINT_SECONDS = 60
 TURN_SHARE = 0.7
 RESHAPED_SHARE = 0.8  # of the crops
 # What of a face is moved and scaled apart: outline, brows, nose, eyes, mouth; deviations, of the shift in parts of the side.
@@ -33,64 +33,54 @@ PARTS = ((0, 17), (17, 22), (22, 27), (27, 36), (36, 42), (42, 48), (48, 68))
 PART_SHIFT, PART_SCALE = 0.015, 0.08
 
 
-@dataclass(frozen=True)
-class LandmarksConfig:
-    """What a run does; saved as `config.json` in its folder."""
-
-    train: Path  # aligned shards with landmarks
-    val: Path
-    run: Path
-    pictures: int = 170_000  # the learning rate falls to zero over this many
-    batch: int = 32
-    learning_rate: float = 2e-3
-    seed: int = 0
-    device: str = "auto"
-
-
-def train_landmarks(config: LandmarksConfig, report: Callable[[dict[str, float]], None] = lambda row: None) -> Path:
+def train_landmarks(config: LandmarksConfig, report: Report = lambda row: None) -> Path:
     """Train or go on training in `config.run`; returns the checkpoint, whose `average` `train face --landmarks` reads.
 
-    Raises `TrainingError` where the shards lack landmarks; `KeyboardInterrupt` once the step at hand is saved.
+    Raises as `train` does, and `TrainingError` where the shards lack landmarks.
     """
-    device = prepare_device(config.device)
-    torch.manual_seed(config.seed)
-    faces, landmarks = _load(config.train, device)
-    val, val_landmarks = _load(config.val, device)
-    network = place(LandmarkNetwork(), device)
-    average = copy.deepcopy(network).eval().requires_grad_(False)
-    optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=0.02)
-    networks, optimisers, seen = {"network": network, "average": average}, {"optimiser": optimiser}, 0
-    checkpoint = config.run / "landmarks.safetensors"
-    if checkpoint.exists():
-        seen = int(load_checkpoint(checkpoint, networks, optimisers)["pictures"])
-    config.run.mkdir(parents=True, exist_ok=True)
-    (config.run / "config.json").write_text(json.dumps(asdict(config), default=str, indent=2), encoding="utf-8")
-    saved = started = time.monotonic()
-    first = seen
-    with PatientInterrupt() as interrupt:
-        while seen < config.pictures:
-            generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + seen // config.batch)
-            pictures, wanted = make_batch(faces, landmarks, config.batch, generator)
-            with autocast(device):
-                found = network(pictures.contiguous(memory_format=torch.channels_last))
-            loss = functional.smooth_l1_loss(found, wanted, beta=0.02)
-            optimiser.param_groups[0]["lr"] = config.learning_rate * (1 - seen / config.pictures)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            seen += config.batch
-            update_average(average, network, min(0.998, (1 + seen / config.batch) / (10 + seen / config.batch)))
-            now = time.monotonic()
-            if interrupt.asked or seen >= config.pictures or now - saved > CHECKPOINT_SECONDS:
-                save_checkpoint(checkpoint, networks, optimisers, {"pictures": seen})
-                saved = now
-                report(
-                    {"pictures": seen, "loss": loss.item(), "val_error_percent": mean_error(average, val, val_landmarks)}
-                    | {"pictures_per_second": (seen - first) / (now - started)}
-                )
-            if interrupt.asked:
-                raise KeyboardInterrupt
-    return checkpoint
+    return train(LandmarksTraining, config, report).checkpoint
+
+
+class LandmarksTraining(Training):
+    """Places of 68 landmarks in crops that are turned, spoilt and reshaped."""
+
+    checkpoint = "landmarks.safetensors"
+
+    def __init__(self, config: LandmarksConfig, device: torch.device) -> None:
+        self.config: LandmarksConfig = config
+        self._faces, self._val = _load(config.train, device), _load(config.val, device)
+        self._network = place(LandmarkNetwork(), device)
+        self._average = copy.deepcopy(self._network).eval().requires_grad_(False)
+        self._optimiser = torch.optim.AdamW(self._network.parameters(), config.learning_rate, weight_decay=0.02)
+        self.networks = {"network": self._network, "average": self._average}
+        self.optimisers = {"optimiser": self._optimiser}
+        self.averages = [(self._average, self._network)]
+        self.dataset = read_dataset(config.train)
+
+    def batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Crops and where their landmarks are."""
+        for number in count(first):
+            generator = torch.Generator(self._faces[1].device).manual_seed(self.config.seed * 1_000_003 + number)
+            yield make_batch(*self._faces, self.config.batch, generator)
+
+    def step(self, batch: tuple[Tensor, Tensor], number: int) -> dict[str, Tensor]:
+        """A smooth L1 loss of places."""
+        pictures, wanted = batch
+        with autocast(pictures.device):
+            found = self._network(pictures.contiguous(memory_format=torch.channels_last))
+        loss = functional.smooth_l1_loss(found, wanted, beta=0.02)
+        self._optimiser.zero_grad()
+        loss.backward()
+        self._optimiser.step()
+        return {"total": loss.detach()}
+
+    def learning_rate(self, progress: Progress) -> float:
+        """It falls evenly to zero."""
+        return self.config.learning_rate * (1 - progress["pictures"] / self.config.pictures)
+
+    def evaluate(self) -> dict[str, float]:
+        """How far the average is off on held-out faces."""
+        return {"val_error_percent": mean_error(self._average, *self._val)}
 
 
 def make_batch(faces: AlignedFaces, landmarks: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -8,11 +8,8 @@ serves every size of the model, since the blocks that decide who somebody is are
 from __future__ import annotations
 
 import copy
-import json
-import math
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -25,117 +22,98 @@ from facechange.model.growing import shrink_changer
 from facechange.model.identity import IdentityMapping, IdentityNetwork, MappedIdentity
 from facechange.model.recogniser import RecogniserIdentity
 from facechange.training import augment, losses
-from facechange.training.checkpoint import load_checkpoint, save_checkpoint, update_average
-from facechange.training.config import FaceConfig
+from facechange.training.config import FaceConfig, MappingConfig
+from facechange.training.datasets import read_dataset
 from facechange.training.face_batch import FaceBatch, crop_identity, make_batch, read_identities
 from facechange.training.face_step import face_reach, identity_terms
-from facechange.training.interrupt import PatientInterrupt
-from facechange.training.memory import autocast, place, prepare_device
-from facechange.training.starting import is_graph, load_face_changer, load_identity_network
+from facechange.training.loop import Progress, Report, Training, train
+from facechange.training.memory import autocast, place
+from facechange.training.starting import data_behind, is_graph, load_face_changer, load_identity_network
 from facechange.training.textures import load_textures
 
-CHECKPOINT = "mapping.safetensors"
 TRAINED_PX = 128  # a larger model is shrunk to it: finer blocks hardly say who somebody is
 FITTED_FACES = 256  # by which it is
-# Reconstruction is that of recovered pairs (`training.recovered`) and of a person's own picture.
-WEIGHTS = {"identity": 25.0, "contrast": 50.0, "reconstruction": 20.0, "tone": 5.0, "colour": 20.0}
 ANNEALED_SHARE = 0.4
 WARM_UP_STEPS = 30
 AVERAGE_STEPS = 60  # half-life of the mapping's moving average
-REPORT_STEPS = 20
-CHECKPOINT_SECONDS = 240
 
 
-@dataclass(frozen=True)
-class MappingConfig:
-    """What a run does; saved as `config.json` in its folder."""
-
-    train: Path  # aligned shards
-    run: Path
-    change: Path  # the face-change model to map for: a checkpoint or an exported graph (.onnx)
-    identity: Path  # the identity network, whose vectors the model knows; one with a mapping already goes on from it
-    recogniser: Path  # MobileFaceNet, safetensors
-    backgrounds: Path | None = None  # tar of photographs without a face that occluders are cut from; else from faces
-    pictures: int = 16_000  # the learning rate falls to zero over the last of them
-    minutes: float = float("inf")
-    batch: int = 16
-    learning_rate: float = 1e-3
-    same_object_share: float = 0.06
-    recovered_share: float = 0.25
-    weights: dict[str, float] = field(default_factory=lambda: dict(WEIGHTS))
-    seed: int = 0
-    device: str = "auto"
-
-
-def train_mapping(config: MappingConfig, report: Callable[[dict[str, float]], None] = lambda row: None) -> Path:
+def train_mapping(config: MappingConfig, report: Report = lambda row: None) -> Path:
     """Train or go on training in `config.run`; returns the checkpoint, whose `average` is the identity network to export.
 
-    Raises `TrainingError` where the data or a checkpoint do not fit, or the loss is not finite.
+    Raises as `train` does, and `TrainingError` where other networks are given than the two that it joins.
     """
-    device = prepare_device(config.device)
-    torch.manual_seed(config.seed)
-    network, recogniser = load_identity_network(config.identity), load_identity_network(config.recogniser)
-    mapping = IdentityMapping()
-    if isinstance(network, MappedIdentity):
-        mapping, network = network.mapping, network.network
-    if not isinstance(network, IdentityNetwork) or not isinstance(recogniser, RecogniserIdentity):
-        raise TrainingError("The mapping joins the identity network and MobileFaceNet.", "Give them as --identity and --recogniser.")
-    for frozen in (network, recogniser):
-        place(frozen, device).eval().requires_grad_(False)
-    mapped = MappedIdentity(network, recogniser, mapping.to(device).requires_grad_(True))
-    average = copy.deepcopy(mapped).requires_grad_(False)
-    optimiser = torch.optim.AdamW(mapped.mapping.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=1e-3)
-    networks, optimisers, seen = {"mapping": mapped.mapping, "average": average}, {"optimiser": optimiser}, 0
-    checkpoint = config.run / CHECKPOINT
-    if checkpoint.exists():
-        seen = int(load_checkpoint(checkpoint, networks, optimisers)["pictures"])
-    changer = _load_changer(config, network, device)
-    size = changer.size_px
-    faces = load_faces(config.train, max(size, TRAINED_PX)).to(device)
-    textures = None if config.backgrounds is None else load_textures(config.backgrounds, size).to(device)
-    config.run.mkdir(parents=True, exist_ok=True)
-    (config.run / "config.json").write_text(json.dumps(asdict(config), default=str, indent=2), encoding="utf-8")
-    pairs = FaceConfig(
-        config.train,
-        config.run,
-        config.identity,
-        config.recogniser,
-        size=size,
-        batch=config.batch,
-        seed=config.seed,
-        same_object_share=config.same_object_share,
-        recovered_share=config.recovered_share,
-    )
-    started = saved = time.monotonic()
-    first, unread = seen, list[dict[str, Tensor]]()
-    with PatientInterrupt() as interrupt:
-        while seen < config.pictures:
-            step = seen // config.batch
-            terms = mapping_terms(mapped, changer, make_batch(faces, pairs, step, textures), config.seed * 1_000_003 + step)
-            total = torch.stack([config.weights[name] * value for name, value in terms.items()]).sum()
-            optimiser.param_groups[0]["lr"] = config.learning_rate * _rate(step, seen / config.pictures)
-            optimiser.zero_grad()
-            total.backward()
-            optimiser.step()
-            update_average(average.mapping, mapped.mapping, 0.5 ** (1 / min(AVERAGE_STEPS, 0.1 * step + 1)))
-            seen += config.batch
-            unread.append({name: value.detach() for name, value in terms.items()} | {"total": total.detach()})
-            now = time.monotonic()
-            ended = interrupt.asked or seen >= config.pictures or now - started > config.minutes * 60
-            if ended or len(unread) == REPORT_STEPS:
-                row = {name: float(torch.stack([terms[name] for terms in unread]).mean()) for name in unread[0]}
-                unread.clear()
-                if not math.isfinite(row["total"]):
-                    raise TrainingError(f"The loss is not finite after {seen:,} pictures.", f"The last good checkpoint is {checkpoint}.")
-                report({"pictures": seen, **row, "pictures_per_second": (seen - first) / (now - started)})
-            if ended or now - saved > CHECKPOINT_SECONDS:
-                save_checkpoint(checkpoint, networks, optimisers, {"pictures": seen, "earlier": _describe(config)})
-                saved = now
-            if interrupt.asked:
-                raise KeyboardInterrupt
-            if ended:
-                break
-    return checkpoint
+    return train(MappingTraining, config, report).checkpoint
+
+
+class MappingTraining(Training):
+    """L_ICL, reconstruction, tone and colour, through the frozen model to the mapping alone."""
+
+    checkpoint = "mapping.safetensors"
+
+    def __init__(self, config: MappingConfig, device: torch.device) -> None:
+        self.config: MappingConfig = config
+        network, recogniser = load_identity_network(config.identity), load_identity_network(config.recogniser)
+        mapping = IdentityMapping()
+        if isinstance(network, MappedIdentity):
+            mapping, network = network.mapping, network.network
+        if not isinstance(network, IdentityNetwork) or not isinstance(recogniser, RecogniserIdentity):
+            raise TrainingError("The mapping joins the identity network and MobileFaceNet.", "Give them as --identity and --recogniser.")
+        for frozen in (network, recogniser):
+            place(frozen, device).eval().requires_grad_(False)
+        self._mapped = MappedIdentity(network, recogniser, mapping.to(device).requires_grad_(True))
+        average = copy.deepcopy(self._mapped).requires_grad_(False)
+        self._optimiser = torch.optim.AdamW(self._mapped.mapping.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=1e-3)
+        self.networks = {"mapping": self._mapped.mapping, "average": average}
+        self.optimisers = {"optimiser": self._optimiser}
+        self.averages = [(average.mapping, self._mapped.mapping)]
+        self._changer = _load_changer(config, network, device)
+        size = self._changer.size_px
+        self._faces = load_faces(config.train, max(size, TRAINED_PX)).to(device)
+        self._textures = None if config.backgrounds is None else load_textures(config.backgrounds, size).to(device)
+        self.dataset = read_dataset(config.train)
+
+    def begin(self) -> Progress:
+        """What the networks that it joins have learned from."""
+        return {"earlier_data": data_behind(self.config.identity)}
+
+    def facts(self) -> Progress:
+        """How these came about."""
+        return {"earlier": _describe(self.config)}
+
+    def batches(self, first: int) -> Iterator[FaceBatch]:
+        """Pairs of faces, as the face-change model learns from."""
+        config = self.config
+        pairs = FaceConfig(
+            train=config.train,
+            run=config.run,
+            identity=config.identity,
+            recogniser=config.recogniser,
+            size=self._changer.size_px,
+            batch=config.batch,
+            seed=config.seed,
+            same_object_share=config.same_object_share,
+            recovered_share=config.recovered_share,
+        )
+        return (make_batch(self._faces, pairs, number, self._textures) for number in count(first))
+
+    def step(self, batch: FaceBatch, number: int) -> dict[str, Tensor]:
+        """The weighted sum of `mapping_terms`."""
+        terms = mapping_terms(self._mapped, self._changer, batch, self.config.seed * 1_000_003 + number)
+        total = losses.total_loss(terms, self.config.weights)
+        self._optimiser.zero_grad()
+        total.backward()
+        self._optimiser.step()
+        return {name: value.detach() for name, value in terms.items()} | {"total": total.detach()}
+
+    def learning_rate(self, progress: Progress) -> float:
+        """It rises at first and falls to zero over the last pictures."""
+        step, share = progress["pictures"] // self.config.batch, progress["pictures"] / self.config.pictures
+        return self.config.learning_rate * max(min((step + 1) / WARM_UP_STEPS, 1.0, (1 - share) / ANNEALED_SHARE), 0.0)
+
+    def decay(self, number: int) -> float:
+        """Half of it is of the last `AVERAGE_STEPS`."""
+        return 0.5 ** (1 / min(AVERAGE_STEPS, 0.1 * number + 1))
 
 
 def mapping_terms(mapped: MappedIdentity, changer: FaceChanger, batch: FaceBatch, seed: int) -> dict[str, Tensor]:
@@ -178,8 +156,3 @@ def _describe(config: MappingConfig) -> dict[str, str]:
         if is_graph(path)
     }
     return {name: card.training if name == "identity" else f"{card.name} {card.version}" for name, card in cards.items()}
-
-
-def _rate(step: int, progress: float) -> float:
-    """Rises at first, falls to zero over the last pictures."""
-    return max(min((step + 1) / WARM_UP_STEPS, 1.0, (1 - progress) / ANNEALED_SHARE), 0.0)

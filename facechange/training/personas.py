@@ -13,7 +13,8 @@ from facechange.data.shards import load_faces
 from facechange.model.export import export_graph
 from facechange.model.identity import count_parameters
 from facechange.model.personas import AXES, PersonaSampler
-from facechange.training.export import DATA, compare_with_graph, round_weights
+from facechange.training.datasets import read_dataset, tell_dataset
+from facechange.training.export import compare_with_graph, round_weights
 from facechange.training.face_batch import read_identities
 from facechange.training.starting import load_identity_network
 
@@ -44,7 +45,7 @@ def export_personas(train: Path, identity: Path, path: Path) -> ModelCard:
         template="none",
         inputs={"noise": f"[N, {AXES}] float32, standard normal"},
         outputs={"identity": "[N, 512] float32, length 1", "nearest": "[N] float32, largest cosine to a training identity"},
-        data=DATA,
+        data=tell_dataset(read_dataset(train)),
         training=f"Mean and {AXES} principal axes of the identities of {len(identities):,} faces.",
         limits="As varied as the faces that it learned from, no more. A persona may by chance be like a living person.",
         metrics={"cosine_different_faces_p99": {"mean": largest_cosine(identities), "unit": "cosine"}},

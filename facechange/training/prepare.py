@@ -23,6 +23,7 @@ from facechange.data.shards import read_lines
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
 from facechange.pictures import read_picture
+from facechange.training.datasets import describe_shards, save_dataset
 
 PICTURES_A_SHARD = 512
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".tif", ".tiff", ".bmp"}
@@ -42,6 +43,7 @@ class _Source:
     name: str
     read: Callable[[], np.ndarray]  # uint8 [H, W, 3] RGB
     label: LabelledFace | None  # known landmarks, or None: the locator has to look
+    facts: dict[str, str]  # `origin`, `licence` and `split` where they are known
 
 
 def prepare_shards(
@@ -52,14 +54,19 @@ def prepare_shards(
     smallest_face_px: int = 64,
     largest_enlargement: float = math.inf,
     report: Callable[[int, int], None] = lambda done, total: None,
+    about: dict[str, str] | None = None,
 ) -> Prepared:
     """Write the faces of `source` as aligned crops of `size` under `output`; a rerun continues where the last one ended.
+
+    `dataset.json` beside them says what they are. `about` may give `origin` and `licence`, for sources that do not say their own, and
+    `notes` on the whole set.
 
     `source` is a folder of pictures (then `locate` finds the faces) or a `.jsonl` of landmarks with its tar shards beside it,
     or a folder with such files. Corrupt pictures, pictures without a face, and faces that a crop would show more than
     `largest_enlargement` times as large are skipped and reported.
     """
-    sources = _list_sources(source)
+    about = about or {}
+    sources = _list_sources(source, {name: value for name, value in about.items() if name != "notes"})
     output.mkdir(parents=True, exist_ok=True)
     done = {line["source"] for line in read_lines(output)}
     todo = [item for item in sources if item.name not in done]
@@ -79,6 +86,7 @@ def prepare_shards(
         _write_shard(output / f"aligned-{number:05d}", entries)
         written += sum(picture is not None for _, picture in entries)
         skipped |= {line["source"]: line["skipped"] for line, picture in entries if picture is None}
+    save_dataset(describe_shards(output, about), output)
     return Prepared(written, skipped, len(sources) - len(todo))
 
 
@@ -91,27 +99,29 @@ def _landmark_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.glob("*.jsonl")) if not path.stem.startswith("aligned-")]
 
 
-def _list_sources(source: Path) -> list[_Source]:
+def _list_sources(source: Path, facts: dict[str, str]) -> list[_Source]:
+    """Everything there is to align, in order; `facts` are those of a source that says none of its own."""
     if source.is_file() and source.suffix == ".jsonl":
-        return list(_landmarked(source))
+        return list(_landmarked(source, facts))
     if not source.is_dir():
         raise TrainingError(f"{source} is neither a folder of pictures nor a .jsonl of landmarks.", "Check the path.")
     if landmark_files := _landmark_files(source):
-        return [item for path in landmark_files for item in _landmarked(path)]
+        return [item for path in landmark_files for item in _landmarked(path, facts)]
     pictures = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not pictures:
         raise TrainingError(f"{source} holds no pictures.", f"Known kinds: {', '.join(sorted(SUFFIXES))}.")
-    return [_Source(str(path.relative_to(source)), functools.partial(_read_pixels, path), None) for path in pictures]
+    return [_Source(str(path.relative_to(source)), functools.partial(_read_pixels, path), None, facts) for path in pictures]
 
 
 def _read_pixels(path: Path) -> np.ndarray:
     return read_picture(path).rgb8()
 
 
-def _landmarked(index: Path) -> Iterator[_Source]:
+def _landmarked(index: Path, facts: dict[str, str]) -> Iterator[_Source]:
     labelled = LabelledFaces(index.parent, index.stem)
     for number, face in enumerate(labelled.faces):
-        yield _Source(face.image, functools.partial(labelled.read, number), face)
+        own = {name: value for name, value in (("origin", face.origin), ("licence", face.licence)) if value is not None}
+        yield _Source(face.image, functools.partial(labelled.read, number), face, facts | own | {"split": index.stem})
 
 
 def _align(
@@ -142,6 +152,7 @@ def _align(
             "source": item.name,
             "size": size,
             "points": np.round(transform_points(points, matrix), 2).tolist(),
+            **item.facts,
         }
         if item.label is not None and item.label.group is not None:
             line["group"] = item.label.group

@@ -26,7 +26,8 @@ class RunLog:
         if path.exists():
             try:
                 lines = [line for line in read_text(path).splitlines() if line.endswith("}")]
-                self.rows = [row for row in map(parse_json, lines) if row["pictures"] <= pictures]
+                rows = [row for row in map(parse_json, lines) if row["pictures"] <= pictures]
+                self.rows = [{name: value for name, value in row.items() if isinstance(value, int | float)} for row in rows]
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise TrainingError(f"{path} is not the log of a run ({error}).", "Move it away.") from None
             path.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")

@@ -10,29 +10,10 @@ import torch
 from torch import Tensor
 
 from facechange.training import augment, camera
+from facechange.training.config import SPOILING_SHARES
 from facechange.training.occluders import KINDS, cover_scenes
 from facechange.training.scenes import Scenes, change_some
 from facechange.training.turns import turn_scenes
-
-# The probability of each for a picture: about a quarter of them end up covered, half as the camera saw them clean.
-SPOILING_SHARES = {
-    "turn": 0.35,
-    "hand": 0.04,
-    "glasses": 0.06,
-    "hat": 0.04,
-    "hair": 0.04,
-    "microphone": 0.03,
-    "scarf": 0.03,
-    "patch": 0.06,
-    "tint": 0.2,
-    "side_light": 0.08,
-    "low_light": 0.05,
-    "blur": 0.06,
-    "noise": 0.06,
-    "low_detail": 0.06,
-    "compression": 0.12,
-    "grey": 0.03,
-}
 
 
 def spoil_scenes(scenes: Scenes, shares: dict[str, float], generator: torch.Generator, textures: Tensor) -> Scenes:

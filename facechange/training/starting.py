@@ -13,10 +13,12 @@ from facechange.model.identity import IdentityNetwork, MappedIdentity
 from facechange.model.presets import PRESETS
 from facechange.model.recogniser import RecogniserIdentity, holds_recogniser, load_recogniser
 from facechange.training.checkpoint import load_part, read_checkpoint
-from facechange.training.config import describe_weights
+from facechange.training.config import LOSS_WEIGHTS, describe_weights, read_recipes
+from facechange.training.datasets import tell_data
 
 AnyIdentity = IdentityNetwork | RecogniserIdentity | MappedIdentity
-TRAINED_BY = "Losses 1 to 6, identity judged by two recognisers; "  # how the training line of a face-change card begins
+# How the training line of a face-change card begins, by how many teachers judged identity.
+TRAINED_BY = {2: "Losses 1 to 6, identity judged by two recognisers; ", 1: "Losses 1 to 6, identity judged by one recogniser; "}
 
 
 def is_graph(path: Path) -> bool:
@@ -60,20 +62,28 @@ def load_face_changer(path: Path, part: str = "average") -> FaceChanger:
 def describe_stages(path: Path) -> list[str]:
     """Every stage behind a face-change checkpoint or graph, the last one last: size, pictures, learning rate, weights."""
     if is_graph(path):
-        return [load_card(path.with_suffix(".json")).training.removeprefix(TRAINED_BY).removesuffix(".")]
+        told = load_card(path.with_suffix(".json")).training
+        return [told.removeprefix(TRAINED_BY[2]).removeprefix(TRAINED_BY[1]).removesuffix(".")]
     return describe_progress(read_checkpoint(path)[1])
 
 
 def describe_progress(progress: dict[str, Any]) -> list[str]:
     """The same from the progress in a checkpoint."""
-    weights = describe_weights(progress.get("weights", {}))
-    told = f", learning rate {progress['learning_rate']:g}" if "learning_rate" in progress else ""
+    recipe = progress.get("recipe")
+    weights = describe_weights(progress.get("weights", {}), LOSS_WEIGHTS | read_recipes().get(recipe or "", {}).get("weights", {}))
+    told = f", recipe {recipe}" if recipe else ""
+    told += f", learning rate {progress['learning_rate']:g}" if "learning_rate" in progress else ""
     told += f", {weights}" if weights else ""
     if progress.get("window") is not None:
         told += f", the finest measure alone on windows of {progress['window']}"
     if "finest_before" in progress:
         told += f" (it went on from {progress['finest_before']} over another smaller model)"
     return [*progress.get("earlier", []), f"{progress['pictures']:,} pictures at {progress['size']}{told}"]
+
+
+def data_behind(path: Path) -> list[str]:
+    """What a checkpoint or a graph has learned from, in words, each set of pictures once."""
+    return [load_card(path.with_suffix(".json")).data] if is_graph(path) else tell_data(read_checkpoint(path)[1])
 
 
 def _find_preset(path: Path, parameters: int, size_px: int) -> str:

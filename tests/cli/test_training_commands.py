@@ -72,6 +72,23 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_table_stands_for_options_and_options_go_over_it(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text('train = "x"\nrun = "y"\nrecogniser = "z"\npreset = "tiny"\nsize = 64\n', encoding="utf-8")
+    words = ("train", "face", "--config", tmp_path / "run.toml", "--dry-run")
+    assert "preset tiny, 64 x 64" in run(*words).stdout
+    assert "preset tiny, 128 x 128" in run(*words, "--size", 128).stdout
+    assert "177,000 pictures" in run(*words, "--recipe", "shipped").stdout
+    for wrong in (("train", "face", "--dry-run"), (*words, "--recipe", "soup")):
+        assert isinstance(run(*wrong).exception, FacechangeError), wrong
+
+
+def test_data_prepare_writes_down_what_the_faces_are(faces_folder: Path, tmp_path: Path) -> None:
+    words = ("data", "prepare", faces_folder, "-o", tmp_path / "shards", "--size", 64, "--origin", "A/B", "--licence", "CC0")
+    assert run(*words).exit_code == 0
+    written = json.loads((tmp_path / "shards" / "dataset.json").read_text(encoding="utf-8"))
+    assert written["faces"] == 4 and written["origins"] == [{"origin": "A/B", "licence": "CC0", "faces": 4}]
+
+
 @pytest.mark.parametrize(
     ("speed", "words"),
     [

@@ -99,7 +99,7 @@ def identity_run(shards: Path, recogniser_path: Path, tmp_path_factory: pytest.T
     from facechange.training.identity import IdentityConfig, train_identity
 
     run = tmp_path_factory.mktemp("identity")
-    return train_identity(IdentityConfig(shards, shards, recogniser_path, run, pictures=8, batch=4))
+    return train_identity(IdentityConfig(train=shards, val=shards, teacher=recogniser_path, run=run, pictures=8, batch=4))
 
 
 @pytest.fixture

@@ -16,21 +16,36 @@ from facechange.training.ablations import VARIANTS, train_variant, vary
 from facechange.training.config import FaceConfig
 from facechange.training.starting import load_face_changer
 
+PATENT_WEIGHTS = {"gan": 1, "mask": 1, "feature_matching": 1, "reconstruction": 10, "identity": 5, "contrast": 5}  # formula 6
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> FaceConfig:
-    return FaceConfig(tmp_path, tmp_path / "run", tmp_path, tmp_path, "tiny", 64, pictures=8, batch=4, device="cpu")
+    return FaceConfig(
+        train=tmp_path,
+        run=tmp_path / "run",
+        identity=tmp_path,
+        recogniser=tmp_path,
+        preset="tiny",
+        size=64,
+        pictures=8,
+        batch=4,
+        device="cpu",
+    )
 
 
 def test_each_variant_takes_one_idea_out_and_keeps_seed_and_pictures(config: FaceConfig) -> None:
     tables = {variant.name: vary(config, variant) for variant in VARIANTS}
     whole = tables["whole"]
-    assert len({table.run for table in tables.values()}) == len(tables) == 6
+    assert len({table.run for table in tables.values()}) == len(tables) == 7
     assert {(table.seed, table.pictures, table.batch) for table in tables.values()} == {(0, 8, 4)}
     assert [tables["no-mask-loss"].weights["mask"], tables["no-feature-matching"].weights["feature_matching"]] == [0, 0]
     assert whole.learn_masks and not tables["no-masks"].learn_masks
     assert whole.weights["contrast"] and not tables["no-contrast"].weights["contrast"]
     assert (whole.judges, tables["one-teacher"].judges) == (("identity", "recogniser"), ("recogniser",))
+    patent = tables["patent"]
+    assert (patent.recipe, patent.learning_rate, whole.recipe) == ("patent", 1e-4, None)
+    assert {name: weight for name, weight in patent.weights.items() if weight} == PATENT_WEIGHTS
 
 
 def test_unequal_lengths_are_refused(config: FaceConfig) -> None:
@@ -53,7 +68,7 @@ def test_the_command_trains_measures_and_goes_on(shards: Path, labelled_faces: P
     table = (run / "ablations.md").read_text()
     assert report["protocol"]["weights"] == "identity 7" and "weights identity 7, seed 0" in table
     assert "| without L_FM |" in table and "psnr_self_crop, dB" in table
-    assert cv2.imread(str(run / "ablations.jpg")).shape == (8 * 64, 8 * 64, 3)  # eight pairs of made faces
+    assert cv2.imread(str(run / "ablations.jpg")).shape == (8 * 64, 9 * 64, 3)  # eight pairs of made faces
     assert load_graph(run / "no-masks" / "change.onnx").card.size_px == 64
     changer = load_face_changer(run / "no-masks" / "face.safetensors")
     with torch.no_grad():

@@ -15,7 +15,7 @@ from facechange.model.growing import FinestLevel, grow_changer
 from facechange.training.checkpoint import part_of, read_checkpoint
 from facechange.training.config import FaceConfig
 from facechange.training.detail_step import MARGIN_PX, DetailStep, count_windows, cut_windows, finest_detail
-from facechange.training.face import _open_run, train_face
+from facechange.training.face import FaceTraining, train_face
 from facechange.training.face_batch import make_batch
 from facechange.training.starting import describe_stages, load_face_changer
 
@@ -23,7 +23,17 @@ from facechange.training.starting import describe_stages, load_face_changer
 @pytest.fixture
 def config(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path) -> FaceConfig:
     """A run of the finest measure at 128 pixels, from a model of 64 that saw one batch."""
-    whole = FaceConfig(shards, tmp_path / "whole", identity_run, recogniser_path, preset="tiny", size=64, batch=4, device="cpu")
+    whole = FaceConfig(
+        train=shards,
+        run=tmp_path / "whole",
+        identity=identity_run,
+        recogniser=recogniser_path,
+        preset="tiny",
+        size=64,
+        batch=4,
+        device="cpu",
+        pictures=1_000_000,
+    )
     small = train_face(replace(whole, pictures=4))
     return replace(whole, run=tmp_path / "detail", size=128, window=64, start_from=small.checkpoint, pictures=8)
 
@@ -59,7 +69,7 @@ def test_windows_match_their_margins_and_reach_the_border(config: FaceConfig) ->
     """What is compared lies in one place of the picture, and judges see pairs of two people."""
     config = replace(config, batch=16)
     faces = load_faces(config.train, 128)
-    step, _ = _open_run(config)
+    step = FaceTraining(config, torch.device("cpu")).run
     assert isinstance(step, DetailStep)
     batch = make_batch(faces, config, 0)
     cut = step._cut(batch, torch.Generator().manual_seed(0))
@@ -78,7 +88,7 @@ def test_windows_match_their_margins_and_reach_the_border(config: FaceConfig) ->
 
 def test_detail_is_not_rounded_to_bfloat16(config: FaceConfig) -> None:
     faces = load_faces(config.train, 128)
-    step, _ = _open_run(config)
+    step = FaceTraining(config, torch.device("cpu")).run
     assert isinstance(step, DetailStep)
     refine, seen = step._refine, []
 
@@ -127,7 +137,8 @@ def test_the_finest_measure_goes_on_over_another_smaller_model(config: FaceConfi
     taught = train_face(config)
     other = train_face(replace(config, run=tmp_path / "other", size=64, window=None, start_from=None, pictures=8, seed=1))
     onward = replace(config, run=tmp_path / "onward", start_from=other.checkpoint, finest_from=taught.checkpoint)
-    step, progress = _open_run(onward)
+    training = FaceTraining(onward, torch.device("cpu"))
+    step, progress = training.run, training.begin()
     old, smaller = load_face_changer(taught.checkpoint).state_dict(), load_face_changer(other.checkpoint).state_dict()
     for network in (step.networks.changer, step.networks.average):
         found = network.state_dict()

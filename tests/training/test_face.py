@@ -12,11 +12,12 @@ from torch.nn import functional
 
 from facechange.core import TrainingError, hash_file
 from facechange.data.shards import load_faces
-from facechange.training import face
+from facechange.training import loop
 from facechange.training.checkpoint import read_checkpoint
 from facechange.training.config import LOSS_WEIGHTS, FaceConfig, load_config
 from facechange.training.face import train_face
 from facechange.training.face_batch import make_batch
+from facechange.training.face_step import FaceStep
 from facechange.training.prepare import prepare_shards
 from facechange.training.starting import describe_progress, load_face_changer, load_identity_network
 from facechange.trust import load_context
@@ -26,7 +27,17 @@ from facechange.trust.verify import examine
 
 @pytest.fixture
 def config(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path) -> FaceConfig:
-    return FaceConfig(shards, tmp_path / "run", identity_run, recogniser_path, "tiny", 64, pictures=16, batch=4, device="cpu")
+    return FaceConfig(
+        train=shards,
+        run=tmp_path / "run",
+        identity=identity_run,
+        recogniser=recogniser_path,
+        preset="tiny",
+        size=64,
+        pictures=16,
+        batch=4,
+        device="cpu",
+    )
 
 
 def test_a_resumed_run_is_the_uninterrupted_run(config: FaceConfig, tmp_path: Path) -> None:
@@ -41,7 +52,8 @@ def test_a_resumed_run_is_the_uninterrupted_run(config: FaceConfig, tmp_path: Pa
         assert torch.equal(tensor, found[name]), name
 
 
-def test_every_trained_weight_moves_and_the_run_shows_itself(config: FaceConfig) -> None:
+def test_every_trained_weight_moves_and_the_run_shows_itself(config: FaceConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "REPORT_SECONDS", math.inf)  # however slow the machine: rows at the end alone
     train_face(replace(config, pictures=4))
     with (config.run / "log.jsonl").open("a") as log:
         log.write('{"pictures": 8, "total": 99}\n{"pictu')  # a killed run got farther than its checkpoint
@@ -136,16 +148,16 @@ def test_a_batch_is_a_function_of_seed_and_step(config: FaceConfig) -> None:
 
 def test_stops_by_time_and_by_loss(config: FaceConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     assert train_face(replace(config, minutes=1e-6)).reason == "minutes"
-    monkeypatch.setattr(face, "SETTLED_STEPS", 0)
-    monkeypatch.setattr(face, "LOG_STEPS", 1)
+    monkeypatch.setattr(loop, "SETTLED_STEPS", 0)
+    monkeypatch.setattr(loop, "LOG_STEPS", 1)
     assert train_face(replace(config, pictures=10_000, loss_below=1e9)).reason == "loss"
 
 
 def test_a_lost_run_stops_and_names_the_last_good_checkpoint(config: FaceConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     train_face(replace(config, pictures=4))
     good = (config.run / "face.safetensors").read_bytes()
-    advance = face.FaceStep.advance
-    monkeypatch.setattr(face.FaceStep, "advance", lambda *given: advance(*given) | {"total": torch.tensor(float("nan"))})
+    advance = FaceStep.advance
+    monkeypatch.setattr(FaceStep, "advance", lambda *given: advance(*given) | {"total": torch.tensor(float("nan"))})
     with pytest.raises(TrainingError, match=r"not finite.*face\.safetensors"):
         train_face(config)
     assert (config.run / "face.safetensors").read_bytes() == good

@@ -58,7 +58,7 @@ def test_batches_are_reproducible_and_only_the_students_view_is_spoilt(shards: P
 
 
 def test_a_resumed_run_is_the_uninterrupted_run(shards: Path, recogniser_path: Path, tmp_path: Path) -> None:
-    config = IdentityConfig(shards, shards, recogniser_path, tmp_path / "whole", pictures=16, batch=4)
+    config = IdentityConfig(train=shards, val=shards, teacher=recogniser_path, run=tmp_path / "whole", pictures=16, batch=4)
     whole = train_identity(config)
     halves = replace(config, run=tmp_path / "halves")
     train_identity(replace(halves, minutes=1e-6))  # one batch

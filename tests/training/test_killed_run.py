@@ -42,7 +42,16 @@ def test_a_killed_run_continues_the_same_sequence(
     how: signal.Signals, shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path
 ) -> None:
     config = FaceConfig(
-        shards, tmp_path / "killed", identity_run, recogniser_path, "tiny", 64, pictures=60, batch=4, device="cpu", checkpoint_seconds=0
+        train=shards,
+        run=tmp_path / "killed",
+        identity=identity_run,
+        recogniser=recogniser_path,
+        preset="tiny",
+        size=64,
+        batch=4,
+        device="cpu",
+        pictures=60,
+        checkpoint_seconds=0,
     )
     process = start(config, tmp_path)
     wait_for(config.run / "face.safetensors", process)

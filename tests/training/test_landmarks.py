@@ -80,13 +80,23 @@ def test_it_learns_resumes_and_a_face_run_is_held_to_it(
     landmark_shards: Path, shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path
 ) -> None:
     rows: list[dict[str, float]] = []
-    config = LandmarksConfig(landmark_shards, landmark_shards, tmp_path / "landmarks", pictures=640, batch=32, device="cpu")
+    config = LandmarksConfig(train=landmark_shards, val=landmark_shards, run=tmp_path / "landmarks", pictures=640, batch=32, device="cpu")
     train_landmarks(replace(config, run=tmp_path / "short", pictures=32), rows.append)
     checkpoint = train_landmarks(config, rows.append)
     assert rows[-1]["val_error_percent"] < 0.7 * rows[0]["val_error_percent"]
     train_landmarks(config, rows.append)  # finished: left as it is
     assert read_checkpoint(checkpoint)[1]["pictures"] == 640
-    face = FaceConfig(shards, tmp_path / "face", identity_run, recogniser_path, "tiny", 64, pictures=4, batch=4, device="cpu")
+    face = FaceConfig(
+        train=shards,
+        run=tmp_path / "face",
+        identity=identity_run,
+        recogniser=recogniser_path,
+        preset="tiny",
+        size=64,
+        pictures=4,
+        batch=4,
+        device="cpu",
+    )
     train_face(replace(face, landmarks=checkpoint))
     logged = json.loads((face.run / "log.jsonl").read_text())
     assert logged["landmarks"] > 0 and logged["pose"] > 0
@@ -94,4 +104,4 @@ def test_it_learns_resumes_and_a_face_run_is_held_to_it(
 
 def test_shards_without_landmarks_are_refused(shards: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no landmarks"):
-        train_landmarks(LandmarksConfig(shards, shards, tmp_path / "run", device="cpu"))
+        train_landmarks(LandmarksConfig(train=shards, val=shards, run=tmp_path / "run", device="cpu"))

@@ -21,7 +21,17 @@ print(train_face(load_config(Path(sys.argv[1]))).reason)
 
 
 def test_training_needs_none_of_them(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path) -> None:
-    config = FaceConfig(shards, tmp_path / "run", identity_run, recogniser_path, "tiny", 64, pictures=2, batch=2, device="cpu")
+    config = FaceConfig(
+        train=shards,
+        run=tmp_path / "run",
+        identity=identity_run,
+        recogniser=recogniser_path,
+        preset="tiny",
+        size=64,
+        pictures=2,
+        batch=2,
+        device="cpu",
+    )
     config.save(tmp_path / "asked.json")
     result = subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path / "asked.json")], capture_output=True, text=True, check=False)
     assert result.stdout.strip() == "pictures", result.stderr

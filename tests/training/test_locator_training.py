@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import tarfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from facechange.core import PictureError, TrainingError, hash_file, load_card
 from facechange.data.backgrounds import read_backgrounds
@@ -24,7 +25,11 @@ from facechange.data.composites import (
     warp_box,
 )
 from facechange.faces.geometry import transform_points
-from facechange.training.locator import LocatorConfig, LocatorProgress, export_locator, train_locator
+from facechange.training import loop
+from facechange.training.checkpoint import read_checkpoint
+from facechange.training.config import LocatorConfig, load_config
+from facechange.training.datasets import NOT_RECORDED, tell_data
+from facechange.training.locator import export_locator, train_locator
 
 BOX = np.array([24.0, 16.0, 48.0, 64.0])
 POINTS = np.array([[36.0, 40.0], [60.0, 40.0], [48.0, 52.0], [40.0, 64.0], [56.0, 64.0]])
@@ -121,27 +126,45 @@ def test_unusable_backgrounds_are_told_in_a_sentence(tmp_path: Path) -> None:
 
 def settings(folder: Path, run: Path, **changes: object) -> LocatorConfig:
     defaults: dict = {"minutes": 1e9, "pictures": 12, "size_px": 64, "batch": 2, "workers": 0, "checkpoint_seconds": 0.0}
-    return LocatorConfig(folder, folder / "backgrounds.tar", run, **(defaults | changes))
+    defaults |= {"device": "cpu", "faces": folder, "backgrounds": folder / "backgrounds.tar", "run": run}
+    return LocatorConfig(**(defaults | changes))
 
 
-def test_an_interrupted_run_continues_the_very_same_sequence(folder: Path, tmp_path: Path) -> None:
+def test_an_interrupted_run_continues_the_very_same_sequence(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "LOG_STEPS", 1)
+    monkeypatch.setattr(loop, "REPORT_SECONDS", 0)
     whole = train_locator(settings(folder, tmp_path / "whole"))
 
-    def interrupt(progress: LocatorProgress) -> None:
-        if progress.pictures == 6:
-            raise KeyboardInterrupt
+    def interrupt(row: dict[str, float]) -> None:
+        if row["pictures"] == 4:
+            signal.raise_signal(signal.SIGINT)  # waits for the next step
 
     with pytest.raises(KeyboardInterrupt):
         train_locator(settings(folder, tmp_path / "parts", checkpoint_seconds=1e9), interrupt)
-    seen: list[int] = []
-    parts = train_locator(settings(folder, tmp_path / "parts", workers=1), lambda progress: seen.append(progress.pictures))
+    seen: list[float] = []
+    parts = train_locator(settings(folder, tmp_path / "parts", workers=1), lambda row: seen.append(row["pictures"]))
     assert seen == [8, 10, 12]
     first, second = load_file(whole), load_file(parts)
     assert first.keys() == second.keys()
     assert all(first[name].equal(second[name]) for name in first)
     assert train_locator(settings(folder, tmp_path / "parts"), lambda _: pytest.fail("nothing is left to train")) == parts
     log = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()]
-    assert [line["pictures"] for line in log] == [2, 4, 6, 8, 10, 12] and set(log[-1]["losses"]) == {"score", "box", "points"}
+    assert [line["pictures"] for line in log] == [2, 4, 6, 8, 10, 12] and {"score", "box", "points", "total"} <= log[-1].keys()
+
+
+def test_a_run_of_an_older_version_goes_on(folder: Path, tmp_path: Path) -> None:
+    """Its log had the losses in a table of their own, its progress no total, its table no bound on pictures."""
+    checkpoint = train_locator(settings(folder, tmp_path, pictures=4))
+    tensors, progress = read_checkpoint(checkpoint)
+    old = {"pictures": 4, "seconds": progress["seconds"], "losses": {"score": 1.0}}
+    save_file(tensors, checkpoint, metadata={"progress": json.dumps(old)})
+    line = {"pictures": 4, "seconds": 1.0, "fraction": 0.1, "pictures_per_second": 4.0, "losses": {"score": 1.0}}
+    (tmp_path / "log.jsonl").write_text(json.dumps(line) + "\n")
+    table = json.loads((tmp_path / "config.json").read_text()) | {"pictures": None}
+    (tmp_path / "config.json").write_text(json.dumps(table))
+    assert load_config(tmp_path / "config.json", LocatorConfig).pictures > 1e12
+    assert read_checkpoint(train_locator(settings(folder, tmp_path, pictures=6)))[1]["pictures"] == 6
+    assert tell_data(read_checkpoint(checkpoint)[1])[0] == NOT_RECORDED
 
 
 def test_export_writes_a_graph_and_the_card_that_fits_it(folder: Path, tmp_path: Path) -> None:
@@ -150,12 +173,13 @@ def test_export_writes_a_graph_and_the_card_that_fits_it(folder: Path, tmp_path:
     card = load_card(tmp_path / "locator.json")
     assert card.sha256 == hash_file(tmp_path / "locator.onnx")
     assert card.role == "locator" and card.parameters <= 1_000_000 and card.metrics == {"recall": 0.5}
+    assert "4 faces (4 of train): 4 from not stated" in card.data
 
 
 def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = train_locator(settings(folder, tmp_path, pictures=4)).read_bytes()
     monkeypatch.setattr("facechange.training.locator.BOX_WEIGHT", float("nan"))
-    with pytest.raises(TrainingError, match=r"no longer finite.*checkpoint\.safetensors"):
+    with pytest.raises(TrainingError, match=r"not finite.*checkpoint\.safetensors"):
         train_locator(settings(folder, tmp_path, pictures=8))
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == good
 

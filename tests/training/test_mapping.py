@@ -26,7 +26,15 @@ def config(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path_fac
     changer = FaceChanger("tiny", 64)
     progress = {"preset": "tiny", "size": 64, "pictures": 0, "seconds": 0.0, "weights": {}}
     save_checkpoint(folder / "face.safetensors", {"average": changer}, {}, progress)
-    return MappingConfig(shards, folder / "run", folder / "face.safetensors", identity_run, recogniser_path, pictures=8, batch=4)
+    return MappingConfig(
+        train=shards,
+        run=folder / "run",
+        change=folder / "face.safetensors",
+        identity=identity_run,
+        recogniser=recogniser_path,
+        pictures=8,
+        batch=4,
+    )
 
 
 def test_it_learns_through_the_model_goes_on_alike_and_is_exported(config: MappingConfig, tmp_path: Path) -> None:

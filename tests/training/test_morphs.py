@@ -34,7 +34,7 @@ def test_landmarks_that_stay_leave_the_picture_as_it_is() -> None:
 
 def test_half_of_the_pairs_of_different_people_ask_for_a_morph(shards: Path) -> None:
     faces = load_faces(shards, SIZE)
-    config = FaceConfig(shards, shards, shards, shards, "tiny", 64, batch=64, device="cpu")
+    config = FaceConfig(train=shards, run=shards, identity=shards, recogniser=shards, preset="tiny", size=64, batch=64, device="cpu")
     batch = make_batch(faces, config, 0)
     known = to_float(faces.pictures)
     morphed = torch.tensor([not any(torch.equal(person, picture) for picture in known) for person in batch.person])

@@ -38,7 +38,16 @@ def test_light_and_colour_are_those_of_the_picture() -> None:
 
 def test_a_recovered_pair_asks_for_the_picture_before_and_is_spoilt_alike(landmark_shards: Path) -> None:
     faces = load_faces(landmark_shards, SIZE)
-    config = FaceConfig(landmark_shards, landmark_shards, landmark_shards, landmark_shards, "tiny", 64, batch=32, device="cpu")
+    config = FaceConfig(
+        train=landmark_shards,
+        run=landmark_shards,
+        identity=landmark_shards,
+        recogniser=landmark_shards,
+        preset="tiny",
+        size=64,
+        batch=32,
+        device="cpu",
+    )
     batch = make_batch(faces, config, 0)
     differs = (batch.target != batch.wanted).flatten(1).any(1)
     assert differs[:13].float().mean() > 0.7 and not differs[13:].any()  # 0.4 of 32; a face may be put on itself

@@ -36,7 +36,18 @@ def test_a_run_goes_on_from_a_graph(shards: Path, identity_run: Path, recogniser
     save_checkpoint(tmp_path / "face.safetensors", {"average": changer}, {}, past)
     graph = tmp_path / "face.onnx"
     export_face(tmp_path / "face.safetensors", graph)
-    more = FaceConfig(shards, tmp_path / "more", identity_run, recogniser_path, "tiny", 64, graph, pictures=4, batch=4, device="cpu")
+    more = FaceConfig(
+        train=shards,
+        run=tmp_path / "more",
+        identity=identity_run,
+        recogniser=recogniser_path,
+        preset="tiny",
+        size=64,
+        batch=4,
+        device="cpu",
+        start_from=graph,
+        pictures=4,
+    )
     more = replace(more, learning_rate=1e-9)
     tensors, progress = read_checkpoint(train_face(more).checkpoint)
     for name, value in load_face_changer(graph).state_dict().items():
