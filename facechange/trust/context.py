@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from facechange.core.clock import Clock, utc_now
 from facechange.core.settings import Folders, Settings, load_settings
-from facechange.trust.ledger import Clock, Ledger, utc_now
+from facechange.trust.ledger import Ledger
 from facechange.trust.record import Digests
 from facechange.trust.signing import SigningKeys
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from facechange.core import ConsentError
+from facechange.core.clock import Clock, utc_now
 from facechange.core.stored import parse_json
 from facechange.trust.files import make_folder, reach_disk
 from facechange.trust.record import Record, Withdrawal, as_table, from_table
@@ -20,7 +21,6 @@ from facechange.trust.record import Record, Withdrawal, as_table, from_table
 NO_HASH = "0" * 64  # what the first line is bound to
 WAIT_SECONDS = 30.0  # for other processes that write
 CLOCK_TOLERANCE = timedelta(days=1)
-Clock = Callable[[], datetime]  # the time now, with its zone
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS lines (number INTEGER PRIMARY KEY, body TEXT NOT NULL, hash TEXT NOT NULL);
 CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON lines BEGIN SELECT RAISE(ABORT, 'lines are never altered'); END;
@@ -28,11 +28,6 @@ CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON lines BEGIN SELECT RAISE
 CREATE TRIGGER IF NOT EXISTS no_gap BEFORE INSERT ON lines WHEN NEW.number != (SELECT COALESCE(MAX(number), 0) + 1 FROM lines)
     BEGIN SELECT RAISE(ABORT, 'lines are only added at the end'); END;
 """
-
-
-def utc_now() -> datetime:
-    """The machine's clock."""
-    return datetime.now(UTC)
 
 
 class Line(NamedTuple):

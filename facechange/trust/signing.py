@@ -10,8 +10,8 @@ from datetime import UTC
 from pathlib import Path
 
 from facechange.core import OutputError
+from facechange.core.clock import Clock
 from facechange.trust.files import plain_errors
-from facechange.trust.ledger import Clock
 
 _CERTIFICATES = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\s*", re.DOTALL)
 _KEY = re.compile(rb"-----BEGIN PRIVATE KEY-----.+?-----END PRIVATE KEY-----\s*", re.DOTALL)
