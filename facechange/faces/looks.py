@@ -1,7 +1,8 @@
 """Closer looks: each claimed face at sizes that the detector knows well, in four turns, then ever more exactly upright.
 
-The turn in which it scores best says how the face stands. A claim that holds at one size and place only falls, and where
-looks contradict each other about the points the face says so.
+Where none of the four shows it clearly, four more between them are tried. The turn in which it scores best says how the
+face stands. A claim that holds at one size and place only falls, and where looks contradict each other about the points the
+face says so.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from facechange.faces.geometry import invert, roll_degrees, transform_points, wa
 
 ROUGH_PX, FINE_PX, EXACT_PX = 96, 224, 160  # side of the looks; the longer side of the face is half of it
 HOPEFUL = 0.4  # what a look has to score for the next
+HINT, CLEAR = 0.15, 0.6  # scores of the best of four turns between which four more are tried
 FARTHEST = 0.35  # of the face: how far from the middle it may be seen again
 LARGEST_RATIO = 1.7  # between the sizes of the claim and the look
 LARGEST_DISAGREEMENT = 0.15  # of the face: mean distance of the points of two looks that agree
@@ -29,8 +31,11 @@ Detect = Callable[[list[np.ndarray]], list[list[Face]]]  # pictures of one size 
 def judge_claims(image: np.ndarray, claims: Sequence[Face], detect: Detect) -> list[Face]:
     """Those of `claims` in `image` [H, W, 3] uint8 that closer looks confirm: their boxes and points, as score the least of the looks."""
     rolls = [roll_degrees(claim.points) for claim in claims]
-    turns = [look_at(image, claims, [roll + turn for roll in rolls], ROUGH_PX, detect) for turn in (0, 90, 180, 270)]
-    best = [max((seen for seen in looks if seen), key=lambda face: face.score, default=None) for looks in zip(*turns, strict=True)]
+    best = _best_of_turns(image, claims, rolls, (0, 90, 180, 270), detect)
+    unclear = [index for index, rough in enumerate(best) if rough and HINT <= rough.score < CLEAR]
+    between = _best_of_turns(image, [claims[i] for i in unclear], [rolls[i] for i in unclear], (45, 135, 225, 315), detect)
+    for index, seen in zip(unclear, between, strict=True):
+        best[index] = max((face for face in (best[index], seen) if face), key=lambda face: face.score)
     roughs = [rough for rough in best if rough and rough.score >= HOPEFUL]
     fine = look_at(image, roughs, [roll_degrees(rough.points) for rough in roughs], FINE_PX, detect)
     pairs = [(rough, seen) for rough, seen in zip(roughs, fine, strict=True) if seen and seen.score >= HOPEFUL]
@@ -46,6 +51,14 @@ def judge_claims(image: np.ndarray, claims: Sequence[Face], detect: Detect) -> l
             doubtful = seen[0].doubtful or unclear or not _agree(before, seen[0])
             faces.append(replace(seen[0], score=min(rough.score, before.score, seen[0].score), doubtful=doubtful))
     return faces
+
+
+def _best_of_turns(
+    image: np.ndarray, claims: Sequence[Face], rolls: Sequence[float], turns: Sequence[float], detect: Detect
+) -> list[Face | None]:
+    """The best of rough looks at each of `claims` in `turns` from its roll, in degrees; None where none shows anything."""
+    looks = [look_at(image, claims, [roll + turn for roll in rolls], ROUGH_PX, detect) for turn in turns]
+    return [max((seen for seen in each if seen), key=lambda face: face.score, default=None) for each in zip(*looks, strict=True)]
 
 
 def look_exactly(image: np.ndarray, faces: Sequence[Face], rolls: Sequence[float], detect: Detect) -> list[Face | None]:

@@ -39,6 +39,40 @@ class Counted:
         return list(dict.fromkeys(shape[3] for shape in self.shapes if shape[2] == shape[3]))
 
 
+class Seeing:
+    """A detector that sees a face of `score` in the middle of each closer look, and one of `size_px` in that of a whole picture."""
+
+    def __init__(self, size_px: float, score: float) -> None:
+        self.size_px, self.score = size_px, score
+
+    def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+        count, _, height, width = inputs["input"].shape
+        maps = {}
+        for stride in (8, 16, 32):
+            cells = height // stride * (width // stride)
+            shapes = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
+            maps |= {f"{name}_{stride}": np.zeros((count, cells, size), np.float32) for name, size in shapes.items()}
+        look = width == height
+        if not look and width < COARSE_PX:  # the turned passes
+            return maps
+        size, x, y = (width / 2, (width - 1) / 2, (width - 1) / 2) if look else (self.size_px, width / 2, height / 2)
+        column, row = int(x // 8), int(y // 8)
+        cell = row * (width // 8) + column
+        maps["cls_8"][:, cell] = maps["obj_8"][:, cell] = self.score
+        maps["bbox_8"][:, cell] = (x / 8 - column, y / 8 - row, np.log(size / 8), np.log(size / 8))
+        points = np.array([[-0.2, -0.15], [0.2, -0.15], [0, 0], [-0.15, 0.2], [0.15, 0.2]]) * size + (x, y)
+        maps["kps_8"][:, cell] = (points / 8 - (column, row)).reshape(-1)
+        return maps
+
+
+class Blind:
+    """A scout that sees nothing."""
+
+    def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+        _, _, height, width = inputs["picture"].shape
+        return {f"stride_{stride}": np.full((1, 15, height // stride, width // stride), -20, np.float32) for stride in (8, 16, 32)}
+
+
 @pytest.fixture(scope="module")
 def graphs() -> tuple[Graph, Graph]:
     return load_graph("detector", 1, "cpu"), load_graph("locator", 1, "cpu")
@@ -132,6 +166,24 @@ def test_a_picture_without_a_face_is_turned_and_a_thorough_search_always_does(gr
     put(picture, example, 0.25, 0, (200, 150))
     assert len(locator.locate(picture, thorough=True)) == 1
     assert detector.passes() == 4
+
+
+def test_a_turned_face_is_found_next_to_an_upright_one_that_is_not_large(graphs: tuple[Graph, Graph], example: np.ndarray) -> None:
+    detector, scout = (Counted(graph) for graph in graphs)
+    picture = np.full((900, 1200, 3), 110, np.uint8)
+    put(picture, example, 0.15, 0, (300, 450))
+    put(picture, example, 0.25, 180, (800, 450))
+    assert len(FaceLocator(detector, scout).locate(picture)) == 2
+    assert detector.passes() == 5, "two upright and three turned"
+
+
+def test_more_is_asked_of_a_small_face_unless_the_caller_sets_the_threshold() -> None:
+    def locate(size_px: float, score: float, threshold: float | None = None) -> int:
+        locator = FaceLocator(Seeing(size_px, score), Blind(), threshold=0.7)
+        return len(locator.locate(np.zeros((480, 640, 3), np.uint8), threshold))
+
+    assert [locate(15, 0.86), locate(15, 0.9), locate(24, 0.72), locate(24, 0.65)] == [0, 1, 1, 0]
+    assert [locate(15, 0.52, 0.5), locate(24, 0.52, 0.5)] == [1, 1], "where people are hidden nothing is asked of small faces"
 
 
 def test_the_threshold_decides_what_is_a_face(graphs: tuple[Graph, Graph], locator: FaceLocator, example: np.ndarray) -> None:

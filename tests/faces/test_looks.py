@@ -46,10 +46,17 @@ def test_the_turn_with_the_best_score_says_how_a_face_stands(upside_down: float,
 
 def test_a_claim_that_no_turn_confirms_falls() -> None:
     assert judge_claims(IMAGE, [CLAIM], lambda crops: [[] for _ in crops]) == []
-    looks = iter([[], shown(96, UPRIGHT, 0.3), [], []])
+    looks = iter([[], shown(96, UPRIGHT, 0.3), [], [], [], [], shown(96, UPRIGHT, 0.35), []])
     assert judge_claims(IMAGE, [CLAIM], lambda crops: [next(looks) for _ in crops]) == []
     assert judge_claims(IMAGE, [], lambda crops: []) == []
 
 
 def test_what_is_seen_beside_the_middle_is_another_face() -> None:
     assert judge_claims(IMAGE, [CLAIM], lambda crops: [shown(len(crops[0]), UPRIGHT, 0.9, len(crops[0]) * 0.3) for _ in crops]) == []
+
+
+def test_turns_between_are_tried_where_the_four_show_something_unclear() -> None:
+    scores = iter([0.1, 0.3, 0.1, 0.1, 0.85, 0.2, 0.1, 0.1, 0.88, 0.9, 0.9, 0.1, 0.1])
+    (face,) = judge_claims(IMAGE, [CLAIM], lambda crops: [shown(len(crops[0]), UPRIGHT, next(scores))])
+    assert face.score == pytest.approx(0.85), "the rough look in the fifth turn"
+    assert next(scores, None) is None
