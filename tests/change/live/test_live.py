@@ -7,6 +7,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -144,7 +145,7 @@ def test_frames_leave_marked_and_their_jpegs_state_what_they_are(
     settings = tmp_path / "settings.toml"
     settings.write_text('[marking]\nlabel = true\nlabel_text = "Made with a model"\nwatermark = true\n')
     monkeypatch.setenv("FACECHANGE_SETTINGS", str(settings))
-    longer = LivePublication(grant, changer.card).publish_frame(frames[0], [])
+    longer = LivePublication(replace(grant, context=load_context()), changer.card).publish_frame(frames[0], [])
     assert (longer.pixels != frames[0]).sum() > 2 * (frame.pixels != frames[0]).sum()  # once, with the operator's words
 
 
