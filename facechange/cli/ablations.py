@@ -134,6 +134,7 @@ def _write_table(config: FaceConfig, trained: Sequence[TrainedVariant], reports:
     import json
     from dataclasses import asdict
 
+    from facechange.evaluation.report_tables import heading, show_interval
     from facechange.training.config import describe_weights
     from facechange.training.memory import describe_device
 
@@ -151,8 +152,8 @@ def _write_table(config: FaceConfig, trained: Sequence[TrainedVariant], reports:
     names = [done.variant.title for done in trained]
     lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for name, value in reports[0].metrics.items():
-        cells = [f"{of.mean:.3f} ({of.low:.3f} to {of.high:.3f})" for of in (report.metrics[name] for report in reports)]
-        lines.append(f"| {name}, {value.unit} | " + " | ".join(cells) + " |")
+        cells = [show_interval(report.metrics[name]) for report in reports]
+        lines.append(f"| {heading(name)}, {value.unit} | " + " | ".join(cells) + " |")
     lines.append("| pictures seen | " + " | ".join(f"{done.pictures:,}" for done in trained) + " |")
     lines.append("| minutes of training | " + " | ".join(f"{done.seconds / 60:.1f}" for done in trained) + " |")
     lines += ["", "Each value with its 95 % interval. " + ", ".join(f"{name} {value}" for name, value in protocol.items()) + "."]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,7 +63,6 @@ class ChangeSubject:
 
 def open_subject(options: ChangeOptions) -> ChangeSubject:
     """Load all that `options` name, the judges first; raises what is wrong with them before anything is measured."""
-    from facechange.evaluation.face_mesh import FaceMesh
     from facechange.metrics.fidelity import need_fid
     from facechange.runtime import load_graph
 
@@ -71,8 +70,7 @@ def open_subject(options: ChangeOptions) -> ChangeSubject:
         need_fid()
     with waiting("Loading the judges and the networks"):
         judges = [open_judge(name, options.normalisation) for name in options.recognisers]
-        landmarkers = [open_landmarker(name) for name in options.landmarks if name != MEDIAPIPE]
-        mesh = FaceMesh() if MEDIAPIPE in options.landmarks else None
+        landmarkers, mesh = open_landmarkers(options.landmarks)
         change, identity = load_graph(options.model, engine=options.engine), load_graph(options.identity)
     return ChangeSubject(judges, landmarkers, change, identity, open_faces(options.faces, options.split, landmarkers), mesh)
 
@@ -86,11 +84,15 @@ def open_judge(name_or_path: str, normalisation: str) -> Judge:
     return evaluation.Recogniser(Path(name_or_path), normalisation)
 
 
-def open_landmarker(name_or_path: str) -> PoseJudge:
-    """dlib's landmarks by its name, or an ONNX file's; raises `DependencyError` and `ModelError`."""
+def open_landmarkers(names: Sequence[str]) -> tuple[list[PoseJudge], FaceMesh | None]:
+    """dlib's landmarks by its name, or an ONNX file's, and the dense mesh where it is named; raises `DependencyError` and `ModelError`."""
     from facechange import evaluation
+    from facechange.evaluation.face_mesh import FaceMesh
 
-    return evaluation.DlibLandmarker() if name_or_path == DLIB else evaluation.Landmarker(Path(name_or_path))
+    landmarkers: list[PoseJudge] = [
+        evaluation.DlibLandmarker() if name == DLIB else evaluation.Landmarker(Path(name)) for name in names if name != MEDIAPIPE
+    ]
+    return landmarkers, FaceMesh() if MEDIAPIPE in names else None
 
 
 def open_faces(folder: Path, split: str, landmarkers: list[PoseJudge]) -> FacePictures:

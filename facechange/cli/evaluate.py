@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from facechange.cli import evaluate_photographs, evaluate_report
+from facechange.cli import evaluate_photographs, evaluate_report, evaluate_video
 from facechange.cli.change_measurement import (
     EXACT_ENGINE,
     ChangeOptions,
@@ -17,15 +17,14 @@ from facechange.cli.change_measurement import (
     measure_change,
     open_subject,
 )
-from facechange.cli.console import counting, say, say_table, waiting
+from facechange.cli.console import counting, waiting
 from facechange.cli.options import EngineOption, SheetConsentOption
-
-if TYPE_CHECKING:
-    from facechange.evaluation import Report
+from facechange.cli.report_output import JsonOption, MarkdownOption, show_report
 
 app = typer.Typer(help="Measure the networks on labelled faces.", no_args_is_help=True)
 app.command("report")(evaluate_report.report)
 app.command("photographs")(evaluate_photographs.photographs)
+app.command("video")(evaluate_video.video)
 
 Faces = Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards.")]
 FacesOrPictures = Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards, or of pictures (subfolders are groups).")]
@@ -41,8 +40,6 @@ Split = Annotated[str, typer.Option(help="Which faces: those of SPLIT.jsonl.")]
 Model = Annotated[str, typer.Option(help="Exported graph (.onnx) instead of the one that ships.")]
 Normalisation = Annotated[str, typer.Option(help="What the recogniser expects: imagenet or symmetric.")]
 Seed = Annotated[int, typer.Option(help="Draws the pairs, the occluders and the bootstrap.")]
-Json = Annotated[Path | None, typer.Option("--json", help="Write the report here.")]
-Markdown = Annotated[Path | None, typer.Option("--markdown", help="Write the table here.")]
 
 
 @app.command("change")
@@ -62,8 +59,8 @@ def change_command(
     engine: EngineOption = EXACT_ENGINE,
     fid: Annotated[bool, typer.Option("--fid", help="Measure FID too; needs torch-fidelity and Inception's weights.")] = False,
     inception: Annotated[Path | None, typer.Option(help="File of Inception's weights, so that none are fetched.")] = None,
-    json: Json = None,
-    markdown: Markdown = None,
+    json: JsonOption = None,
+    markdown: MarkdownOption = None,
     grid: Annotated[Path | None, typer.Option(help="Write source, target, classical paste and result of the first pairs here.")] = None,
     grid_pairs: Annotated[int, typer.Option(min=1, help="How many pairs the grid shows.")] = 12,
     cases: Annotated[Path | None, typer.Option(help="Write the best and worst pairs here (PNG or JPEG).")] = None,
@@ -103,7 +100,7 @@ def change_command(
     for path in sheets:
         assert grant is not None
         evaluation.publish_sheet(draw[path](), path, grant, subject.change.card)
-    _show(report, f"{subject.change.card.name} {subject.change.card.version}", json, markdown)
+    show_report(report, f"{subject.change.card.name} {subject.change.card.version}", json, markdown)
 
 
 @app.command("anonymize")
@@ -118,8 +115,8 @@ def anonymize_command(
     normalisation: Normalisation = "imagenet",
     seed: Annotated[int, typer.Option(min=0, help="Decides who becomes whom; draws the bootstrap.")] = 0,
     engine: EngineOption = EXACT_ENGINE,
-    json: Json = None,
-    markdown: Markdown = None,
+    json: JsonOption = None,
+    markdown: MarkdownOption = None,
 ) -> None:
     """Whether people can still be told once every face is somebody who does not exist, and what is kept."""
     from facechange import evaluation
@@ -130,7 +127,7 @@ def anonymize_command(
     )
     finder = None if detector is None else evaluation.Detector(detector)
     subject = open_subject(options)
-    _show(measure_anonymize(options, subject, finder), f"{subject.change.card.name} {subject.change.card.version}", json, markdown)
+    show_report(measure_anonymize(options, subject, finder), f"{subject.change.card.name} {subject.change.card.version}", json, markdown)
 
 
 @app.command("identity")
@@ -141,8 +138,8 @@ def identity_command(
     split: Split = "val",
     normalisation: Normalisation = "imagenet",
     seed: Seed = 0,
-    json: Json = None,
-    markdown: Markdown = None,
+    json: JsonOption = None,
+    markdown: MarkdownOption = None,
 ) -> None:
     """How far the identity network orders pairs of faces as its teacher does."""
     from facechange import evaluation
@@ -154,7 +151,7 @@ def identity_command(
         labelled = evaluation.LabelledFaces(faces, split)
     with counting("Reading faces") as progress:
         report = evaluation.evaluate_identity(evaluation.identify_with(graph), labelled, judge, seed, progress)
-    _show(report, f"{graph.card.name} {graph.card.version}", json, markdown)
+    show_report(report, f"{graph.card.name} {graph.card.version}", json, markdown)
 
 
 @app.command("locator")
@@ -164,8 +161,8 @@ def locator_command(
     model: Model = "locator",
     split: Split = "val",
     seed: Seed = 0,
-    json: Json = None,
-    markdown: Markdown = None,
+    json: JsonOption = None,
+    markdown: MarkdownOption = None,
 ) -> None:
     """Faces found again on backgrounds at any size and roll, and faces claimed where there is none."""
     from facechange import evaluation
@@ -176,27 +173,4 @@ def locator_command(
     with waiting("Looking for faces"):
         graph = load_graph(model)
         report = evaluation.evaluate_locator(load_locator(scout=model).locate, faces, backgrounds, split, seed)
-    _show(report, f"{graph.card.name} {graph.card.version}", json, markdown)
-
-
-def _show(report: Report, subject: str, json: Path | None, markdown: Path | None) -> None:
-    """A table on stdout, and the same as JSON and Markdown where asked for."""
-    from facechange.evaluation.report import write_text
-    from facechange.evaluation.report_tables import group_rows, markdown_report, mask_rows, table_rows, worst_row
-
-    caption = ", ".join(f"{name} {value}" for name, value in report.protocol.items())
-    tables = [(table_rows(report, "value"), subject)]
-    if report.groups:
-        headings, rows = group_rows(report.groups)
-        tables.append(((headings, [*rows, worst_row(report.groups)]), f"{subject}, by group"))
-    if report.masks:
-        tables.append((mask_rows(report.masks), f"{subject}, how far its masks select"))
-    for (headings, rows), title in tables:
-        say_table(headings, rows, title, caption)
-    for name, detail in report.details.items():
-        say(f"{name}: {detail}")
-    if json is not None:
-        report.save(json)
-        say(f"The report is in {json}.", err=True)
-    if markdown is not None:
-        write_text(markdown, markdown_report(report, subject))
+    show_report(report, f"{graph.card.name} {graph.card.version}", json, markdown)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from facechange.cli.console import counting, say, waiting
+from facechange.cli.console import counting, waiting
 from facechange.cli.options import EngineOption, FallbackChoice, FallbackOption
+from facechange.cli.report_output import JsonOption, show_report
 
 
 def photographs(
@@ -20,7 +21,7 @@ def photographs(
     fallback: FallbackOption = FallbackChoice.blur,
     seed: Annotated[int, typer.Option(min=0, help="Decides who becomes whom; draws the bootstrap.")] = 0,
     engine: EngineOption = "auto",
-    json: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
+    json: JsonOption = None,
 ) -> None:
     """Whether people can still be told in anonymised photographs, fallbacks included, and whether what is said of them is true."""
     import numpy as np
@@ -50,8 +51,4 @@ def photographs(
 
     with counting("Anonymising photographs") as progress:
         report = evaluate_photographs(anonymize, labelled, see, judge.name, seed, progress)
-    for name, value in report.metrics.items():
-        say(f"{name}: {value.mean:.3g} ({value.low:.3g} to {value.high:.3g}) {value.unit}")
-    say(", ".join(f"{count} {name}" for name, count in report.details.items()))
-    if json is not None:
-        report.save(json)
+    show_report(report, changer.model, json)

@@ -47,7 +47,7 @@ def group_rows(groups: Mapping[str, Group], shown: Shown = BY_GROUP) -> tuple[li
     rows = []
     for title, group in groups.items():
         values = [group.metrics.get(name) for name in names]
-        cells = ["" if value is None else f"{show(value.mean)} ({show(value.low)} to {show(value.high)})" for value in values]
+        cells = ["" if value is None else show_interval(value) for value in values]
         rows.append([title, str(group.count), *cells])
     return ["", "count", *map(heading, names)], rows
 
@@ -82,7 +82,7 @@ def mask_rows(masks: Mapping[str, Mapping[str, Interval]]) -> tuple[list[str], l
     """Headings and rows of text: a row a resolution of the control masks, coarse to fine."""
     names = list(next(iter(masks.values())))
     rows = [
-        [side, next(iter(of.values())).unit, *(f"{show(of[name].mean)} ({show(of[name].low)} to {show(of[name].high)})" for name in names)]
+        [side, next(iter(of.values())).unit, *(show_interval(of[name]) for name in names)]
         for side, of in masks.items()
     ]
     return ["masks of", "unit", *map(heading, names)], rows
@@ -104,6 +104,11 @@ def markdown_report(report: Report, subject: str) -> str:
         parts.append(markdown_table(*mask_rows(report.masks)))
     protocol = ", ".join(f"{name} {value}" for name, value in report.protocol.items())
     return "\n".join([*parts, f"{protocol}. Intervals are 95 % intervals."]) + "\n"
+
+
+def show_interval(value: Interval) -> str:
+    """A value with its interval."""
+    return f"{show(value.mean)} ({show(value.low)} to {show(value.high)})"
 
 
 def show(value: float) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -71,6 +71,12 @@ def read_frames(path: Path, facts: VideoFacts, pixel_format: str, window: Window
     """
     with readable(path):
         yield from _read_frames(path, facts, pixel_format, window)
+
+
+def read_upright(path: Path, facts: VideoFacts) -> Iterator[np.ndarray]:
+    """The frames of a whole video as players show them, uint8 [H, W, 3] RGB. Raises what `read_frames` raises."""
+    stored_as = "bgra" if facts.pixel_format == "pal8" else facts.pixel_format
+    return (frame.rgb for frame in read_frames(path, replace(facts, bits=8), stored_as, Window()))
 
 
 def _read_frames(path: Path, facts: VideoFacts, pixel_format: str, window: Window) -> Generator[SourceFrame, None, None]:
