@@ -41,17 +41,18 @@ class Dataset:
     sha256: dict[str, str]
 
 
-def describe_shards(folder: Path, about: Mapping[str, str]) -> Dataset:
-    """What the lines of the aligned shards in `folder` say, and where they say none the `origin` and `licence` of `about`.
+def describe_shards(folder: Path, notes: str | None, facts: Mapping[str, Mapping[str, str]]) -> Dataset:
+    """What the lines of the aligned shards in `folder` say of their faces.
 
-    Its `notes` are those of `about`, or those that `dataset.json` has already. Raises `TrainingError`.
+    `facts` by source has `origin`, `licence` and `split` for lines that were written before lines said so. Where `notes` is None those
+    that `dataset.json` has already stay. Raises `TrainingError`.
     """
-    notes = about.get("notes")
     if notes is None:
         notes = _read(folder).notes if (folder / NAME).exists() else ""
     lines = [line for line in read_lines(folder) if "skipped" not in line]
     size = min((int(line["size"]) for line in lines), default=0)
-    known = (tuple(line.get(name) or about.get(name) for name in ("origin", "licence", "split")) for line in lines)
+    told = [dict(facts.get(line["source"], {})) | line for line in lines]
+    known = (tuple(line.get(name) for name in ("origin", "licence", "split")) for line in told)
     return _count(known, size, notes, _list_shards(folder))
 
 

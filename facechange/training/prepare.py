@@ -86,7 +86,7 @@ def prepare_shards(
         _write_shard(output / f"aligned-{number:05d}", entries)
         written += sum(picture is not None for _, picture in entries)
         skipped |= {line["source"]: line["skipped"] for line, picture in entries if picture is None}
-    save_dataset(describe_shards(output, about), output)
+    save_dataset(describe_shards(output, about.get("notes"), {item.name: item.facts for item in sources}), output)
     return Prepared(written, skipped, len(sources) - len(todo))
 
 

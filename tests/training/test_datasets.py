@@ -41,6 +41,20 @@ def test_what_is_counted_is_what_is_in_the_shards(stated: Path) -> None:
         read_dataset(stated)
 
 
+def test_shards_of_before_are_described_when_they_are_prepared_again(stated: Path) -> None:
+    written = read_dataset(stated)
+    assert written is not None
+    (stated / "dataset.json").unlink()
+    path = stated / "aligned-00000.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    kept = [{name: value for name, value in line.items() if name not in ("origin", "licence", "split")} for line in lines]
+    path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+    assert read_dataset(stated) is None
+    prepare_shards(stated.parent / "faces", stated, 128, about={"origin": "C", "licence": "CC0"})
+    again = read_dataset(stated)
+    assert again is not None and (again.origins, again.splits, again.notes) == (written.origins, written.splits, "")
+
+
 def test_a_rerun_keeps_the_notes(landmarked_faces: Path, tmp_path: Path) -> None:
     prepare_shards(landmarked_faces, tmp_path, 96, about={"notes": "Cartoons."})
     prepare_shards(landmarked_faces, tmp_path, 96)
