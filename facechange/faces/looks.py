@@ -45,11 +45,11 @@ def judge_claims(image: np.ndarray, claims: Sequence[Face], detect: Detect) -> l
     inverted = look_exactly(image, hopeful, [roll + 180 for roll in rolls], detect)
     faces = []
     for (rough, before), *looks in zip(pairs, upright, inverted, strict=True):
-        seen = sorted((face for face in looks if face), key=lambda face: -face.score)
-        if seen:
-            unclear = len(seen) == 2 and seen[0].score - seen[1].score < LEAST_ADVANTAGE
-            doubtful = seen[0].doubtful or unclear or not _agree(before, seen[0])
-            faces.append(replace(seen[0], score=min(rough.score, before.score, seen[0].score), doubtful=doubtful))
+        ways = sorted((face for face in looks if face), key=lambda face: -face.score)
+        if ways:
+            either = len(ways) == 2 and ways[0].score - ways[1].score < LEAST_ADVANTAGE
+            doubtful = ways[0].doubtful or either or not _agree(before, ways[0])
+            faces.append(replace(ways[0], score=min(rough.score, before.score, ways[0].score), doubtful=doubtful))
     return faces
 
 
