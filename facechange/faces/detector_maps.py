@@ -36,8 +36,13 @@ def decode_detections(outputs: Mapping[str, np.ndarray], width_px: int, threshol
     for number in range(len(outputs["cls_8"])):
         own = np.flatnonzero(pictures == number)
         kept = own[suppress_overlaps(boxes[own], scores[own], SAME_FACE)]
-        detections.append([Face(tuple(map(float, boxes[i])), points[i].astype(np.float32), float(scores[i])) for i in kept])  # type: ignore[arg-type]
+        detections.append([_as_face(boxes[i], points[i], scores[i]) for i in kept])
     return detections
+
+
+def _as_face(box: np.ndarray, points: np.ndarray, score: float) -> Face:
+    left, top, width, height = map(float, box)
+    return Face((left, top, width, height), points.astype(np.float32), float(score))
 
 
 def _decode_stride(outputs: Mapping[str, np.ndarray], stride: int, width_px: int, threshold: float) -> tuple[np.ndarray, ...]:
