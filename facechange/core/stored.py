@@ -38,9 +38,15 @@ def read_json_lines(path: Path) -> Iterator[Any]:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """What a JSON text says; raises `ValueError` where it says nothing, or nests beyond reason."""
+    """What a JSON text says; raises `ValueError` where it says nothing, nests beyond reason, or has half a character.
+
+    Half a character (a lone surrogate) can be no name and cannot be written; those that stand for a name's bytes outside UTF-8 can.
+    """
     try:
-        return _check_depth(json.loads(text))
+        value = _check_depth(json.loads(text))
+        if "\\ud" in str(text).lower():
+            json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")
+        return value
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

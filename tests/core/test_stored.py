@@ -95,3 +95,10 @@ def test_json_and_toml_are_read_in_one_place() -> None:
         calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Attribute)]
         parsing = [node.lineno for node in calls if ast.unparse(node) in {"json.load", "json.loads", "tomllib.load", "tomllib.loads"}]
         assert not parsing or path.relative_to(ROOT).as_posix() in READERS, f"{path}:{parsing} reads a text itself"
+
+
+def test_half_a_character_is_refused_and_a_name_of_any_bytes_is_not() -> None:
+    for half in ('"\\ud800"', '{"a\\udfff": 1}'):
+        with pytest.raises(ValueError, match="surrogates"):
+            parse_json(half)
+    assert parse_json('["\\ud83d\\ude00", "\\udc80"]') == ["\U0001f600", "\udc80"]
