@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 DEMO := demo-changed.jpg
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check clean
+.PHONY: help demo test check docs clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,8 +24,12 @@ test: .venv/dev.stamp  ## run the tests (installs every extra, PyTorch among the
 check: .venv/dev.stamp  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/mypy
 
+docs: .venv/docs.stamp  ## build the documentation site into site/, strictly
+	@$(BIN)/python tools/docs/reference.py docs/reference
+	@$(BIN)/zensical build --strict --clean
+
 clean:  ## remove the environment and every cache
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache $(DEMO)
+	rm -rf .venv site .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache $(DEMO)
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "facechange needs Python 3.11 or newer: install one, or name it with make PYTHON=..." >&2; exit 1; }
@@ -40,4 +44,9 @@ clean:  ## remove the environment and every cache
 .venv/dev.stamp: .venv/base.stamp
 	@echo "Installing every extra, for the tests ..."
 	@$(INSTALL) --editable ".[train,fast,video,dev]"
+	@touch $@
+
+.venv/docs.stamp: .venv/base.stamp
+	@echo "Installing what builds the documentation ..."
+	@$(INSTALL) --editable ".[docs]"
 	@touch $@

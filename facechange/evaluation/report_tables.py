@@ -81,10 +81,7 @@ def _find_worst(means: Mapping[str, float], name: str) -> str:
 def mask_rows(masks: Mapping[str, Mapping[str, Interval]]) -> tuple[list[str], list[list[str]]]:
     """Headings and rows of text: a row a resolution of the control masks, coarse to fine."""
     names = list(next(iter(masks.values())))
-    rows = [
-        [side, next(iter(of.values())).unit, *(show_interval(of[name]) for name in names)]
-        for side, of in masks.items()
-    ]
+    rows = [[side, next(iter(of.values())).unit, *(show_interval(of[name]) for name in names)] for side, of in masks.items()]
     return ["masks of", "unit", *map(heading, names)], rows
 
 

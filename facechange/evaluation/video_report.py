@@ -117,9 +117,7 @@ def _compare_faces(
     return measured
 
 
-def _report(
-    follower: _FaceFollower, differences: np.ndarray, kept: dict[str, list[float]], count: int, seed: int, judges: str
-) -> Report:
+def _report(follower: _FaceFollower, differences: np.ndarray, kept: dict[str, list[float]], count: int, seed: int, judges: str) -> Report:
     """`differences` are `warp_differences` [N, 2]; `kept` are values of the frames that were looked at, by metric."""
     both = np.isfinite(np.stack([follower.original, follower.changed])).all((0, 2, 3))
     if not (both[:-2] & both[1:-1] & both[2:]).any():
