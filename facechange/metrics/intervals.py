@@ -34,8 +34,11 @@ def wilson_percent(successes: int, total: int) -> Interval:
     return Interval(100 * share, float(100 * max(0, centre - reach)), float(100 * min(1, centre + reach)), "%")
 
 
-def bootstrap_blocks(measure: Callable[[np.ndarray], float], count: int, unit: str, seed: int = 0, resamples: int = 500) -> Interval:
-    """`measure` of rows 0..`count` in time, with the interval of the moving block bootstrap (Künsch 1989): neighbours are alike.
+def bootstrap_blocks(
+    measure: Callable[[np.ndarray], float], count: int, unit: str, seed: int = 0, resamples: int = 500
+) -> Interval:
+    """`measure` of rows 0..`count` in time, with the interval of the moving block bootstrap (Künsch 1989): neighbours
+    are alike.
 
     `measure` takes rows [N]. Blocks are of the square root of `count` rows.
     """

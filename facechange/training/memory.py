@@ -28,7 +28,8 @@ def keep_freed_memory() -> None:
 
 
 def prepare_device(name: str) -> torch.device:
-    """The device of that name (`resolve_device`), set up to train fast: TensorFloat-32, tuned convolutions, kept buffers."""
+    """The device of that name (`resolve_device`), set up to train fast: TensorFloat-32, tuned convolutions, kept
+    buffers."""
     device = resolve_device(name)
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
