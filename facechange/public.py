@@ -166,20 +166,20 @@ def anonymize(
         DependencyError: for a video without PyAV, the extra `video`.
     """
     target, output, words, chosen = Path(target), Path(output), _consent(consent), as_selector(faces)
-    context, cast = context or load_context(), PersonaAssignment(seed)
+    context, assignment = context or load_context(), PersonaAssignment(seed)
     if target.is_dir():
         from facechange.swap.batch import ChangeOptions, change_work, describe_changes, open_folder
 
         options = ChangeOptions(face=chosen, fallback=fallback)
         swapper = swapper or load_swapper(many_runs=True)
         request = describe_changes(
-            context.digests, cast.describe(context.digests), swapper.card, options, words.words, words.purpose
+            context.digests, assignment.describe(context.digests), swapper.card, options, words.words, words.purpose
         )
         run = open_folder(target, output, request)
         if not run.jobs:
             return run.report()
         grant = grant_change(context, words.words, [], run.targets, words.purpose, persona=True)
-        return run.change(change_work(swapper, cast, grant, options), report)
+        return run.change(change_work(swapper, assignment, grant, options), report)
     with readable_file(target):
         moving = is_moving(target)
     if moving:
@@ -187,10 +187,10 @@ def anonymize(
         grant = video.request_video_change(context, [], target, output, words.words, words.purpose, persona=True)
         settings = video.VideoOptions(face=chosen, fallback=fallback)
         swapper = swapper or load_swapper("facechange-256", many_runs=True)
-        return video.change_video(swapper, cast, target, output, grant=grant, options=settings, report=report)
+        return video.change_video(swapper, assignment, target, output, grant=grant, options=settings, report=report)
     grant = request_change(context, [], target, output, words.words, words.purpose, persona=True)
     return change_photograph(
-        swapper or load_swapper(), cast, target, output, grant=grant, face=chosen, fallback=fallback
+        swapper or load_swapper(), assignment, target, output, grant=grant, face=chosen, fallback=fallback
     )
 
 

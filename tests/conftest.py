@@ -79,7 +79,7 @@ def save_graph(
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     path.write_bytes(model.SerializeToString())
     texts = dict.fromkeys(("summary", "normalisation", "template", "data", "training", "limits"), "toy")
-    facts = {
+    details = {
         "name": f"toy-{path.stem}",
         "role": path.stem,
         "version": "1",
@@ -87,7 +87,7 @@ def save_graph(
         "size_px": 0,
         "parameters": 0,
     }
-    described = {**texts, **facts, "inputs": {}, "outputs": {}, "sha256": hash_file(path), **card}
+    described = {**texts, **details, "inputs": {}, "outputs": {}, "sha256": hash_file(path), **card}
     ModelCard(**described).save(path.with_suffix(".json"))
     return path
 

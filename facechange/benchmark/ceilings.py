@@ -31,7 +31,8 @@ class Ceilings:
 
 
 def measure_ceilings(name: str, engine: str, threads: int, seconds: float) -> Ceilings:
-    """Those of an engine by its `Engine.name`, which `engine`, one of `ENGINES`, led to; raises as `load_graph` does."""
+    """Those of an engine by its `Engine.name`, which `engine`, one of `ENGINES`, led to; raises as `load_graph`
+    does."""
     if name.startswith("PyTorch"):
         from facechange.benchmark.pytorch_ceilings import measure_convolution, measure_copying
 

@@ -87,7 +87,7 @@ def ablations(
     given |= {"weights": parse_numbers(weight), "compile": compile_networks}
     table = resolve_config(FaceConfig, config, given, {"identity": graph_path("identity"), "pictures": PICTURES})
     grant = require_evaluation_grant(load_context(), [faces / f"{split}.jsonl"])
-    labelled, judging = evaluation.LabelledFaces(faces, split), evaluation.OnnxEvaluator(evaluator)
+    labelled, measuring = evaluation.LabelledFaces(faces, split), evaluation.OnnxEvaluator(evaluator)
     finding = None if landmarks is None else Landmarker(landmarks)
     trained: list[TrainedVariant] = []
     reports: list[Report] = []
@@ -95,7 +95,7 @@ def ablations(
         say(f"{variant.name}: {variant.title}")
         with interruptible(table.run):
             trained.append(train_variant(table, variant, print_row))
-        reports.append(_measure(trained[-1].graph, table.identity, labelled, judging, finding, pairs))
+        reports.append(_measure(trained[-1].graph, table.identity, labelled, measuring, finding, pairs))
     grid = _draw_grid([done.graph for done in trained], table.identity, labelled)
     evaluation.publish_sheet(grid, table.run / "ablations.jpg", grant, load_card(trained[0].graph.with_suffix(".json")))
     _write_table(table, trained, reports)

@@ -62,7 +62,8 @@ class ChangeSubject:
 
 
 def open_subject(options: ChangeOptions) -> ChangeSubject:
-    """Load all that `options` name, the evaluators first; raises what is wrong with them before anything is measured."""
+    """Load all that `options` name, the evaluators first; raises what is wrong with them before anything is
+    measured."""
     from facechange.metrics.fidelity import need_fid
     from facechange.runtime import load_graph
 

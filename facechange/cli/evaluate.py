@@ -191,7 +191,7 @@ def scout_command(
     json: JsonOption = None,
     markdown: MarkdownOption = None,
 ) -> None:
-    """Faces found again on backgrounds at any size and roll, and faces claimed where there is none."""
+    """Faces found again on backgrounds at any size and roll, and faces detected where there is none."""
     from facechange import evaluation
     from facechange.runtime import load_graph
     from facechange.swap import load_detector

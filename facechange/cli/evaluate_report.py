@@ -146,7 +146,8 @@ def _named(graph: Graph, measured: dict[str, Report]) -> Subject:
 
 
 def _once(path: Path, wanted: dict[str, object], measure: Callable[[], Report]) -> Report:
-    """The report that lies at `path` if its protocol says all that is `wanted`; else one measured now, and saved there."""
+    """The report that lies at `path` if its protocol says all that is `wanted`; else one measured now, and saved
+    there."""
     from facechange.evaluation import Report
 
     try:
@@ -246,7 +247,8 @@ def _measure_scout(
 def _draw_pictures(
     options: ChangeOptions, opened: ChangeSubject, folder: Path, model: str, grant: Grant
 ) -> dict[str, str]:
-    """Draw grid, extremes and masks of pairs of faces that the model made; returns headings and paths beside the page."""
+    """Draw grid, extremes and masks of pairs of faces that the model made; returns headings and paths beside the
+    page."""
     from facechange import evaluation
 
     size, change = opened.change.card.size_px, evaluation.change_with(opened.change)

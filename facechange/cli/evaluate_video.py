@@ -28,7 +28,8 @@ def video(
     json: JsonOption = None,
     markdown: MarkdownOption = None,
 ) -> None:
-    """Whether a changed video is as steady as its original, and whether mouth, pose and gaze are kept over its frames."""
+    """Whether a changed video is as steady as its original, and whether mouth, pose and gaze are kept over its
+    frames."""
     from facechange.cli.extras import need_video
 
     need_video()
@@ -39,13 +40,13 @@ def video(
     from facechange.swap.video.probe import inspect_video
 
     evaluation.check_outputs(json, markdown)
-    facts = [inspect_video(path) for path in (original, changed)]
+    probes = [inspect_video(path) for path in (original, changed)]
     with waiting("Loading the evaluators and the scout"):
         landmarkers, mesh = open_landmarkers(landmarks or ())
         finder = load_detector(many_runs=True) if detector is None else evaluation.Detector(detector)
     with counting("Measuring the videos") as progress:
-        before, after = (read_upright(path, of) for path, of in zip((original, changed), facts, strict=True))
+        before, after = (read_upright(path, of) for path, of in zip((original, changed), probes, strict=True))
         report = evaluate_video(
-            before, after, finder.detect, facts[0].frames, seed, progress, landmarkers=landmarkers, mesh=mesh
+            before, after, finder.detect, probes[0].frames, seed, progress, landmarkers=landmarkers, mesh=mesh
         )
     show_report(report, f"{changed.name} beside {original.name}", json, markdown)

@@ -26,7 +26,7 @@ Metrics = Annotated[Path | None, typer.Option(help="Report of `facechange evalua
 
 @app.command("face")
 def face(checkpoint: Checkpoint, output: Output, metrics: Metrics = None) -> None:
-    """The face-change model (its moving average)."""
+    """The face-change model (its EMA)."""
     _export("export_face", checkpoint, output, metrics)
 
 

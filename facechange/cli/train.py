@@ -113,7 +113,7 @@ def face(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
 ) -> None:
-    """Train the face-change model (losses 1 to 6, R1, moving average, checkpoints, sheets)."""
+    """Train the face-change model (losses 1 to 6, R1, EMA, checkpoints, sheets)."""
     from facechange.cli.extras import need_training
 
     given = {name: value for name, value in locals().items() if name in FaceConfig.__dataclass_fields__}

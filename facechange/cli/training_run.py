@@ -1,4 +1,5 @@
-"""What every training command shares: options, rows of numbers on stdout, numbers by name, and Ctrl-C in one sentence."""
+"""What every training command shares: options, rows of numbers on stdout, numbers by name, and Ctrl-C in one
+sentence."""
 
 from __future__ import annotations
 

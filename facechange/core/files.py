@@ -44,7 +44,8 @@ def check_place(path: Path, overwrite: bool = True) -> None:
 
 
 def write_whole(data: bytes, path: Path, mode: int = 0o666) -> None:
-    """Write `data` at `path`, a link followed; a new file gets `mode`, as far as the umask lets it. Raises `OSError`."""
+    """Write `data` at `path`, a link followed; a new file gets `mode`, as far as the umask lets it. Raises
+    `OSError`."""
     with part_file(Path(os.path.realpath(path)).parent, mode) as part:
         part.write_bytes(data)
         take_name(part, path)
@@ -79,7 +80,8 @@ def take_name(part: Path, path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """A folder at `path`, new ones readable by their owner alone, and on the disk when this returns. Raises `OSError`."""
+    """A folder at `path`, new ones readable by their owner alone, and on the disk when this returns. Raises
+    `OSError`."""
     if not path.is_dir():
         make_folder(path.parent)
         with contextlib.suppress(FileExistsError):  # another process was first

@@ -1,4 +1,5 @@
-"""What the operator of an installation decides, in one TOML file, and where facechange keeps what it has to remember."""
+"""What the operator of an installation decides, in one TOML file, and where facechange keeps what it has to
+remember."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Photographs without a face: what faces are pasted on, and what is put before them. Some are held out of all training."""
+"""Photographs without a face: what faces are pasted on, and what is put before them. Some are held out of all
+training."""
 
 from __future__ import annotations
 

@@ -37,7 +37,8 @@ class FacePicture:
 
 
 def read_faces(folder: Path, split: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Pictures [S, S, 3] uint8 RGB, boxes [4] and points [5, 2] of `split` ("train" or "val"); raises `PictureError`."""
+    """Pictures [S, S, 3] uint8 RGB, boxes [4] and points [5, 2] of `split` ("train" or "val"); raises
+    `PictureError`."""
     labelled = LabelledFaces(folder, split)
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(labelled), PREFETCHED_FRAMES):

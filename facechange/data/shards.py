@@ -87,7 +87,8 @@ def share_draws(groups: list[str | None]) -> Tensor | None:
 
 
 def read_lines(folder: Path) -> list[dict[str, Any]]:
-    """Every line of every finished shard, in order, `shard` added; raises `TrainingError` where one is something else."""
+    """Every line of every finished shard, in order, `shard` added; raises `TrainingError` where one is something
+    else."""
     lines = []
     for path in sorted(folder.glob("aligned-*.jsonl")):
         try:

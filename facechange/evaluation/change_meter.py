@@ -108,7 +108,7 @@ class ChangeMeter:
         return Measured(measured, {name: np.array(values) for name, values in by_face.items()}, seen)
 
     def _compare_identities(self, evaluator: str, vectors: np.ndarray) -> dict[str, np.ndarray]:
-        """Whom a evaluator sees in the changed faces, by its `vectors` [P, D]."""
+        """Whom an evaluator sees in the changed faces, by its `vectors` [P, D]."""
         gallery = self.originals.vectors[evaluator]
         sources, targets = gallery[self._pairs[:, 0]], gallery[self._pairs[:, 1]]
         return {

@@ -34,7 +34,8 @@ class FaceMesh:
     name = "mediapipe"
 
     def __init__(self) -> None:
-        """Load both networks; raises `DependencyError` where a package is missing, `ModelError` where its networks are."""
+        """Load both networks; raises `DependencyError` where a package is missing, `ModelError` where its networks
+        are."""
         package = find_spec("mediapipe")  # only found: importing it asks for all that it needs
         if package is None or not package.submodule_search_locations or find_spec("openvino") is None:
             raise DependencyError(

@@ -24,7 +24,8 @@ def identify_with(graph: Graph) -> Identify:
 def evaluate_identity(
     identify: Identify, faces: LabelledFaces, recognizer: OnnxEvaluator, seed: int = 0, progress: Progress = no_progress
 ) -> Report:
-    """Whether the network orders all pairs of `faces` as its recognizer does, and how alike different faces look to it."""
+    """Whether the network orders all pairs of `faces` as its recognizer does, and how alike different faces look to
+    it."""
     crops, vectors = [], []
     for index in range(len(faces)):
         crops.append(faces.identity_crop(index))

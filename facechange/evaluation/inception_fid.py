@@ -1,4 +1,5 @@
-"""FID, the distance that others publish: by the package torch-fidelity, and by Inception's own weights or not at all."""
+"""FID, the distance that others publish: by the package torch-fidelity, and by Inception's own weights or not at
+all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Things in front of a face, drawn from a seed: a hand's worth of round shapes, or a bar that reaches in from the side."""
+"""Things in front of a face, drawn from a seed: a hand's worth of round shapes, or a bar that reaches in from the
+side."""
 
 from __future__ import annotations
 

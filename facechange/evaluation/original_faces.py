@@ -64,7 +64,8 @@ class OriginalFaces:
         return {evaluator.name: evaluator.recognise(crop[None])[0] for evaluator, crop in crops.items()}
 
     def compare_poses(self, changed: np.ndarray, index: int) -> dict[str, float]:
-        """Pose, expression and mouth of face `index` after its crop became `changed`, by each landmarker and the mesh."""
+        """Pose, expression and mouth of face `index` after its crop became `changed`, by each landmarker and the
+        mesh."""
         measured: dict[str, float] = {}
         for evaluator, wanted in zip(self._landmarkers, self._poses[index], strict=True):
             pose = self._fit_pose(evaluator, changed)

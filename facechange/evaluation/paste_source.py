@@ -12,7 +12,8 @@ COARSE_PX = 32  # side of the grid on which the warp is worked out; it is smooth
 
 
 def paste_source(source: AlignedFace, target: AlignedFace) -> np.ndarray:
-    """The target's crop uint8 [R, R, 3] with the source's face inside the hull of the 68 landmarks (Pérez et al. 2003)."""
+    """The target's crop uint8 [R, R, 3] with the source's face inside the hull of the 68 landmarks (Pérez et al.
+    2003)."""
     size = target.crop.shape[0]
     hull = hull_mask(target.landmarks68, size)
     hull[[0, 1, -2, -1]] = 0  # cloning needs a rim to take its colours from

@@ -1,4 +1,5 @@
-"""What users get of anonymising: whole photographs, fallbacks included, and whether what is said of each face is true."""
+"""What users get of anonymising: whole photographs, fallbacks included, and whether what is said of each face is
+true."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ def evaluate_photographs(
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Report:
-    """Anonymise every picture whole, by `anonymize`, and let a evaluator that takes no part `see` the labelled face
+    """Anonymise every picture whole, by `anonymize`, and let an evaluator that takes no part `see` the labelled face
     before and after.
 
     Raises `PictureError` for fewer than two faces.

@@ -11,7 +11,7 @@ from facechange.core.errors import ModelError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import identity_crop_matrix
 
-# Mean and standard deviation of RGB in 0..255 that a evaluator was trained with.
+# Mean and standard deviation of RGB in 0..255 that an evaluator was trained with.
 NORMALISATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
     "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
     "symmetric": ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),  # ArcFace's own networks
@@ -36,11 +36,12 @@ class Evaluator(Protocol):
 
 
 class OnnxEvaluator:
-    """A evaluator that took no part in training the model that it evaluators, or the recognizer that a network was
+    """An evaluator that took no part in training the model that it evaluators, or the recognizer that a network was
     distilled from."""
 
     def __init__(self, path: Path, normalisation: str = "imagenet") -> None:
-        """Load the graph at `path`, which takes float32 [N, 3, 112, 112] and gives [N, D] first; raises `ModelError`."""
+        """Load the graph at `path`, which takes float32 [N, 3, 112, 112] and gives [N, D] first; raises
+        `ModelError`."""
         if normalisation not in NORMALISATIONS:
             raise ModelError(
                 f"No normalisation is called {normalisation!r}.", f"Choose one of {', '.join(NORMALISATIONS)}."

@@ -20,7 +20,7 @@ DECIMALS = 5  # in files
 
 
 class Named(Protocol):
-    """A evaluator, of which a report says the name."""
+    """An evaluator, of which a report says the name."""
 
     @property
     def name(self) -> str:

@@ -23,13 +23,13 @@ from facechange.evaluation.report import Report, summarise
 from facechange.faces.geometry import transform_points, warp_box
 from facechange.metrics.detection import face_free_pictures_detected, measure_overlap, recall_iou50
 
-Locate = Callable[[np.ndarray], list[Face]]
+Detect = Callable[[np.ndarray], list[Face]]
 LEAST_PX = 20.0
 SIZE_EDGES_PX = (20, 32, 64, 128, 256, 10_000)
 ROLL_EDGES = (0, 15, 45, 90, 135, 180)
 
 
-def evaluate_scout(detect: Locate, faces: Path, backgrounds: Path, split: str = "val", seed: int = 0) -> Report:
+def evaluate_scout(detect: Detect, faces: Path, backgrounds: Path, split: str = "val", seed: int = 0) -> Report:
     """Recall of `detect` (uint8 [H, W, 3] RGB to faces) and the share of face-free pictures in which it detections a
     face.
 

@@ -12,7 +12,8 @@ from facechange.evaluation.pairs import draw_pairs
 
 
 class SyntheticFaces:
-    """`count` crops in which the model gave one of `faces` the identity of another; they keep the target's landmarks."""
+    """`count` crops in which the model gave one of `faces` the identity of another; they keep the target's
+    landmarks."""
 
     def __init__(self, faces: AlignedFaces, baseline: Baseline, count: int, seed: int) -> None:
         """Draw `count` pairs of different faces from `seed`; a crop is made when it is read."""

@@ -24,13 +24,13 @@ CROP_PX = 256  # side of the crop that landmarks and meshes are found in
 LOOKED_EVERY = 10  # frames; in those between neither landmarks nor meshes are looked for
 LEAST_FRAMES = 3  # less has no second difference in time
 
-Locate = Callable[[np.ndarray], list[Face]]  # uint8 [H, W, 3] RGB to faces, the largest first
+Detect = Callable[[np.ndarray], list[Face]]  # uint8 [H, W, 3] RGB to faces, the largest first
 
 
 def evaluate_video(
     original: Iterable[np.ndarray],
     changed: Iterable[np.ndarray],
-    detect: Locate,
+    detect: Detect,
     frames: int = 0,
     seed: int = 0,
     progress: Progress = no_progress,
@@ -84,7 +84,7 @@ def evaluate_video(
 class _FaceFollower:
     """One face through both videos: its five points [5, 2] in each frame, NaN where it was not found."""
 
-    def __init__(self, detect: Locate) -> None:
+    def __init__(self, detect: Detect) -> None:
         self._locate = detect
         self._place: np.ndarray | None = None  # where the face was last in the original
         self.original: list[np.ndarray] = []

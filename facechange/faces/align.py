@@ -39,7 +39,8 @@ def warp_crops(image: np.ndarray, matrices: Sequence[np.ndarray], size: int) -> 
 
 
 def _reduce(image: np.ndarray, matrix: np.ndarray, size: int, factor: int) -> tuple[np.ndarray, np.ndarray]:
-    """The part of `image` that a crop needs, averaged down by a whole `factor`, and the matrix from there to the crop."""
+    """The part of `image` that a crop needs, averaged down by a whole `factor`, and the matrix from there to the
+    crop."""
     corners = transform_points(np.array([[0, 0], [size, 0], [size, size], [0, size]]) - 0.5, invert(matrix))
     limits = np.array(image.shape[1::-1])
     start = np.clip(np.floor(corners.min(0)).astype(int) - 2 * factor, 0, np.maximum(limits - factor, 0))

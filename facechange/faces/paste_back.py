@@ -112,7 +112,8 @@ def _find_kept(change: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray,
 
 
 def _fit(values: np.ndarray, size: int) -> np.ndarray:
-    """`values` [r, r, ...] at [size, size, ...]: averaged where that is smaller, between neighbours where it is larger."""
+    """`values` [r, r, ...] at [size, size, ...]: averaged where that is smaller, between neighbours where it is
+    larger."""
     if values.shape[0] == size:
         return values
     return cv2.resize(

@@ -48,7 +48,8 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _filter_rows(samples: np.ndarray) -> np.ndarray:
-    """Every row's bytes less the pixel's before ("Sub"), each behind the filter's number: uint8 [H, 1 + bytes a row]."""
+    """Every row's bytes less the pixel's before ("Sub"), each behind the filter's number: uint8 [H, 1 + bytes a
+    row]."""
     height, _, channels = samples.shape
     rows = samples.astype(samples.dtype.newbyteorder(">"), copy=False).view(np.uint8).reshape(height, -1)
     step = channels * samples.dtype.itemsize

@@ -14,7 +14,8 @@ LOCAL_ONLY = {"protocol_whitelist": "file"}
 
 
 def local_name(path: Path) -> str:
-    """`path` as FFmpeg takes it for a file: from the root on. A folder may be called `http:`, or a file `concat:a|b`."""
+    """`path` as FFmpeg takes it for a file: from the root on. A folder may be called `http:`, or a file
+    `concat:a|b`."""
     return str(path.absolute())
 
 

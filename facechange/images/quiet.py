@@ -1,4 +1,5 @@
-"""Keep decoders from talking to the terminal: what they have to say of a broken file is said in a sentence of our own."""
+"""Keep decoders from talking to the terminal: what they have to say of a broken file is said in a sentence of our
+own."""
 
 from __future__ import annotations
 

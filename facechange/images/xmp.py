@@ -142,7 +142,8 @@ def remove_properties(root: ElementTree.Element, beginnings: tuple[str, ...]) ->
 
 
 def clean_xmp(packet: bytes | None) -> bytes | None:
-    """The packet for upright pixels written afresh: orientation 1, nothing stale; None where there is nothing to read."""
+    """The packet for upright pixels written afresh: orientation 1, nothing stale; None where there is nothing to
+    read."""
     root = parse_xmp(packet)
     if not len(_rdf(root)):
         return None
@@ -178,7 +179,8 @@ def _properties(root: ElementTree.Element) -> list[tuple[str, str]]:
 
 
 def _remove_pictures(root: ElementTree.Element) -> None:
-    """Remove every property with a picture in it: thumbnails, or whatever else is written in letters without a space."""
+    """Remove every property with a picture in it: thumbnails, or whatever else is written in letters without a
+    space."""
     for description in _rdf(root).findall(DESCRIPTION):
         for name in [name for name, value in description.attrib.items() if _has_long_word(value)]:
             del description.attrib[name]

@@ -25,7 +25,7 @@ def detected(detections: Sequence[Face], landmarks68: np.ndarray) -> float:
     "faces pasted on held-out backgrounds at any size and roll; share that the scout finds with a box that meets YuNet's by half (IoU)",
 )
 def recall_iou50(overlaps: np.ndarray) -> np.ndarray:
-    """For each face 100 where the best claim's `overlaps` [N] is 0.5 or more, else 0: [N]."""
+    """For each face 100 where the best detection's `overlaps` [N] is 0.5 or more, else 0: [N]."""
     return 100.0 * (overlaps >= 0.5)
 
 

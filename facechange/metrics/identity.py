@@ -1,5 +1,5 @@
-"""Whom a face shows to a evaluator: moved to the source, hidden from whoever knows the original, ordered as a teacher
-does.
+"""Whom a face shows to an evaluator: moved to the source, hidden from whoever knows the original, ordered as a
+recognizer does.
 
 Vectors are L2-normalised, what one evaluator made of faces: [N, D].
 """
@@ -186,20 +186,20 @@ def spearman(first: np.ndarray, second: np.ndarray) -> float:
 @metric(
     "correlation",
     HIGHER,
-    "rank correlation of the identity network's cosines with its teacher's over all pairs of different faces",
+    "rank correlation of the identity network's cosines with its recognizer's over all pairs of different faces",
 )
 def spearman_cosines_all_pairs(
-    student: np.ndarray, teacher: np.ndarray, seed: int = 0, resamples: int = 200
+    student: np.ndarray, recognizer: np.ndarray, seed: int = 0, resamples: int = 200
 ) -> Interval:
-    """Spearman correlation of two networks' cosines, `student` [N, D] and `teacher` [N, E] of the same N >= 3 faces.
+    """Spearman correlation of two networks' cosines, `student` [N, D] and `recognizer` [N, E] of the same N >= 3 faces.
 
     The interval resamples faces, not pairs: pairs that share a face are not independent.
     """
-    student_cosines, teacher_cosines = student @ student.T, teacher @ teacher.T
+    student_cosines, recognizer_cosines = student @ student.T, recognizer @ recognizer.T
 
     def correlate(faces: np.ndarray) -> float:
         pairs = _different_pairs(faces)
-        return spearman(student_cosines[pairs], teacher_cosines[pairs])
+        return spearman(student_cosines[pairs], recognizer_cosines[pairs])
 
     count = len(student)
     generator = np.random.default_rng(seed)

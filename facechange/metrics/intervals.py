@@ -27,7 +27,8 @@ def bootstrap_mean(values: np.ndarray, unit: str, seed: int = 0, resamples: int 
 
 
 def wilson_percent(successes: int, total: int) -> Interval:
-    """A share in percent with its 95 % score interval (Wilson 1927), which stays honest near 0 and 100; `total` >= 1."""
+    """A share in percent with its 95 % score interval (Wilson 1927), which stays honest near 0 and 100; `total` >=
+    1."""
     share, z = successes / total, 1.96
     centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
     reach = z / (1 + z**2 / total) * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))

@@ -39,7 +39,8 @@ def crop_departures(points: np.ndarray) -> np.ndarray:
     "original's, both located frame by frame",
 )
 def crop_jitter(changed: np.ndarray, original: np.ndarray) -> float:
-    """How much the crop of a face shakes, what a viewer sees as wobbling, by the `crop_departures` of both videos [N]."""
+    """How much the crop of a face shakes, what a viewer sees as wobbling, by the `crop_departures` of both videos
+    [N]."""
     return _root_mean_square(changed) / max(_root_mean_square(original), LEAST_JITTER)
 
 

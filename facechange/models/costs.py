@@ -39,7 +39,8 @@ def count_swapper_costs(preset: str, size_px: int) -> Costs:
 
 
 def count_discriminator_costs(preset: str, size_px: int, window_px: int | None = None) -> Costs:
-    """Costs of the discriminator, of whole pictures or of windows; raises `ModelError` for an unknown preset or size."""
+    """Costs of the discriminator, of whole pictures or of windows; raises `ModelError` for an unknown preset or
+    size."""
     channels, side = find_preset(preset).discriminator_channels(size_px, window_px), window_px or size_px
     with FakeTensorMode():
         model = Discriminator(channels)

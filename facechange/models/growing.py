@@ -135,7 +135,8 @@ def _spare_colours(gradient: Tensor) -> Tensor:
 
 
 def grow_discriminator(smaller: Discriminator, channels: ChannelTable) -> Discriminator:
-    """A discriminator of these channels whose verdict is the smaller one's on the halved picture; raises `ModelError`."""
+    """A discriminator of these channels whose verdict is the smaller one's on the halved picture; raises
+    `ModelError`."""
     size_px, wanted_px = max(smaller.channels), max(channels)
     if size_px > wanted_px or any(channels[px] != count for px, count in smaller.channels.items()):
         raise ModelError("The discriminator cannot grow into these channels.", "Use the same preset and a larger size.")

@@ -42,7 +42,8 @@ class ResidualBlock(nn.Module):
 
 
 class IdentityNetwork(nn.Module):
-    """Crop [N, 3, 112, 112] in [-1, 1], RGB, ArcFace template, to L2-normalised identities [N, 512]; 2.9 M parameters."""
+    """Crop [N, 3, 112, 112] in [-1, 1], RGB, ArcFace template, to L2-normalised identities [N, 512]; 2.9 M
+    parameters."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -142,7 +142,8 @@ def _sign(source: IO[bytes], signed: IO[bytes], suffix: str, publication: Public
 def _start_manifest(
     publication: Publication, ingredients: Sequence[Ingredient], earlier: Mapping[str, Sequence[str]]
 ) -> c2pa.Builder:
-    """A manifest ready to sign. Files in `earlier` bring their own manifests along, without the assertions named there."""
+    """A manifest ready to sign. Files in `earlier` bring their own manifests along, without the assertions named
+    there."""
     import c2pa
 
     definition = describe_change(publication, ingredients, [uri for uris in earlier.values() for uri in uris])

@@ -53,7 +53,8 @@ def draw_label(pixels: np.ndarray, text: str, corner: str = "bottom-right") -> n
 
 
 def _draw_letters(text: str, height_px: int, widest_px: int) -> np.ndarray:
-    """How much of each pixel of the plate the letters of `text` cover: uint8 [rows, columns], at most `widest_px` wide."""
+    """How much of each pixel of the plate the letters of `text` cover: uint8 [rows, columns], at most `widest_px`
+    wide."""
     text = " ".join(text.split())
     if not text:
         raise SettingsError("The label has no text.", "Set marking.label_text, or marking.label = false.")

@@ -1,4 +1,5 @@
-"""Marks in the pixels: the invisible watermark and the visible label, as far as the operator's settings ask for them."""
+"""Marks in the pixels: the invisible watermark and the visible label, as far as the operator's settings ask for
+them."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from facechange.provenance.registry import recall
 from facechange.provenance.statement import parse_source_type, parse_statement
 from facechange.provenance.watermark import find_watermark
 
-Locate = Callable[[np.ndarray], Sequence[Face]]
+Detect = Callable[[np.ndarray], Sequence[Face]]
 UNTRUSTED = "signingCredential.untrusted"
 LONGEST_STATEMENT = 1000  # characters of an unsigned statement
 SOFT_BINDING = "c2pa.soft-binding"
@@ -79,7 +79,7 @@ class Findings:
         return self.signed.intact is not False and not passed_over
 
 
-def examine(context: Context, path: Path, detect: Locate | None = None, trusted: str = "") -> Findings:
+def examine(context: Context, path: Path, detect: Detect | None = None, trusted: str = "") -> Findings:
     """What there is to be known about a picture or video, without asking anyone outside this computer.
 
     `detect` finds faces in a picture [H, W, 3] uint8, for the watermark; without it none is sought. `trusted` are PEM
@@ -167,7 +167,7 @@ def _read_sidecar(path: Path) -> bytes | None:
         return None
 
 
-def _seek_watermark(frames: Iterable[np.ndarray], detect: Locate | None) -> tuple[int | None, bool]:
+def _seek_watermark(frames: Iterable[np.ndarray], detect: Detect | None) -> tuple[int | None, bool]:
     """The first watermark in any of `frames`, and whether there was anything to look at."""
     sought = False
     for frame in frames if detect else ():
@@ -259,7 +259,8 @@ def _list(value: Any) -> list[Any]:
 
 
 def _text(value: Any, longest: int = 200) -> str:
-    """A value that anybody may have written as a short text on one line: no control characters, which steer terminals."""
+    """A value that anybody may have written as a short text on one line: no control characters, which steer
+    terminals."""
     if not isinstance(value, (str, int)):
         return ""
     return "".join(

@@ -30,7 +30,8 @@ TRIES = 6  # of the best fits below that
 
 
 def read_face(pixels: np.ndarray, face: Face) -> int | None:
-    """The identifier of the watermark in one face of `pixels` [H, W, 3] uint8, upright or mirrored; None without one."""
+    """The identifier of the watermark in one face of `pixels` [H, W, 3] uint8, upright or mirrored; None without
+    one."""
     look = whitened_look(pixels, face)
     for seen in (look, np.ascontiguousarray(look[:, ::-1])):
         for place in likely_places(seen):

@@ -126,7 +126,8 @@ def _fold_after(node: Any, readers: dict[str, list[Any]], constants: dict[str, n
 
 
 def _split_operands(node: Any, constants: dict[str, np.ndarray]) -> tuple[str, str]:
-    """The names of the constant and of the other operand of a node of two inputs; empty where it has not one of each."""
+    """The names of the constant and of the other operand of a node of two inputs; empty where it has not one of
+    each."""
     if len(node.input) != 2 or (node.input[0] in constants) == (node.input[1] in constants):
         return "", ""
     first, second = node.input

@@ -26,7 +26,8 @@ class ChangedCrops:
     masks: list[list[np.ndarray]]
 
     def kept_mask(self, index: int) -> np.ndarray | None:
-        """The mask that `paste_back` takes for a crop, the finest of `KEPT_PX` at most; None where the graph has none."""
+        """The mask that `paste_back` takes for a crop, the finest of `KEPT_PX` at most; None where the graph has
+        none."""
         return next((mask for mask in reversed(self.masks[index]) if len(mask) <= KEPT_PX), None)
 
 

@@ -161,7 +161,8 @@ def _keep_fine_exact(core: Any, network: Any) -> None:
 
 
 def _compile(core: Any, network: Any, settings: dict[str, Any], folder: Path | None) -> Any:
-    """Compile with the cache of compiled models in `folder`; without it where it is None or cannot be written or read."""
+    """Compile with the cache of compiled models in `folder`; without it where it is None or cannot be written or
+    read."""
     if folder is not None:
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -91,7 +91,8 @@ class _Work:
             self.outcomes[index] = replace(self.outcomes[index], done="left", why=why)
 
     def change(self, done: Deed) -> None:
-        """One more attempt at the faces that are still like they were, from the original on; neighbours are done again."""
+        """One more attempt at the faces that are still like they were, from the original on; neighbours are done
+        again."""
         alike = self.alike()
         if not alike:
             return
@@ -113,7 +114,8 @@ class _Work:
             self.outcomes[index] = replace(outcome, done=done if index in alike else self.outcomes[index].done)
 
     def cover(self, cover: Cover) -> None:
-        """Cover the faces that were given up, until neither network nor the scout knows them; a box is the last resort."""
+        """Cover the faces that were given up, until neither network nor the scout knows them; a box is the last
+        resort."""
         for index, outcome in enumerate(self.outcomes):
             if outcome.why:
                 self.outcomes[index] = self._cover(index, outcome, cover)

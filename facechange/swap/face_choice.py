@@ -53,7 +53,8 @@ class FaceChoice:
         self._met = set(state["met"])
 
     def choose(self, sightings: list[Sighting], tracker: FaceTracker, frame_size: tuple[int, int]) -> dict[int, int]:
-        """The numbers of the faces to change in a frame of `frame_size` (width, height), and the rule that names each."""
+        """The numbers of the faces to change in a frame of `frame_size` (width, height), and the rule that names
+        each."""
         rules, numbers = self.selection.rules, [sighting.number for sighting in sightings]
         known = tracker.known()
         self._held = {selector: number for selector, number in self._held.items() if number in known}

@@ -59,7 +59,8 @@ def identity_matrices(points: Tensor, size: int = 112) -> Tensor:
 def jitter_matrices(
     matrices: Tensor, size: int, generator: torch.Generator, roll_degrees: float, scale: float, shift: float
 ) -> Tensor:
-    """Follow each matrix by a random turn, scale (a fraction) and shift (a fraction of `size`) about the crop's centre."""
+    """Follow each matrix by a random turn, scale (a fraction) and shift (a fraction of `size`) about the crop's
+    centre."""
     count = len(matrices)
     angle = torch.deg2rad(uniform(generator, (count,), -roll_degrees, roll_degrees))
     factor = 1 + uniform(generator, (count,), -scale, scale)
@@ -136,7 +137,8 @@ def random_boxes(
 
 
 def half_plane(count: int, size: int, generator: torch.Generator, softness: float = 0.06) -> Tensor:
-    """Masks [N, 1, size, size] in [0, 1] that split the picture along a random line near the centre with a soft edge."""
+    """Masks [N, 1, size, size] in [0, 1] that split the picture along a random line near the centre with a soft
+    edge."""
     angle = uniform(generator, (count, 1, 1), 0, 2 * torch.pi)
     offset = uniform(generator, (count, 1, 1), -0.25, 0.25)
     axis = torch.linspace(-1, 1, size, device=generator.device)

@@ -305,7 +305,8 @@ def load_config(path: Path, kind: type[Config] = FaceConfig) -> Config:  # type:
 
 
 def _read_table(kind: type[RunConfig], path: Path) -> Table:
-    """A table from a file: what an older run's JSON says that is no longer known is left out; in TOML it is an error."""
+    """A table from a file: what an older run's JSON says that is no longer known is left out; in TOML it is an
+    error."""
     try:
         text = read_text(path)
         table = parse_json(text) if path.suffix == ".json" else parse_toml(text)

@@ -1,4 +1,5 @@
-"""Everything that happens to a training crop, each with its share: what the few thousand clean portraits at hand lack."""
+"""Everything that happens to a training crop, each with its share: what the few thousand clean portraits at hand
+lack."""
 
 from __future__ import annotations
 

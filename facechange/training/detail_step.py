@@ -64,7 +64,8 @@ class DetailStep(FaceStep):
         self._refine = self.compiled(level)
 
     def advance(self, batch: FaceBatch, step: int) -> dict[str, Tensor]:
-        """Train both sides on windows of `batch`; the terms of `FaceStep.advance`, less those that need a whole face."""
+        """Train both sides on windows of `batch`; the terms of `FaceStep.advance`, less those that need a whole
+        face."""
         generator = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + step + 250_000)
         return super().advance(self._cut(batch, generator), step)
 
@@ -83,8 +84,8 @@ class DetailStep(FaceStep):
         with autocast(self.device):
             attributes = self._smaller.attributes(functional.avg_pool2d(batch.target, 2))
             feature, _ = self._smaller.generator.fuse(identity, attributes)
-            drawn = self._smaller.generator.colour(feature)
-            feature, attribute, drawn = (each.float() for each in (feature, attributes[-1], drawn))
+            coarse = self._smaller.generator.colour(feature)
+            feature, attribute, coarse = (each.float() for each in (feature, attributes[-1], coarse))
         window, places = self.config.window, corners + inner
         last = slice(len(batch.target) - count_whole(self.config), None)  # the first are same-object pairs
         return WindowBatch(
@@ -106,7 +107,7 @@ class DetailStep(FaceStep):
             wide_target=cut_windows(batch.target, rows, corners, side),
             feature=cut_windows(feature, rows, corners // 2, side // 2),
             attribute=cut_windows(attribute, rows, corners // 2, side // 2),
-            coarse=cut_windows(drawn, rows, places // 2, window // 2),
+            coarse=cut_windows(coarse, rows, places // 2, window // 2),
             seen_whole=(feature[last], attribute[last], batch.target[last], identity[last]),
             reach=face_reach(batch.background[last], batch.covered[last]),
         )

@@ -47,7 +47,8 @@ def train_face(config: FaceConfig, report: Report = lambda row: None) -> Run:
 
 
 class FaceTraining(Training):
-    """Formulas 1 to 6 and their additions on pairs of faces: whole pictures, or windows of the finest resolution alone."""
+    """Formulas 1 to 6 and their additions on pairs of faces: whole pictures, or windows of the finest resolution
+    alone."""
 
     checkpoint = "face.safetensors"
 

@@ -281,7 +281,8 @@ def view_identity(changed: Tensor, points: Tensor, generator: torch.Generator) -
 
 
 def view_landmarks(changed: Tensor, target: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """What the landmark network sees of a result and its target: both without colour, turned, scaled and moved alike."""
+    """What the landmark network sees of a result and its target: both without colour, turned, scaled and moved
+    alike."""
     matrices = augment.constant(((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)), target.device).expand(len(target), 2, 3)
     matrices = augment.jitter_matrices(matrices, target.shape[-1], generator, 8, 0.08, 0.04)
     views = (augment.warp(augment.to_grey(pictures), matrices, target.shape[-1]) for pictures in (changed, target))

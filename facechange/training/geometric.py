@@ -23,7 +23,8 @@ ITERATIONS = 12  # the displacement shrinks distances to less than half, so the 
 
 
 def turn_scenes(scenes: Scenes, generator: torch.Generator) -> Scenes:
-    """Every scene seen from a slightly different place; what was outside the crop mirrors it and counts as background."""
+    """Every scene seen from a slightly different place; what was outside the crop mirrors it and counts as
+    background."""
     size = scenes.size
     homography = draw_homographies(len(scenes), generator)
     inverse = invert_3x3(homography)

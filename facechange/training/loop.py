@@ -62,7 +62,8 @@ class Training:
     dataset: Dataset | None = None  # what is known of the pictures; None: nothing is recorded
 
     def begin(self) -> Progress:
-        """Fill the networks of a new run where they don't start from nothing; returns what its progress says of that."""
+        """Fill the networks of a new run where they don't start from nothing; returns what its progress says of
+        that."""
         return {}
 
     def metadata(self) -> Progress:

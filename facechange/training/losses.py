@@ -135,10 +135,10 @@ def _read_turns() -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(row) for row in rows.reshape(3, -1).tolist())
 
 
-def low_frequency_loss(changed: Tensor, drawn: Tensor, background: Tensor) -> Tensor:
+def low_frequency_loss(changed: Tensor, coarse: Tensor, background: Tensor) -> Tensor:
     """An addition for runs of the finest resolution: mean |Y, halved - what the smaller model drew| inside the face."""
-    size = drawn.shape[-1]
-    difference = (functional.adaptive_avg_pool2d(changed.float(), size) - drawn.float()).abs()
+    size = coarse.shape[-1]
+    difference = (functional.adaptive_avg_pool2d(changed.float(), size) - coarse.float()).abs()
     face = 1 - shrink_mask(background, size)
     return (difference * face).sum() / (3 * face.sum()).clamp(min=1)
 
@@ -158,7 +158,8 @@ def texture_loss(changed: Tensor, target: Tensor) -> Tensor:
 
 
 def tone_loss(changed: Tensor, target: Tensor) -> Tensor:
-    """An addition: mean |Y - X_t| after a strong blur (16 × 16 means), which keeps the light and the skin's brightness."""
+    """An addition: mean |Y - X_t| after a strong blur (16 × 16 means), which keeps the light and the skin's
+    brightness."""
     return (
         (functional.adaptive_avg_pool2d(changed.float(), 16) - functional.adaptive_avg_pool2d(target, 16)).abs().mean()
     )

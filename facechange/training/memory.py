@@ -40,7 +40,8 @@ def prepare_device(name: str) -> torch.device:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether `device` computes in bfloat16; a processor without AVX-512 emulates it thirty times slower than float32."""
+    """Whether `device` computes in bfloat16; a processor without AVX-512 emulates it thirty times slower than
+    float32."""
     return device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 

@@ -1,4 +1,5 @@
-"""What a run starts from or is given: networks out of checkpoints and out of exported graphs, and how they came about."""
+"""What a run starts from or is given: networks out of checkpoints and out of exported graphs, and how they came
+about."""
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ def load_face_change_network(path: Path, part: str = "ema") -> FaceChangeNetwork
 
 
 def describe_stages(path: Path) -> list[str]:
-    """Every stage behind a face-change checkpoint or graph, the last one last: size, pictures, learning rate, weights."""
+    """Every stage behind a face-change checkpoint or graph, the last one last: size, pictures, learning rate,
+    weights."""
     if is_graph(path):
         told = load_card(path.with_suffix(".json")).training
         return [told.removeprefix(TRAINED_BY[2]).removeprefix(TRAINED_BY[1]).removesuffix(".")]

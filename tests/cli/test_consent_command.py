@@ -52,9 +52,9 @@ def test_a_record_is_added_shown_used_and_revoked(run: Callable, tmp_path: Path)
     assert code == 0
     for words in ("in force", "Ann Example", "written release", "film", "2999-01-31", "by Bea"):
         assert words in shown
-    facts = json.loads(run("consent", "show", number, "--json")[1])
-    assert (facts["id"], facts["state"], facts["line"], len(facts["sources"])) == (number, "in force", 1, 2)
-    assert run("consent", "show", facts["hash"])[1] == shown
+    details = json.loads(run("consent", "show", number, "--json")[1])
+    assert (details["id"], details["state"], details["line"], len(details["sources"])) == (number, "in force", 1, 2)
+    assert run("consent", "show", details["hash"])[1] == shown
 
     assert run("swap", "a.png", "b.png", "-o", "out.png", "--consent", number)[0] == 6
     assert run("swap", "a.png", "b.png", "-o", "out.png", "--consent", number, "--purpose", "film")[0] == 0

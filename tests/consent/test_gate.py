@@ -44,8 +44,8 @@ def party(tmp_path: Path) -> Path:
     return tmp_path / "party.jpg"
 
 
-def recorded(*pictures: Path, role: str = "source", **facts: object) -> Record:
-    return record_consent(here(), pictures, who="Ann Example", role=role, basis="self", **facts)
+def recorded(*pictures: Path, role: str = "source", **details: object) -> Record:
+    return record_consent(here(), pictures, who="Ann Example", role=role, basis="self", **details)
 
 
 @pytest.fixture
@@ -295,14 +295,14 @@ def test_records_need_their_facts(ann: Path, tmp_path: Path) -> None:
     release.write_bytes(b"signed")
     record = record_consent(here(), [ann], who="Ann", role="source", basis="release", release=release)
     assert len(record.release) == 64 and record.until == "" and record.targets == ()
-    for facts, words in (
+    for details, words in (
         ({"who": " "}, "label"),
         ({"way": "statement"}, "not given by"),
         ({"way": "release"}, "belong together"),
         ({"release": release}, "belong together"),
         ({"pictures": []}, "none was given"),
     ):
-        arguments = {"pictures": [ann], "who": "Ann", "role": "source", "way": "self", **facts}
+        arguments = {"pictures": [ann], "who": "Ann", "role": "source", "way": "self", **details}
         with pytest.raises(ConsentError, match=words):
             record_consent(here(), arguments.pop("pictures"), **arguments)
     assert len(here().ledger.read()) == 1

@@ -192,14 +192,14 @@ def test_a_full_disk_leaves_the_ledger_as_it_was(ledger: Ledger) -> None:
 )
 def test_whoever_forges_the_whole_chain_still_gets_sentences(tmp_path: Path, changes: dict, words: str) -> None:
     """Hashes that fit do not make sense of what they bind."""
-    facts = dict.fromkeys(Record.__dataclass_fields__, "") | {
+    details = dict.fromkeys(Record.__dataclass_fields__, "") | {
         "id": "fc-aaaaaaaa",
         "way": "self",
         "added": True,
         "sources": ["ab"],
     }
     body = json.dumps(
-        {"kind": "record", **facts, "targets": [], "rests_on": [], "recorded_at": "2025-05-03T12:00:00Z", **changes}
+        {"kind": "record", **details, "targets": [], "rests_on": [], "recorded_at": "2025-05-03T12:00:00Z", **changes}
     )
     ledger = Ledger(tmp_path / "consent.sqlite", lambda: NOON)
     assert ledger.add(lambda lines, now: Line(1, "", "")) == Line(1, "", "")  # makes the file and its table

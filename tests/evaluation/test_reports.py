@@ -136,8 +136,8 @@ def test_reports_are_saved_as_json(faces_folder: Path, evaluator: OnnxEvaluator,
     assert set(saved["metrics"]["spearman_cosines_all_pairs"]) == {"mean", "low", "high", "unit"}
     card = tmp_path / "card.json"
     texts = {part.name: "toy" for part in fields(ModelCard) if part.type == "str"}
-    facts = texts | {"size_px": 0, "parameters": 0, "inputs": {}, "outputs": {}, "metrics": {"old": 1}}
-    ModelCard(**facts).save(card)
+    details = texts | {"size_px": 0, "parameters": 0, "inputs": {}, "outputs": {}, "metrics": {"old": 1}}
+    ModelCard(**details).save(card)
     store_in_card(card, {"hard": report, "easy": report})
     stored = load_card(card)
     assert stored.metrics == {"hard": saved["metrics"], "easy": saved["metrics"]} and stored.summary == "toy"

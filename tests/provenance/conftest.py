@@ -48,5 +48,5 @@ def grant_for(home: Path) -> Callable[..., Grant]:
 @pytest.fixture
 def card() -> ModelCard:
     texts = dict.fromkeys(("summary", "normalisation", "template", "data", "training", "limits"), "toy")
-    facts = {"name": "face-toy", "role": "change", "version": "1.2", "licence": "Apache-2.0", "sha256": "cd" * 32}
-    return ModelCard(**texts, **facts, size_px=64, parameters=0, inputs={}, outputs={})
+    details = {"name": "face-toy", "role": "change", "version": "1.2", "licence": "Apache-2.0", "sha256": "cd" * 32}
+    return ModelCard(**texts, **details, size_px=64, parameters=0, inputs={}, outputs={})

@@ -79,7 +79,9 @@ def test_every_source_is_named_in_the_provenance_and_in_the_ledger(
     toy_swapper: Swapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     named: list[Path] = []
-    monkeypatch.setattr("facechange.swap.photo.publish", lambda picture, path, **facts: named.extend(facts["sources"]))
+    monkeypatch.setattr(
+        "facechange.swap.photo.publish", lambda picture, path, **details: named.extend(details["sources"])
+    )
     swap(toy_swapper, "ann.png=left", "ben.png,orange.png=right")
     assert named == [Path("ann.png"), Path("ben.png"), Path("orange.png")]
     (status,) = read_statuses(load_context().ledger).all()

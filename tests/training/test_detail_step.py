@@ -1,4 +1,5 @@
-"""The finest resolution trained alone: windows show what the whole would, nothing coarser moves, and detail is learnt."""
+"""The finest resolution trained alone: windows show what the whole would, nothing coarser moves, and detail is
+learnt."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,5 @@
-"""What became of each file of a folder: the report of a run, by which the same command goes on after an interruption."""
+"""What became of each file of a folder: the report of a run, by which the same command goes on after an
+interruption."""
 
 from __future__ import annotations
 

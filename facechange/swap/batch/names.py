@@ -15,7 +15,8 @@ VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".gif", ".webp", ".pn
 
 
 def check_pattern(pattern: str) -> None:
-    """Raise `OutputError` for a pattern that asks for something unknown, or makes no file name of a picture or a video."""
+    """Raise `OutputError` for a pattern that asks for something unknown, or makes no file name of a picture or a
+    video."""
     try:
         unknown = {field for _, field, _, _ in Formatter().parse(pattern)} - {*FIELDS, None}
         name = "" if unknown else pattern.format_map(_values("target", ".jpg", 1, "source"))

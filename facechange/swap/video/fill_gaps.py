@@ -29,7 +29,8 @@ def cut_patch(image: np.ndarray, sighting: Sighting) -> Patch:
 
 
 def find_patch(image: np.ndarray, patch: Patch, last: Sighting) -> Sighting | None:
-    """Where the face of `patch`, `last` seen in a frame beside it, is in `image` [H, W, 3] uint8; None where it is not."""
+    """Where the face of `patch`, `last` seen in a frame beside it, is in `image` [H, W, 3] uint8; None where it is
+    not."""
     centre = last.points.mean(0)
     search = _cut(image, centre, last.size_px, 0.5 + _REACH)
     scores = cv2.matchTemplate(search, patch, cv2.TM_CCOEFF_NORMED)

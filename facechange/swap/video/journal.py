@@ -47,7 +47,8 @@ class Progress:
 
 @dataclass(frozen=True)
 class Entry:
-    """A finished segment: what is in it, how far the video is with it, and the state from which the next one goes on."""
+    """A finished segment: what is in it, how far the video is with it, and the state from which the next one goes
+    on."""
 
     segment: Segment
     progress: Progress

@@ -57,7 +57,8 @@ def _is_plain(track: Stream) -> bool:
 
 
 def kept_tags(tags: Mapping[str, str], nameless: bool) -> dict[str, str]:
-    """What is said of a file or a track in the new file: all but what that says of itself, or else the language alone."""
+    """What is said of a file or a track in the new file: all but what that says of itself, or else the language
+    alone."""
     if not nameless:
         return {key: value for key, value in tags.items() if key not in _OF_THE_OLD_FILE}
     return {key: value for key, value in tags.items() if key == "language" and _LANGUAGE.fullmatch(value)}

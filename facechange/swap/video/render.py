@@ -147,7 +147,8 @@ class Renderer:
         return "blur" if placement.covered else self._watch.cover(placement.number)
 
     def _looks_alike(self, batch: list[PlacedFrame], originals: list[np.ndarray]) -> bool:
-        """Let the watch look at each face in its first and its last frame of `batch`; whether it wants them made again."""
+        """Let the watch look at each face in its first and its last frame of `batch`; whether it wants them made
+        again."""
         looks: dict[tuple[int, bool], Look] = {}
         people: dict[int, np.ndarray] = {}
         for placed, original in zip(batch, originals, strict=True):
@@ -180,7 +181,8 @@ class Renderer:
         add_change(placed.frame.stored, original, rgb, rectangle, self._probe)
 
     def _steady_light(self, number: int, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """`after` [R, R, 3] as much brighter or darker than the target as it has been lately: the target's light leads."""
+        """`after` [R, R, 3] as much brighter or darker than the target as it has been lately: the target's light
+        leads."""
         shift = ((after - before) * self._edge).sum((0, 1), np.float64) / self._edge.sum()  # as exact as it is restored
         usual = self._light.get(number)
         self._light[number] = shift if usual is None else LIGHT_MEMORY * usual + (1 - LIGHT_MEMORY) * shift

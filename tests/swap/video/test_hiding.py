@@ -1,4 +1,5 @@
-"""A video in which people are to be hidden shows nobody in any frame, whatever the scout misses and the model leaves."""
+"""A video in which people are to be hidden shows nobody in any frame, whatever the scout misses and the model
+leaves."""
 
 import json
 from collections.abc import Callable
