@@ -50,7 +50,7 @@ def add(
         str, typer.Option(help="A label that you will understand; it stays in the ledger and goes into no result.")
     ],
     role: Annotated[RoleChoice, typer.Option(help="source: may give the identity; target: may be changed.")],
-    given: Annotated[
+    basis: Annotated[
         WayChoice, typer.Option(help="How: you are the person, a written release, nobody's face, public domain.")
     ],
     release: Annotated[
@@ -75,7 +75,7 @@ def add(
         pictures,
         who=who,
         role=role.value,
-        basis=given.value,
+        basis=basis.value,
         purpose=purpose,
         until=day,
         release=release,
@@ -135,7 +135,7 @@ def show(
         "record": record.id,
         "state": status.state + (f" ({status.reason})" if status.reason else ""),
         "who": record.who,
-        "given": BASES[record.basis],
+        "basis": BASES[record.basis],
         "release": record.release,
         "statement": record.statement,
         "purpose": record.purpose or "any",

@@ -32,7 +32,8 @@ SHOWN_PAIRS = 8
 SYNTHETIC_FACES = 48
 COMMAND = (
     "facechange evaluate report --set studio=FACES --set diverse=DIVERSE --set official=OFFICIAL --backgrounds BACKGROUNDS.tar "
-    "--evaluator dlib --evaluator EVALUATOR.onnx --recognizer RECOGNIZER.onnx --landmarks LANDMARKS.onnx --landmarks dlib --landmarks mediapipe "
+    "--evaluator dlib --evaluator EVALUATOR.onnx --recognizer RECOGNIZER.onnx --landmarks LANDMARKS.onnx --landmarks dlib "
+    "--landmarks mediapipe "
     "--detector YUNET.onnx --cards -o FOLDER"
 )
 

@@ -66,8 +66,8 @@ mouth's corners are, in standard deviations among faces. Two faces drawn at rand
 than the tens of thousands that FID asks for, it compares rows of this table with each other and with nothing else.
 """
 
-EVALUATORS = """The names of metrics of identity and pose end in that of the evaluator. `dlib` is the headline: its evaluator and its landmarks
-took no part in training, and have other networks, data and alignments than the networks that did. An evaluator that was also a recognizer
+EVALUATORS = """The names of metrics of identity and pose end in that of the evaluator. `dlib` is the headline: its recognizer and its
+landmarks took no part in training, and have other networks, data and alignments than the networks that did. An evaluator that was also a recognizer
 (`mobilefacenet` was) is too kind, for the models were trained to please it. dlib's cosines are high for all faces, about 0.86 between
 strangers: compare them with those of the row *target unchanged*. Its landmarks are 68 points by another method, not a dense mesh.
 

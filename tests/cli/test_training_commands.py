@@ -76,7 +76,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
 
 def test_a_table_stands_for_options_and_options_go_over_it(tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text(
-        'train = "x"\nrun = "y"\nrecogniser = "z"\npreset = "tiny"\nsize = 64\n', encoding="utf-8"
+        'train = "x"\nrun = "y"\nrecognizer = "z"\npreset = "tiny"\nsize = 64\n', encoding="utf-8"
     )
     words = ("train", "face", "--config", tmp_path / "run.toml", "--dry-run")
     assert "preset tiny, 64 x 64" in run(*words).stdout
