@@ -39,14 +39,14 @@ def verify(
         trusted = trust.read_text(encoding="ascii") if trust else ""
     except (OSError, UnicodeDecodeError):
         raise PictureError(f"The certificates {trust} cannot be read.", "Name a file of PEM certificates.") from None
-    with waiting("Loading the scout"):
-        scout = load_detector()
+    with waiting("Loading the detector"):
+        detector = load_detector()
     context = load_context()
     entries: list[dict[str, Any]] = []
     for path in files:
         try:
             with waiting("Looking at the file"):
-                findings = examine(context, path, scout.detect, trusted)
+                findings = examine(context, path, detector.detect, trusted)
         except PictureError as error:  # the others are looked at all the same
             entries.append({"file": path.name, "error": str(error)})
             say(str(error), err=True)

@@ -114,7 +114,7 @@ class _Work:
             self.outcomes[index] = replace(outcome, done=done if index in alike else self.outcomes[index].done)
 
     def cover(self, cover: Cover) -> None:
-        """Cover the faces that were given up, until neither network nor the scout knows them; a box is the last
+        """Cover the faces that were given up, until neither network nor the detector knows them; a box is the last
         resort."""
         for index, outcome in enumerate(self.outcomes):
             if outcome.why:
@@ -156,7 +156,7 @@ class _Work:
         return self._swapper.comparer.cosines([vectors[index : index + 1] for vectors in self._originals], after)[0]
 
     def _is_found(self, face: Face) -> bool:
-        """Whether the scout still finds a face where `face` was."""
+        """Whether the detector still finds a face where `face` was."""
         region = face_region(face)
         start = np.maximum(np.floor(region.min(0) - face.size_px / 2), 0).astype(int)
         end = np.ceil(region.max(0) + face.size_px / 2).astype(int)

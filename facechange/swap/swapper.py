@@ -49,9 +49,9 @@ class Swapper:
     A picture is an array (uint8 or uint16 [H, W, 3] RGB), a path, a PIL image or a `Picture`.
     """
 
-    def __init__(self, scout: FaceDetector, identity: Graph, change: Graph, recognizer: Graph | None = None) -> None:
+    def __init__(self, detector: FaceDetector, identity: Graph, change: Graph, recognizer: Graph | None = None) -> None:
         """`recognizer` is the second network that results are compared by."""
-        self._scout = scout
+        self._detector = detector
         self.comparer = FaceComparer(identity, recognizer)
         self._crops = CropSwapper(change)
 
@@ -87,17 +87,17 @@ class Swapper:
 
     def find_all(self, picture: PictureLike, threshold: float | None = None, thorough: bool = False) -> list[Face]:
         """`detect`, and the faces that are too small to be changed."""
-        return self._scout.detect(as_picture(picture).rgb8(), threshold, thorough)
+        return self._detector.detect(as_picture(picture).rgb8(), threshold, thorough)
 
     @property
     def least_score(self) -> float:
         """The score from which on something counts as a face."""
-        return self._scout.threshold
+        return self._detector.threshold
 
     def follow(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
         """`expected` faces with the points and the score of a refinement at where they should be in `image` [H, W, 3]
         uint8."""
-        return self._scout.follow(image, expected)
+        return self._detector.follow(image, expected)
 
     @property
     def least_cosine(self) -> float:
@@ -309,12 +309,12 @@ def load_swapper(
     most detail) or file.
 
     `threads`, `engine` and `many_runs` are `load_graph`'s, and so are the errors raised; `detector_threshold` (0..1) is
-    the least score of a face where it is not to be the scout's own.
+    the least score of a face where it is not to be the detector's own.
     """
     others = "auto" if engine == "pytorch" else engine  # programs are made of face-change models alone
-    scout = load_detector(detector_threshold, threads, others, many_runs)
+    detector = load_detector(detector_threshold, threads, others, many_runs)
     identity, recognizer = (load_graph(name, threads, others, many_runs) for name in ("identity", "recognizer"))
-    return Swapper(scout, identity, load_graph(model, threads, engine, many_runs), recognizer)
+    return Swapper(detector, identity, load_graph(model, threads, engine, many_runs), recognizer)
 
 
 def load_detector(

@@ -69,7 +69,7 @@ def test_only_require_grant_makes_a_grant() -> None:
             for call in calls
             if (call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "")) == "Grant"
         }
-    assert makers == {"consent.py"}
+    assert makers == {"gate.py"}
 
 
 @pytest.mark.parametrize("missing", [None, "", "  \n", "...", "\0\x1b"])
@@ -297,12 +297,12 @@ def test_records_need_their_facts(ann: Path, tmp_path: Path) -> None:
     assert len(record.release) == 64 and record.until == "" and record.targets == ()
     for details, words in (
         ({"who": " "}, "label"),
-        ({"way": "statement"}, "not given by"),
-        ({"way": "release"}, "belong together"),
+        ({"basis": "statement"}, "not given by"),
+        ({"basis": "release"}, "belong together"),
         ({"release": release}, "belong together"),
         ({"pictures": []}, "none was given"),
     ):
-        arguments = {"pictures": [ann], "who": "Ann", "role": "source", "way": "self", **details}
+        arguments = {"pictures": [ann], "who": "Ann", "role": "source", "basis": "self", **details}
         with pytest.raises(ConsentError, match=words):
             record_consent(here(), arguments.pop("pictures"), **arguments)
     assert len(here().ledger.read()) == 1

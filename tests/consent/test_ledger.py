@@ -184,7 +184,7 @@ def test_a_full_disk_leaves_the_ledger_as_it_was(ledger: Ledger) -> None:
         ({"recorded_at": "yesterday"}, "unknown kind"),
         ({"recorded_at": "2025-05-03"}, "unknown kind"),
         ({"recorded_at": 5}, "unknown kind"),
-        ({"way": "guess"}, "unknown kind"),
+        ({"basis": "guess"}, "unknown kind"),
         ({"kind": "gift"}, "unknown kind"),
         ({"rests_on": ["fc-aaaaaaaa"]}, "no older line"),
         ({"rests_on": ["fc-bbbbbbbb"]}, "no older line"),
@@ -194,7 +194,7 @@ def test_whoever_forges_the_whole_chain_still_gets_sentences(tmp_path: Path, cha
     """Hashes that fit do not make sense of what they bind."""
     details = dict.fromkeys(Record.__dataclass_fields__, "") | {
         "id": "fc-aaaaaaaa",
-        "way": "self",
+        "basis": "self",
         "added": True,
         "sources": ["ab"],
     }
@@ -213,3 +213,33 @@ def test_whoever_forges_the_whole_chain_still_gets_sentences(tmp_path: Path, cha
     else:
         (status,) = read_statuses(ledger).all()
         assert not status.in_force and words in status.reason
+
+
+def test_lines_of_the_release_before_are_read_in_its_words(tmp_path: Path) -> None:
+    record = dict.fromkeys(Record.__dataclass_fields__, "") | {
+        "kind": "record",
+        "id": "fc-aaaaaaaa",
+        "way": "self",
+        "added": True,
+    }
+    record |= {"sources": ["ab"], "targets": [], "rests_on": [], "recorded_at": "2025-05-03T12:00:00Z"}
+    del record["basis"]
+    end = {
+        "kind": "withdrawal",
+        "id": "fc-bbbbbbbb",
+        "withdraws": "fc-aaaaaaaa",
+        "reason": "asked",
+        "recorded_by": "me",
+    }
+    end["recorded_at"] = "2025-05-03T13:00:00Z"
+    ledger = Ledger(tmp_path / "consent.sqlite", lambda: NOON)
+    assert ledger.add(lambda lines, now: Line(1, "", "")) == Line(1, "", "")
+    with sqlite3.connect(ledger.path) as connection:
+        connection.execute(_SCHEMA.split(";")[0])
+        before = NO_HASH
+        for number, body in enumerate(map(json.dumps, (record, end)), 1):
+            before = _hash(before, body)
+            connection.execute("INSERT INTO lines VALUES (?, ?, ?)", (number, body, before))
+    connection.close()
+    (status,) = read_statuses(ledger).all()
+    assert (status.record.basis, status.state) == ("self", "revoked") and "asked" in status.reason

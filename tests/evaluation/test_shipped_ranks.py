@@ -30,14 +30,14 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder = tmp_path_factory.mktemp("faces")
-    scout = load_detector()
+    detector = load_detector()
     face = read_mean_face()[0][:, :2]
     five = np.stack([face[36:42].mean(0), face[42:48].mean(0), face[30], face[48], face[54]])
     lines = []
     with tarfile.open(folder / "val.tar", "w") as archive:
         for name in ("source.jpg", "target.jpg"):
             archive.add(EXAMPLES / name, name)
-            points = scout.detect(read_picture(EXAMPLES / name).rgb8())[0].points
+            points = detector.detect(read_picture(EXAMPLES / name).rgb8())[0].points
             landmarks = transform_points(face, estimate_similarity(five, points))
             lines.append(
                 {"image": name, "shard": "val.tar", "landmarks5": points.tolist(), "landmarks68": landmarks.tolist()}

@@ -83,7 +83,7 @@ def graphs() -> tuple[Graph, Graph]:
 
 
 @pytest.fixture(scope="module")
-def scout(graphs: tuple[Graph, Graph]) -> FaceDetector:
+def finder(graphs: tuple[Graph, Graph]) -> FaceDetector:
     return FaceDetector(*graphs)
 
 
@@ -109,12 +109,12 @@ def put(
 
 @pytest.mark.parametrize("degrees", range(0, 360, 15))
 def test_a_face_is_found_however_it_is_turned_with_its_points_in_order(
-    scout: FaceDetector, example: np.ndarray, degrees: int
+    finder: FaceDetector, example: np.ndarray, degrees: int
 ) -> None:
-    (face,) = scout.detect(example)
+    (face,) = finder.detect(example)
     picture = np.full((256, 320, 3), (110, 120, 130), np.uint8)
     matrix = put(picture, example, 0.2, degrees, (160, 128))
-    (found,) = scout.detect(picture)
+    (found,) = finder.detect(picture)
     error = np.linalg.norm(found.points - transform_points(face.points, matrix), axis=1).mean()
     assert error < 0.1 * 0.2 * face.size_px, "the left eye is the viewer's once the face stands upright"
     assert not found.doubtful or degrees % 90 == 45, "only half-way between the turns may it be unclear"
@@ -122,21 +122,21 @@ def test_a_face_is_found_however_it_is_turned_with_its_points_in_order(
 
 @pytest.mark.parametrize(("scale", "shape"), [(0.045, (480, 640)), (1.0, (700, 640)), (0.06, (1500, 2000))])
 def test_small_ones_and_those_that_fill_the_frame(
-    scout: FaceDetector, example: np.ndarray, scale: float, shape: tuple[int, int]
+    finder: FaceDetector, example: np.ndarray, scale: float, shape: tuple[int, int]
 ) -> None:
-    (face,) = scout.detect(example)
+    (face,) = finder.detect(example)
     picture = np.full((*shape, 3), (110, 120, 130), np.uint8)
     matrix = put(picture, example, scale, 0, (shape[1] / 2, shape[0] / 2))
-    (found,) = scout.detect(picture)
+    (found,) = finder.detect(picture)
     error = np.linalg.norm(found.points - transform_points(face.points, matrix), axis=1).mean()
     assert error < 0.08 * scale * face.size_px
 
 
-def test_two_overlapping_faces_stay_two(scout: FaceDetector, example: np.ndarray) -> None:
+def test_two_overlapping_faces_stay_two(finder: FaceDetector, example: np.ndarray) -> None:
     picture = np.full((600, 800, 3), 150, np.uint8)
     other = read_picture(EXAMPLES / "source.jpg").rgb8()
     for image, left in ((example, 110), (other, 330)):
-        (x, y, width, height) = scout.detect(image)[0].box
+        (x, y, width, height) = finder.detect(image)[0].box
         crop = image[
             max(0, round(y - 0.2 * height)) : round(y + 1.05 * height),
             round(x - 0.05 * width) : round(x + 1.05 * width),
@@ -145,20 +145,20 @@ def test_two_overlapping_faces_stay_two(scout: FaceDetector, example: np.ndarray
         oval = np.zeros(crop.shape[:2], np.uint8)
         cv2.ellipse(oval, (125, 230), (120, 225), 0, 0, 360, 255, -1)
         picture[70:530, left : left + 250][oval > 0] = crop[oval > 0]
-    faces = scout.detect(picture)
+    faces = finder.detect(picture)
     assert len(faces) == 2
     assert not any(face.doubtful for face in faces)
     middles = sorted(face.box[0] + face.box[2] / 2 for face in faces)
     assert middles == [pytest.approx(235, abs=25), pytest.approx(455, abs=25)]
 
 
-def test_nothing_is_found_where_nobody_is(scout: FaceDetector) -> None:
+def test_nothing_is_found_where_nobody_is(finder: FaceDetector) -> None:
     random = np.random.default_rng(0)
     texture = cv2.resize(
         random.integers(0, 255, (30, 40, 3), dtype=np.uint8), (320, 240), interpolation=cv2.INTER_CUBIC
     )
     for picture in (random.integers(0, 255, (240, 320, 3), dtype=np.uint8), texture, np.zeros((20, 30, 3), np.uint8)):
-        assert scout.detect(picture) == []
+        assert finder.detect(picture) == []
 
 
 def test_an_easy_picture_takes_one_pass_of_each(graphs: tuple[Graph, Graph], example: np.ndarray) -> None:
@@ -177,13 +177,13 @@ def test_a_picture_without_a_face_is_turned_and_a_thorough_search_always_does(
     graphs: tuple[Graph, Graph], example: np.ndarray
 ) -> None:
     detector, scout = (Counted(graph) for graph in graphs)
-    scout = FaceDetector(detector, scout)
-    scout.detect(np.full((300, 400, 3), 110, np.uint8))
+    finder = FaceDetector(detector, scout)
+    finder.detect(np.full((300, 400, 3), 110, np.uint8))
     assert detector.passes() == 4 and len(scout.shapes) == 1
     detector.shapes.clear()
     picture = np.full((300, 400, 3), 110, np.uint8)
     put(picture, example, 0.25, 0, (200, 150))
-    assert len(scout.detect(picture, thorough=True)) == 1
+    assert len(finder.detect(picture, thorough=True)) == 1
     assert detector.passes() == 4
 
 
@@ -200,8 +200,8 @@ def test_a_turned_face_is_found_next_to_an_upright_one_that_is_not_large(
 
 def test_more_is_asked_of_a_small_face_unless_the_caller_sets_the_threshold() -> None:
     def detect(size_px: float, score: float, threshold: float | None = None) -> int:
-        scout = FaceDetector(Seeing(size_px, score), Blind(), threshold=0.7)
-        return len(scout.detect(np.zeros((480, 640, 3), np.uint8), threshold))
+        finder = FaceDetector(Seeing(size_px, score), Blind(), threshold=0.7)
+        return len(finder.detect(np.zeros((480, 640, 3), np.uint8), threshold))
 
     assert [detect(15, 0.86), detect(15, 0.9), detect(24, 0.72), detect(24, 0.65)] == [0, 1, 1, 0]
     assert [detect(15, 0.52, 0.5), detect(24, 0.52, 0.5)] == [1, 1], (
@@ -210,22 +210,22 @@ def test_more_is_asked_of_a_small_face_unless_the_caller_sets_the_threshold() ->
 
 
 def test_the_threshold_decides_what_is_a_face(
-    graphs: tuple[Graph, Graph], scout: FaceDetector, example: np.ndarray
+    graphs: tuple[Graph, Graph], finder: FaceDetector, example: np.ndarray
 ) -> None:
-    (face,) = scout.detect(example)
+    (face,) = finder.detect(example)
     assert 0.8 < face.score < 0.97
-    assert scout.detect(example, threshold=0.98) == []
+    assert finder.detect(example, threshold=0.98) == []
     assert FaceDetector(*graphs, threshold=0.98).detect(example) == []
     assert len(FaceDetector(*graphs, threshold=0.98).detect(example, threshold=0.5)) == 1
 
 
-def test_following_tells_where_a_face_went_and_whether_it_is_there(scout: FaceDetector, example: np.ndarray) -> None:
-    (face,) = scout.detect(example)
+def test_following_tells_where_a_face_went_and_whether_it_is_there(finder: FaceDetector, example: np.ndarray) -> None:
+    (face,) = finder.detect(example)
     moved = np.roll(example, (8, -12), (0, 1))
-    (seen,) = scout.follow(moved, [face])
+    (seen,) = finder.follow(moved, [face])
     np.testing.assert_allclose(seen.points, face.points + np.array([-12, 8]), atol=0.03 * face.size_px)
     assert seen.score > 0.8
-    (gone,) = scout.follow(np.full_like(example, 110), [face])
+    (gone,) = finder.follow(np.full_like(example, 110), [face])
     assert gone.score == 0
 
 
@@ -240,6 +240,6 @@ def test_shrinking_averages_fine_texture() -> None:
 @pytest.mark.parametrize(
     "image", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3), np.float32), np.zeros((0, 9, 3), np.uint8)]
 )
-def test_other_arrays_are_refused(scout: FaceDetector, image: np.ndarray) -> None:
+def test_other_arrays_are_refused(finder: FaceDetector, image: np.ndarray) -> None:
     with pytest.raises(FaceError, match="uint8 RGB"):
-        scout.detect(image)
+        finder.detect(image)

@@ -2,7 +2,7 @@
 
 Places are made steady without lag. A recording can be looked at ahead, so no filter has to trail behind the movement,
 as a causal one must: a local quadratic goes through what came before and what comes after. Where a face departs further
-from it than a scout errs, that is a real movement and is believed.
+from it than a detector errs, that is a real movement and is believed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from facechange.swap.video.frames import SourceFrame
 REACH_FRAMES = 4  # how far before and after a frame is looked for a steady place
 CONFIRMING_SIGHTINGS = 3  # within reach, before a face is believed
 FADE_FRAMES = 4  # over which the change goes before a face does
-# of the size: departures up to the first are the scout's, from the second on the face's
+# of the size: departures up to the first are the detector's, from the second on the face's
 _ERROR, _MOVEMENT = 0.015, 0.04
 
 
