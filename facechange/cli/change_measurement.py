@@ -178,7 +178,7 @@ def measure_anonymize(options: ChangeOptions, subject: ChangeSubject, detector: 
     from facechange.evaluation.anonymize_report import Finder
     from facechange.swap import PersonaAssignment, load_detector
 
-    with waiting("Loading the scout"):
+    with waiting("Loading the detector"):
         finders: dict[str, Finder] = {"scout": load_detector().detect}
     if detector is not None:
         finders[detector.name] = detector.detect

@@ -51,7 +51,7 @@ def prepare(
     if needs_detector(source):
         from facechange.swap import load_detector
 
-        with waiting("Loading the scout"):
+        with waiting("Loading the detector"):
             detect = load_detector().detect
     about = {"origin": origin, "licence": licence, "notes": notes}
     known = {name: clean_line(value) for name, value in about.items() if value is not None}

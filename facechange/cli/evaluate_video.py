@@ -41,7 +41,7 @@ def video(
 
     evaluation.check_outputs(json, markdown)
     probes = [inspect_video(path) for path in (original, changed)]
-    with waiting("Loading the evaluators and the scout"):
+    with waiting("Loading the evaluators and the detector"):
         landmarkers, mesh = open_landmarkers(landmarks or ())
         finder = load_detector(many_runs=True) if detector is None else evaluation.Detector(detector)
     with counting("Measuring the videos") as progress:

@@ -2,7 +2,7 @@
 
 It lies in the aligned crop of the face (`ffhq_crop_matrix`), not in the picture's own grid. So a copy that was resized,
 cropped or turned still has it as long as the face is there, pixels far from the face stay as they were, and a reader
-knows where to look: where the scout finds the face again.
+knows where to look: where the detector finds the face again.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def embed_watermark(pixels: np.ndarray, faces: Iterable[Face], identifier: int) 
 def find_watermark(pixels: np.ndarray, faces: Sequence[Face]) -> int | None:
     """The identifier in one of `faces` of `pixels` [H, W, 3] uint8 RGB; None where none has one.
 
-    `faces` are what the scout finds in this very picture. A mirrored copy is read too.
+    `faces` are what the detector finds in this very picture. A mirrored copy is read too.
     """
     for face in faces:
         identifier = read_face(pixels, face)

@@ -1,4 +1,4 @@
-"""Find a watermark's place: the scout's points are off by a few per cent, so turn, scale and shift until the known
+"""Find a watermark's place: the detector's points are off by a few per cent, so turn, scale and shift until the known
 chips fit.
 
 All shifts are tried at once, by correlation in the frequency domain, for each of some 400 turns and scales; the best
@@ -20,7 +20,7 @@ from facechange.provenance.watermark_code import CHIPS, decode_scores, draw_patt
 
 LOOK_PX = 2 * CHIPS  # side of the crop that is read
 SEARCH_PX = 128  # side of the crop in which turns and scales are tried: coarser misses faint marks, finer takes longer
-# How far the scout's points are off on copies of marked pictures, some cut through the face: scale -7 to 15 %, turn -5
+# How far the detector's points are off on copies of marked pictures, some cut through the face: scale -7 to 15 %, turn -5
 # to 6 degrees.
 SCALES = np.arange(-9, 16, 1.2) / 100
 TURNS_DEGREES = np.arange(-6.3, 6.4, 0.7)

@@ -24,7 +24,7 @@ class DoubtfulOnTheRight:
     """Finds what the toy scout finds; of the face furthest to the right it is not sure how it is turned."""
 
     def __init__(self, swapper: Swapper) -> None:
-        self.inner = swapper._scout
+        self.inner = swapper._detector
 
     def detect(self, image: np.ndarray, threshold: float | None = None, thorough: bool = False) -> list[Face]:
         faces = self.inner.detect(image)

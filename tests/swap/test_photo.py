@@ -166,7 +166,7 @@ def test_the_result_on_a_mask_sheet_carries_the_watermark(tmp_path: Path) -> Non
     sheet = read_picture(tmp_path / "sheet.png").rgb8()
     faces = sorted(swapper.detect(sheet), key=lambda each: each.box[0])
     marked = [find_watermark(sheet, [each]) is not None for each in faces]
-    # Source and target lie to the left of the result; masks may look like faces to the scout, too.
+    # Source and target lie to the left of the result; masks may look like faces to the detector, too.
     assert marked.count(True) == 1 and marked.index(True) >= 2, marked
 
 

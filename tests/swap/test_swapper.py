@@ -138,7 +138,7 @@ def test_every_face_that_is_located_can_be_changed(toy_swapper: Swapper, crowd: 
 
 def test_a_graph_of_another_kind_is_refused(toy_swapper: Swapper, identity_path: Path) -> None:
     with pytest.raises(ModelError, match="not a face-change model"):
-        Swapper(toy_swapper._scout, load_graph(identity_path), load_graph(identity_path))
+        Swapper(toy_swapper._detector, load_graph(identity_path), load_graph(identity_path))
 
 
 def test_what_is_kept_is_told_by_a_mask_of_a_whole_picture_and_not_of_its_detail() -> None:

@@ -1,4 +1,4 @@
-"""A video in which people are to be hidden shows nobody in any frame, whatever the scout misses and the model
+"""A video in which people are to be hidden shows nobody in any frame, whatever the detector misses and the model
 leaves."""
 
 import json
@@ -19,7 +19,7 @@ from facechange.swap.video import PublishedVideo, VideoOptions, change_video, fi
 from facechange.swap.video.fill_gaps import FILLED_FRAMES, Trails, cut_patch, find_patch
 
 Grants = Callable[[Path], Grant]
-MISSED = 5  # frames at the beginning in which the scout sees nothing
+MISSED = 5  # frames at the beginning in which the detector sees nothing
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def likenesses(swapper: Swapper, videos: ModuleType, clip: Path, output: Path) -
     """For each frame whether a network still takes its face for the original's."""
     alike = []
     for before, after in zip(videos.read_video(clip)[1], videos.read_video(output)[1], strict=True):
-        faces = [swapper._scout.detect(before)[0]]
+        faces = [swapper._detector.detect(before)[0]]
         (cosines,) = swapper.comparer.cosines(swapper.comparer.read(before, faces), swapper.comparer.read(after, faces))
         alike.append(swapper.comparer.are_alike(cosines))
     return alike

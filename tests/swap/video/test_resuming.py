@@ -83,7 +83,7 @@ def test_another_detector_threshold_starts_anew(
         with pytest.raises(StoppedError):
             change_video(toy_swapper, assignment, clip, output, grant=grant, options=FAST, report=stop)
         with monkeypatch.context() as patch:
-            patch.setattr(toy_swapper._scout, "threshold", threshold)
+            patch.setattr(toy_swapper._detector, "threshold", threshold)
             assert (
                 change_video(toy_swapper, assignment, clip, output, grant=grant, options=FAST).resumed_at == resumed_at
             )
