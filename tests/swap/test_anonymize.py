@@ -38,7 +38,9 @@ class Assigned:
 def swapper(toy_swapper: Swapper, identity_path: Path, change_path: Path, monkeypatch: pytest.MonkeyPatch) -> Swapper:
     """With two networks that compare; colours are all rather alike."""
     monkeypatch.setattr("facechange.swap.likeness.RECOGNIZER_ALIKE", 0.9)
-    return Swapper(toy_swapper._detector, *(load_graph(path, 1) for path in (identity_path, change_path, identity_path)))
+    return Swapper(
+        toy_swapper._detector, *(load_graph(path, 1) for path in (identity_path, change_path, identity_path))
+    )
 
 
 @pytest.fixture

@@ -166,16 +166,16 @@ def test_a_source_of_two_people_is_chosen_from_and_not_guessed(
         said == "couple.png shows 2 people; the largest face is taken. Choose with --source-face, or cut the picture.\n"
     )
     assert one is not None and one @ toy_swapper.identify("ann.png") > 0.99
-    left = People(((Path("couple.png"),),), FaceSelector(), "left").assign(toy_swapper)
+    left = People(((Path("couple.png"),),), FaceSelector(), FaceSelector.parse("left")).assign(toy_swapper)
     assert left.everyone is not None and left.everyone @ toy_swapper.identify("ben.png") > 0.99
     assert capsys.readouterr().err == ""
     with pytest.raises(FaceError, match=r"couple\.png: There is no face 3"):
-        People(((Path("couple.png"),),), FaceSelector(), "3").assign(toy_swapper)
+        People(((Path("couple.png"),),), FaceSelector(), FaceSelector.parse("3")).assign(toy_swapper)
 
 
-def test_what_is_described_is_what_is_cast_and_depends_on_who_is_whose(toy_swapper: Swapper) -> None:
+def test_what_is_described_is_what_is_assigned_and_depends_on_who_is_whose(toy_swapper: Swapper) -> None:
     people, other = parse_map(["ann.png=left", "ben.png=right"]), parse_map(["ben.png=left", "ann.png=right"])
-    chosen = parse_map(["ann.png=left", "ben.png=right"], "largest")
+    chosen = parse_map(["ann.png=left", "ben.png=right"], FaceSelector.parse("largest"))
     assert people.describe(Digests()) == people.assign(toy_swapper).describe(Digests())
     assert len({json.dumps(each.describe(Digests())) for each in (people, other, chosen)}) == 3
 
