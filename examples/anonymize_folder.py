@@ -14,6 +14,6 @@ photographs.mkdir(exist_ok=True)
 for name in ("source.jpg", "target.jpg"):
     shutil.copy(HERE / name, photographs)
 
-counts = facechange.anonymize(photographs, out / "anonymous", seed=1, swapper=facechange.load("change"))
+counts = facechange.anonymize(photographs, out / "anonymous", seed=1, swapper=facechange.load("facechange-256"))
 print(f"{counts.done} changed, {counts.failed} failed, {counts.not_all_changed} with a face that had to be covered")
 print(f"{out / 'anonymous' / 'facechange-batch.html'} shows them")

@@ -23,7 +23,7 @@ done = facechange.swap_photo({nobody: "left"}, out / "party.png", out / "left-on
 print(f"{done.path}: {done.faces} face changed")
 
 # In memory, without files: each face its own identity.
-swapper = facechange.load("change")
+swapper = facechange.load("facechange-256")
 faces = swapper.select(out / "party.png", "left") + swapper.select(out / "party.png", "right")
 identities = [swapper.identify(nobody), swapper.identify(HERE / "target.jpg")]
 changed = swapper.change(out / "party.png", identities, faces)

@@ -8,7 +8,7 @@ import facechange
 HERE = Path(__file__).parent
 out = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 
-swapper = facechange.load("change")
+swapper = facechange.load("facechange-256")
 facechange.swap_photo(HERE / "source.jpg", HERE / "target.jpg", out / "changed.jpg", "synthetic", swapper=swapper)
 
 for path in (HERE / "target.jpg", out / "changed.jpg"):

@@ -9,7 +9,8 @@ and in memory:
     swapper = facechange.load()
     changed = swapper.change("target.jpg", swapper.identify("source.jpg"))
 
-What `__all__` names is public, with the public methods of what it gives out; anything else can change with any release (docs/api.md).
+What `__all__` names is public, with the public methods of what it gives out; anything else can change with any release
+(docs/api.md).
 """
 
 from __future__ import annotations
@@ -21,7 +22,17 @@ from facechange import unobserved as unobserved  # before any dependency is impo
 
 if TYPE_CHECKING:
     from facechange import errors as errors
-    from facechange.public import Consent, Face, Identity, Swapper, anonymize, keep_identity, swap_photo, swap_video, verify
+    from facechange.public import (
+        Consent,
+        Face,
+        Identity,
+        Swapper,
+        anonymize,
+        keep_identity,
+        swap_photo,
+        swap_video,
+        verify,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
@@ -41,18 +52,22 @@ __all__ = [
 
 
 def load(
-    model: str | Path = "change-large", threads: int | None = None, engine: str = "auto", detector_threshold: float | None = None
+    model: str | Path = "facechange-512",
+    threads: int | None = None,
+    engine: str = "auto",
+    detector_threshold: float | None = None,
 ) -> Swapper:
-    """A swapper with the embedded networks: `model` is `change-large`, the quicker `change`, `change-largest` with most detail, or a file.
+    """A swapper with the embedded networks: `model` is `facechange-512`, the quicker `facechange-256`,
+    `facechange-1024` with most detail, or a file.
 
     `engine` is a value of the option `--execution-providers`, `detector_threshold` (0..1) the least score of a face.
 
     Raises:
         ModelError: where a graph is missing or is not what its card says.
     """
-    from facechange.change.changer import load_changer  # late: importing the package stays light
+    from facechange.swap.swapper import load_swapper  # late: importing the package stays light
 
-    return load_changer(model, threads, engine, detector_threshold=detector_threshold)
+    return load_swapper(model, threads, engine, detector_threshold=detector_threshold)
 
 
 def __getattr__(name: str) -> Any:

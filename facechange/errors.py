@@ -1,4 +1,5 @@
-"""Every error that a caller can act on, by its public name: each has a `message`, a `remedy` and the command line's `exit_code`."""
+"""Every error that a caller can act on, by its public name: each has a `message`, a `remedy` and the command line's
+`exit_code`."""
 
 from facechange.core.errors import (
     ConsentError,

@@ -1,8 +1,9 @@
-"""What `facechange` offers to other programs, from files to files; `facechange/__init__.py` hands it out under short names.
+"""What `facechange` offers to other programs, from files to files; `facechange/__init__.py` hands it out under short
+names.
 
-Each function asks for consent, publishes with marks and credentials, and raises one of `facechange.errors`. `swapper` is what
-`facechange.load` gave, loaded anew where there is none; `context` is an installation's settings, ledger and keys, of whoever runs this
-by default.
+Each function asks for consent, publishes with marks and credentials, and raises one of `facechange.errors`. `swapper`
+is what `facechange.load` gave, loaded anew where there is none; `context` is an installation's settings, ledger and
+keys, of whoever runs this by default.
 """
 
 from __future__ import annotations
@@ -15,26 +16,26 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
-from facechange.change import PersonaCast, change_photograph, load_changer, request_change
-from facechange.change.anonymising import BASIS, Fallback
-from facechange.change.casting import grant_change, read_identity
-from facechange.change.changer import Changer as Swapper
-from facechange.change.identities import PASSPHRASE_VARIABLE, Identity, check_identity_place
-from facechange.change.people import People, parse_map
-from facechange.change.photograph import Published
+from facechange.consent import Context, load_context, require_grant
+from facechange.consent.recording import record_identity
 from facechange.core import DependencyError, Face
-from facechange.faces.put_back import Keep
+from facechange.faces.paste_back import Keep
 from facechange.faces.select import FaceSelector, as_selector
 from facechange.faces.turn import Beyond
-from facechange.pictures.kinds import is_moving
-from facechange.pictures.reading import readable_file
-from facechange.trust import Context, load_context, require_grant
-from facechange.trust.recording import record_identity
-from facechange.trust.verify import Findings, examine
+from facechange.images.kinds import is_moving
+from facechange.images.reading import readable_file
+from facechange.provenance.verify import Findings, examine
+from facechange.swap import PersonaAssignment, change_photograph, load_swapper, request_change
+from facechange.swap.anonymize import BASIS, Fallback
+from facechange.swap.assignment import grant_change, read_identity
+from facechange.swap.identities import PASSPHRASE_VARIABLE, Identity, check_identity_place
+from facechange.swap.people import People, parse_map
+from facechange.swap.photo import Published
+from facechange.swap.swapper import Swapper as Swapper
 
 if TYPE_CHECKING:
-    from facechange.change.folder import Counts
-    from facechange.change.video import PublishedVideo
+    from facechange.swap.batch import Counts
+    from facechange.swap.video import PublishedVideo
 
 __all__ = ["Consent", "Face", "Identity", "Swapper", "anonymize", "keep_identity", "swap_photo", "swap_video", "verify"]
 
@@ -69,10 +70,10 @@ def swap_photo(
 ) -> Published:
     """Give faces of the photograph `target` the identity in `sources`, and publish the result at `output`.
 
-    `sources` are pictures of one person, a kept persona or a kept identity (FACECHANGE_PASSPHRASE opens a sealed one); for several
-    people a table, {source: whose faces}, such as {"ann.jpg": "left", "ben.fcid": "like:uncle.jpg"}. `faces` says whose faces are
-    meant: all, largest, left, right, centre, numbers from the left, or like:PICTURE. `strength` (0..1.3), `keep` and `beyond` are the
-    command line's.
+    `sources` are pictures of one person, a kept persona or a kept identity (FACECHANGE_PASSPHRASE opens a sealed one);
+    for several people a table, {source: whose faces}, such as {"ann.jpg": "left", "ben.fcid": "like:uncle.jpg"}.
+    `faces` says whose faces are meant: all, largest, left, right, centre, numbers from the left, or like:PICTURE.
+    `strength` (0..1.3), `keep` and `beyond` are the command line's.
 
     Raises:
         ConsentError: for consent that is missing, or does not hold.
@@ -82,11 +83,21 @@ def swap_photo(
         ValueError: for a strength out of range.
     """
     people, words = _people(sources, faces), _consent(consent)
-    grant = request_change(context or load_context(), people.files, Path(target), Path(output), words.words, words.purpose)
-    swapper = swapper or load_changer()
-    casting, chosen = people.cast(swapper), people.selection
+    grant = request_change(
+        context or load_context(), people.files, Path(target), Path(output), words.words, words.purpose
+    )
+    swapper = swapper or load_swapper()
+    assignment, chosen = people.assign(swapper), people.selection
     return change_photograph(
-        swapper, casting, Path(target), Path(output), grant=grant, face=chosen, strength=strength, keep=keep, beyond=beyond
+        swapper,
+        assignment,
+        Path(target),
+        Path(output),
+        grant=grant,
+        face=chosen,
+        strength=strength,
+        keep=keep,
+        beyond=beyond,
     )
 
 
@@ -109,8 +120,8 @@ def swap_video(
 ) -> PublishedVideo:
     """`swap_photo` for a video, whose sound, subtitles and metadata stay. The same call goes on after an interruption.
 
-    `encoder` (h264, h265, av1, prores, ffv1; by the output's name where None), `quality` (0..100) and `trim` ("12.5-30", seconds) are the
-    command line's. `report` is called with the frames done and the frames in all.
+    `encoder` (h264, h265, av1, prores, ffv1; by the output's name where None), `quality` (0..100) and `trim`
+    ("12.5-30", seconds) are the command line's. `report` is called with the frames done and the frames in all.
 
     Raises:
         DependencyError: where PyAV, the extra `video`, is not installed.
@@ -119,12 +130,16 @@ def swap_video(
     """
     video = _need_video()
     people, words = _people(sources, faces), _consent(consent)
-    grant = video.request_video_change(context or load_context(), people.files, Path(target), Path(output), words.words, words.purpose)
-    swapper = swapper or load_changer("change", many_runs=True)
+    grant = video.request_video_change(
+        context or load_context(), people.files, Path(target), Path(output), words.words, words.purpose
+    )
+    swapper = swapper or load_swapper("facechange-256", many_runs=True)
     options = video.VideoOptions(
         face=people.selection, keep=keep, encoder=encoder, quality=quality, trim=trim, strength=strength, beyond=beyond
     )
-    return video.change_video(swapper, people.cast(swapper), Path(target), Path(output), grant=grant, options=options, report=report)
+    return video.change_video(
+        swapper, people.assign(swapper), Path(target), Path(output), grant=grant, options=options, report=report
+    )
 
 
 def anonymize(
@@ -139,39 +154,44 @@ def anonymize(
     swapper: Swapper | None = None,
     context: Context | None = None,
 ) -> Published | PublishedVideo | Counts:
-    """Make the people in a photograph, a video or every file of a folder unrecognisable: each becomes somebody who does not exist.
+    """Make the people in a photograph, a video or every file of a folder unrecognisable: each becomes somebody who does
+    not exist.
 
-    Each result is compared with its original; where no persona makes a face unlike it, `fallback` ("blur", "mosaic", "box", "none") says
-    how it is covered. `outcomes` of what comes back tell of each face, and for a folder its report beside the results does. `seed`
-    decides who becomes whom.
+    Each result is compared with its original; where no persona makes a face unlike it, `fallback` ("blur", "mosaic",
+    "box", "none") says how it is covered. `outcomes` of what comes back tell of each face, and for a folder its report
+    beside the results does. `seed` decides who becomes whom.
 
     Raises:
         ConsentError, FaceError, PictureError, OutputError: as `swap_photo`.
         DependencyError: for a video without PyAV, the extra `video`.
     """
     target, output, words, chosen = Path(target), Path(output), _consent(consent), as_selector(faces)
-    context, cast = context or load_context(), PersonaCast(seed)
+    context, assignment = context or load_context(), PersonaAssignment(seed)
     if target.is_dir():
-        from facechange.change.folder import ChangeOptions, change_work, describe_changes, open_folder
+        from facechange.swap.batch import ChangeOptions, change_work, describe_changes, open_folder
 
         options = ChangeOptions(face=chosen, fallback=fallback)
-        swapper = swapper or load_changer(many_runs=True)
-        request = describe_changes(context.digests, cast.describe(context.digests), swapper.card, options, words.words, words.purpose)
+        swapper = swapper or load_swapper(many_runs=True)
+        request = describe_changes(
+            context.digests, assignment.describe(context.digests), swapper.card, options, words.words, words.purpose
+        )
         run = open_folder(target, output, request)
         if not run.jobs:
             return run.report()
         grant = grant_change(context, words.words, [], run.targets, words.purpose, persona=True)
-        return run.change(change_work(swapper, cast, grant, options), report)
+        return run.change(change_work(swapper, assignment, grant, options), report)
     with readable_file(target):
         moving = is_moving(target)
     if moving:
         video = _need_video()
         grant = video.request_video_change(context, [], target, output, words.words, words.purpose, persona=True)
         settings = video.VideoOptions(face=chosen, fallback=fallback)
-        swapper = swapper or load_changer("change", many_runs=True)
-        return video.change_video(swapper, cast, target, output, grant=grant, options=settings, report=report)
+        swapper = swapper or load_swapper("facechange-256", many_runs=True)
+        return video.change_video(swapper, assignment, target, output, grant=grant, options=settings, report=report)
     grant = request_change(context, [], target, output, words.words, words.purpose, persona=True)
-    return change_photograph(swapper or load_changer(), cast, target, output, grant=grant, face=chosen, fallback=fallback)
+    return change_photograph(
+        swapper or load_swapper(), assignment, target, output, grant=grant, face=chosen, fallback=fallback
+    )
 
 
 def keep_identity(
@@ -185,10 +205,11 @@ def keep_identity(
     swapper: Swapper | None = None,
     context: Context | None = None,
 ) -> Identity:
-    """Read one person's identity from `pictures`, averaged over them, and keep it at `output` (.fcid), sealed with a `passphrase`.
+    """Read one person's identity from `pictures`, averaged over them, and keep it at `output` (.fcid), sealed with a
+    `passphrase`.
 
-    The file is a source like any picture, with a record of consent that rests on that of the pictures. `face` is the selector of the
-    person's face where a picture shows several people.
+    The file is a source like any picture, with a record of consent that rests on that of the pictures. `face` is the
+    selector of the person's face where a picture shows several people.
 
     Raises:
         ConsentError, FaceError, PictureError, OutputError: as `swap_photo`.
@@ -197,24 +218,28 @@ def keep_identity(
     check_identity_place(output)
     grant = require_grant(context or load_context(), words.words, paths, [], words.purpose)
     selector = None if face is None else as_selector(face)
-    identity = read_identity(swapper or load_changer("change"), grant, paths, name or output.stem, selector)
+    identity = read_identity(swapper or load_swapper("facechange-256"), grant, paths, name or output.stem, selector)
     identity.save(output, passphrase)
     record_identity(grant, output)
     return identity
 
 
-def verify(path: PathLike, *, trusted: str = "", swapper: Swapper | None = None, context: Context | None = None) -> Findings:
-    """What is known about a picture or video, anybody's: credentials, watermark, statement, and whether consent is in force.
+def verify(
+    path: PathLike, *, trusted: str = "", swapper: Swapper | None = None, context: Context | None = None
+) -> Findings:
+    """What is known about a picture or video, anybody's: credentials, watermark, statement, and whether consent is in
+    force.
 
-    Nothing is asked of anyone outside this computer. `trusted` are PEM certificates of authorities whose word on signers you take.
+    Nothing is asked of anyone outside this computer. `trusted` are PEM certificates of authorities whose word on
+    signers you take.
 
     Raises:
         PictureError: for a file that cannot be read at all.
     """
-    from facechange.change import load_locator
+    from facechange.swap import load_detector
 
-    locate = load_locator().locate if swapper is None else swapper.find_all
-    return examine(context or load_context(), Path(path), locate, trusted)
+    detect = load_detector().detect if swapper is None else swapper.find_all
+    return examine(context or load_context(), Path(path), detect, trusted)
 
 
 def _consent(consent: Consent | str) -> Consent:
@@ -236,6 +261,8 @@ def _people(sources: Sources | Mapping[str, str], faces: FaceSelector | str) -> 
 def _need_video() -> ModuleType:
     """The module `change.video`; raises `DependencyError` where PyAV is not installed."""
     try:
-        return import_module("facechange.change.video")
+        return import_module("facechange.swap.video")
     except ImportError:
-        raise DependencyError("Videos need PyAV, which is not installed.", 'Install it with: pip install "facechange[video]"') from None
+        raise DependencyError(
+            "Videos need PyAV, which is not installed.", 'Install it with: pip install "facechange[video]"'
+        ) from None

@@ -1,7 +1,8 @@
 """Dependencies that tell their makers how they are used are told not to, before any of them is imported.
 
-ONNX Runtime (1.31) keeps a store of events and a number of this computer in the user's cache folder, and sends them. OpenVINO does the
-same, by its package `openvino_telemetry`, as soon as it is imported; where that package cannot be, it does without.
+ONNX Runtime (1.31) keeps a store of events and a number of this computer in the user's cache folder, and sends them.
+OpenVINO does the same, by its package `openvino_telemetry`, as soon as it is imported; where that package cannot be, it
+does without.
 """
 
 from __future__ import annotations

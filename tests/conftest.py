@@ -19,44 +19,55 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image, ImageCms
 
-from facechange.change import Changer
 from facechange.core import Face, ModelCard, hash_file
 from facechange.faces.mean_face68 import read_mean_face
 from facechange.runtime import Graph, load_graph
+from facechange.swap import Swapper
 
 CHANGE_SIZE = 64
 COLOURS = np.random.default_rng(0).normal(size=(3, 512)).astype(np.float32)  # colour to identity
 
 
-class ToyLocator:
+class ToyDetector:
     """Finds what is much redder than blue; the points are where a face's would be in such an oval."""
 
     threshold = 0.72
 
-    def locate(self, image: np.ndarray, threshold: float | None = None, thorough: bool = False) -> list[Face]:
+    def detect(self, image: np.ndarray, threshold: float | None = None, thorough: bool = False) -> list[Face]:
         reddish = (image[..., 0].astype(int) - image[..., 2] > 60).astype(np.uint8)
         _, _, boxes, _ = cv2.connectedComponentsWithStats(reddish)
         shares = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
-        faces = [Face((x, y, w, h), (shares * (w, h) + (x, y)).astype(np.float32), 0.9) for x, y, w, h, area in boxes[1:] if area > 9]
+        faces = [
+            Face((x, y, w, h), (shares * (w, h) + (x, y)).astype(np.float32), 0.9)
+            for x, y, w, h, area in boxes[1:]
+            if area > 9
+        ]
         return sorted(faces, key=lambda face: -face.size_px)
 
     def follow(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
         """The nearest of the faces of `image` for each that is expected; one of no score where there is none."""
-        faces = [*self.locate(image), Face((-1e6, -1e6, 1.0, 1.0), np.zeros((5, 2), np.float32), 0.0)]
+        faces = [*self.detect(image), Face((-1e6, -1e6, 1.0, 1.0), np.zeros((5, 2), np.float32), 0.0)]
         return [min(faces, key=lambda face: np.hypot(*np.subtract(face.box[:2], near.box[:2]))) for near in expected]
 
 
-def draw_faces(centres: dict[tuple[int, int], tuple[int, int, int]], size: tuple[int, int] = (400, 300), height: int = 80) -> np.ndarray:
-    """A picture [H, W, 3] uint8 of `size` (width, height) with an oval of a colour at each of `centres`, before tiles of equal luma."""
+def draw_faces(
+    centres: dict[tuple[int, int], tuple[int, int, int]], size: tuple[int, int] = (400, 300), height: int = 80
+) -> np.ndarray:
+    """A picture [H, W, 3] uint8 of `size` (width, height) with an oval of a colour at each of `centres`, before tiles
+    of equal luma."""
     columns, rows = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
     tiles = (columns // 16 + rows // 16) % 2 * 2 - 1  # so that no crop is of one tint, as a sepia photograph's are
-    image = np.stack([80 + columns * 60 // size[0], 100 + rows * 60 // size[1] - 8 * tiles, 120 + 40 * tiles], -1).astype(np.uint8)
+    image = np.stack(
+        [80 + columns * 60 // size[0], 100 + rows * 60 // size[1] - 8 * tiles, 120 + 40 * tiles], -1
+    ).astype(np.uint8)
     for centre, colour in centres.items():
         cv2.ellipse(image, centre, (height * 3 // 8, height // 2), 0, 0, 360, colour, -1)
     return image
 
 
-def save_graph(path: Path, nodes: list[onnx.NodeProto], inputs: dict, outputs: list[str], constants: dict, **card: object) -> Path:
+def save_graph(
+    path: Path, nodes: list[onnx.NodeProto], inputs: dict, outputs: list[str], constants: dict, **card: object
+) -> Path:
     """Write a float32 ONNX graph and its card."""
     graph = helper.make_graph(
         nodes,
@@ -68,8 +79,15 @@ def save_graph(path: Path, nodes: list[onnx.NodeProto], inputs: dict, outputs: l
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     path.write_bytes(model.SerializeToString())
     texts = dict.fromkeys(("summary", "normalisation", "template", "data", "training", "limits"), "toy")
-    facts = {"name": f"toy-{path.stem}", "role": path.stem, "version": "1", "licence": "Apache-2.0", "size_px": 0, "parameters": 0}
-    described = {**texts, **facts, "inputs": {}, "outputs": {}, "sha256": hash_file(path), **card}
+    details = {
+        "name": f"toy-{path.stem}",
+        "role": path.stem,
+        "version": "1",
+        "licence": "Apache-2.0",
+        "size_px": 0,
+        "parameters": 0,
+    }
+    described = {**texts, **details, "inputs": {}, "outputs": {}, "sha256": hash_file(path), **card}
     ModelCard(**described).save(path.with_suffix(".json"))
     return path
 
@@ -114,7 +132,10 @@ def change_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         helper.make_node("Add", ["target", "paint"], ["changed"]),
         helper.make_node("ReduceMax", ["target"], ["brightest"], axes=[1, 2, 3]),
         helper.make_node("Sub", ["brightest", "brightest"], ["nothing"]),  # [N, 1, 1, 1]: a mask for every crop
-        *(helper.make_node("Add", [f"constant_{name}", "nothing"], [name]) for name in ("mask_64_1", "mask_64_2", "mask_4_1", "mask_4_2")),
+        *(
+            helper.make_node("Add", [f"constant_{name}", "nothing"], [name])
+            for name in ("mask_64_1", "mask_64_2", "mask_4_1", "mask_4_2")
+        ),
     ]
     small = cv2.resize(1 - painted[0, 0], (4, 4), interpolation=cv2.INTER_AREA)[None, None]
     masks = {"mask_64_1": 1 - painted, "mask_64_2": 1 - painted, "mask_4_1": small, "mask_4_2": small}
@@ -126,8 +147,8 @@ def change_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def toy_changer(identity_path: Path, change_path: Path) -> Changer:
-    return Changer(ToyLocator(), load_graph(identity_path, 1), load_graph(change_path, 1))
+def toy_swapper(identity_path: Path, change_path: Path) -> Swapper:
+    return Swapper(ToyDetector(), load_graph(identity_path, 1), load_graph(change_path, 1))
 
 
 @pytest.fixture(scope="session")
@@ -137,13 +158,16 @@ def change_graph(change_path: Path) -> Graph:
 
 @pytest.fixture
 def shut_exit(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], list[str]]:
-    """Shut `publish` and `publish_media`: they do all but write. Call it with a folder for the pictures and videos in it."""
+    """Shut `publish` and `publish_media`: they do all but write. Call it with a folder for the pictures and videos in
+    it."""
     import importlib
 
-    publishing = importlib.import_module("facechange.trust.publish")
+    publishing = importlib.import_module("facechange.provenance.publish")
     monkeypatch.setattr(publishing, "write_whole", lambda data, path: None)
     monkeypatch.setattr(publishing, "take_name", lambda part, path: None)
-    return lambda folder: sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and _is_shown(path))
+    return lambda folder: sorted(
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and _is_shown(path)
+    )
 
 
 def _is_shown(path: Path) -> bool:
@@ -168,7 +192,11 @@ def _write_telling_jpeg(pixels: np.ndarray) -> tuple[bytes, list[bytes]]:
     preview = _jpeg(cv2.resize(pixels, (96, 96)))
     exif = Image.Exif()
     exif[0x0112], exif[0x010E], exif[0x013B], exif[0x8298] = 6, "Annabel Caption", "Annabel Artist", "Annabel Holder"
-    exif[0x010F], exif[0x0132], exif[0x9C9D] = "Annabel's camera", "2025:05:03 10:00:00", "AnnabelAuthor".encode("utf-16-le")
+    exif[0x010F], exif[0x0132], exif[0x9C9D] = (
+        "Annabel's camera",
+        "2025:05:03 10:00:00",
+        "AnnabelAuthor".encode("utf-16-le"),
+    )
     details = {
         0x927C: b"MAKERNOTE" + preview,
         0xA430: "Annabel Owner",
@@ -193,7 +221,11 @@ def _write_telling_jpeg(pixels: np.ndarray) -> tuple[bytes, list[bytes]]:
         f"<own:pantry>{'REVG' * 900}</own:pantry></rdf:Description></rdf:RDF></x:xmpmeta>"
     )
     data = _jpeg(
-        pixels, exif=exif, xmp=xmp.encode(), icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), dpi=(300, 300)
+        pixels,
+        exif=exif,
+        xmp=xmp.encode(),
+        icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        dpi=(300, 300),
     )
     resource = b"8BIM\x04\x04\0\0" + struct.pack(">I", 14) + b"\x1c\x02\x78\0\x09AnnabelIP"
     blocks = b"\xff\xed" + struct.pack(">H", 16 + len(resource)) + b"Photoshop 3.0\0" + resource

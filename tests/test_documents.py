@@ -1,4 +1,5 @@
-"""What the documents refer to is there, and what is made from the code says all of it. No generator of sites is needed for this."""
+"""What the documents refer to is there, and what is made from the code says all of it. No generator of sites is needed
+for this."""
 
 from __future__ import annotations
 
@@ -116,13 +117,17 @@ def test_the_python_page_names_what_is_public() -> None:
         ("Read it; raises `PictureError` like `read_picture`.", "Read it;", [("PictureError", "like `read_picture`")]),
     ],
 )
-def test_what_a_docstring_says_is_raised(monkeypatch: pytest.MonkeyPatch, text: str, rest: str, found: list[tuple[str, str]]) -> None:
-    monkeypatch.setitem(sys.modules, "griffe", SimpleNamespace(Extension=object, Object=object))  # comes with the extra `docs` alone
+def test_what_a_docstring_says_is_raised(
+    monkeypatch: pytest.MonkeyPatch, text: str, rest: str, found: list[tuple[str, str]]
+) -> None:
+    # comes with the extra `docs` alone
+    monkeypatch.setitem(sys.modules, "griffe", SimpleNamespace(Extension=object, Object=object))
     assert load("raises").split_raises(text) == (rest, found)
 
 
 def read_patent_table() -> dict[str, list[list[str]]]:
-    """Rows of the tables of docs/patent.md, by the heading above: numbers, what it says, files, status, what is different."""
+    """Rows of the tables of docs/patent.md, by the heading above: numbers, what it says, files, status, what is
+    different."""
     tables: dict[str, list[list[str]]] = {}
     heading = ""
     for line in (ROOT / "docs" / "patent.md").read_text(encoding="utf-8").splitlines():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from facechange.trust import read_statement
+from facechange.provenance import read_statement
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SAYS = {  # what each script says, and what it leaves
@@ -25,7 +25,9 @@ def test_every_script_is_tried() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SAYS))
-def test_a_script_says_what_it_did(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_script_says_what_it_did(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     if name == "video.py":
         pytest.importorskip("av")
     monkeypatch.setattr("sys.argv", [name, str(tmp_path)])
@@ -43,7 +45,9 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     cells = json.loads((EXAMPLES / "first_steps.ipynb").read_text(encoding="utf-8"))["cells"]
     names: dict[str, object] = {}
     for number, cell in enumerate(cell for cell in cells if cell["cell_type"] == "code"):
-        assert not cell["outputs"] and cell["execution_count"] is None, "pictures and results are not stored in the notebook"
+        assert not cell["outputs"] and cell["execution_count"] is None, (
+            "pictures and results are not stored in the notebook"
+        )
         exec(compile("".join(cell["source"]), f"cell {number}", "exec"), names)
     assert names["again"].vector @ names["identity"] > 0.999  # type: ignore[attr-defined]
     assert names["done"].outcomes[0].recognisable and names["findings"].consent_state == "in force"  # type: ignore[attr-defined]

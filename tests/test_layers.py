@@ -14,39 +14,41 @@ import facechange
 
 ROOT = Path(facechange.__file__).parent
 ORDER = (
-    *("core", "pictures", "faces", "data", "trust", "runtime", "model"),
-    *("metrics", "evaluation", "training", "change", "benchmark", "cli"),
+    *("core", "images", "faces", "data", "consent", "provenance", "runtime", "models"),
+    *("metrics", "evaluation", "training", "swap", "benchmark", "cli"),
 )
-HEAVY = {"torch", "torchvision", "safetensors", "onnx", "tensorboard", "matplotlib"}  # what only the extra `train` installs
-HEAVY_PACKAGES = {"model", "training"}
+# what only the extra `train` installs
+HEAVY = {"torch", "torchvision", "safetensors", "onnx", "tensorboard", "matplotlib"}
+HEAVY_PACKAGES = {"models", "training"}
 # An engine, its ceilings, and faces held as tensors; imported where asked for.
 HEAVY_FILES = {"runtime/pytorch.py", "benchmark/pytorch_ceilings.py", "data/shards.py"}
 
-# The only files that encode pixels as a picture, and why each may. A changed face is in none of them but those of `publish`.
+# The only files that encode pixels as a picture, and why each may. A changed face is in none of them but those of
+# `publish`.
 PICTURE_WRITERS = {
-    "pictures/writing.py": "encodes bytes; publish writes them",
-    "trust/publish.py": "the exit of a changed picture",
-    "trust/live_frames.py": "the exit of a live frame, which is shown and not kept",
+    "images/writing.py": "encodes bytes; publish writes them",
+    "provenance/publish.py": "the exit of a changed picture",
+    "provenance/live_frames.py": "the exit of a live frame, which is shown and not kept",
     "benchmark/stages.py": "the photograph that a measured change reads",
     "cli/benchmark.py": "the roofline",
     "cli/faces.py": "boxes on a photograph, in which nothing is changed",
     "evaluation/inception_fid.py": "work files of FID, in a folder that is gone when it is measured",
     "training/curves.py": "curves of a run",
-    "data/composites.py": "what a locator learns from, made smaller",
+    "data/composites.py": "what a scout learns from, made smaller",
     "data/composite_scenes.py": "a camera's compression, in memory",
     "training/prepare.py": "aligned crops of photographs, in which nothing is changed",
 }
 # The only files that encode videos, and why each may. What they write are work files, which publish_media gives out.
 MEDIA_WRITERS = {
-    "change/video/pictures_out.py": "GIF and animated WebP from finished segments",
-    "change/video/muxing.py": "a whole video from finished segments",
-    "pictures/media.py": "opens files for those two",
+    "swap/video/pictures_out.py": "GIF and animated WebP from finished segments",
+    "swap/video/mux.py": "a whole video from finished segments",
+    "images/media.py": "opens files for those two",
 }
-# The only files that show live frames, and why each may. What they show is a trust.PublishedFrame, by its type.
+# The only files that show live frames, and why each may. What they show is a provenance.PublishedFrame, by its type.
 LIVE_SINKS = {
-    "change/live/windows.py": "a window",
-    "change/live/virtual_cameras.py": "a camera for other programs",
-    "change/live/mjpeg.py": "browsers",
+    "swap/live/windows.py": "a window",
+    "swap/live/virtual_cameras.py": "a camera for other programs",
+    "swap/live/mjpeg.py": "browsers",
 }
 
 FILES = sorted(ROOT.rglob("*.py"))
@@ -101,7 +103,9 @@ def test_a_package_imports_only_from_those_before_it(path: Path) -> None:
             continue
         imported = parts[1]
         assert imported in ORDER, f"{name_of(path)}:{line} imports {name}, which is no package"
-        assert ORDER.index(imported) <= ORDER.index(package), f"{name_of(path)}:{line}: {package} may not import {imported}"
+        assert ORDER.index(imported) <= ORDER.index(package), (
+            f"{name_of(path)}:{line}: {package} may not import {imported}"
+        )
 
 
 def module_of(path: Path) -> str:
@@ -109,7 +113,8 @@ def module_of(path: Path) -> str:
 
 
 def find_circles(imported: dict[str, set[str]]) -> list[str]:
-    """Modules that lead back to themselves, given what each module imports; those that lead to nothing are taken away in turn."""
+    """Modules that lead back to themselves, given what each module imports; those that lead to nothing are taken away
+    in turn."""
     left = dict(imported)
     while ends := [module for module, names in left.items() if not names & left.keys()]:
         for module in ends:
@@ -125,7 +130,9 @@ def test_no_modules_import_each_other_in_a_circle_not_even_late() -> None:
     imported = {}
     for module, path in modules.items():
         names = [name for _, name in imports_of(parse(path))]
-        imported[module] = {name if name in modules else name.rpartition(".")[0] for name in names} & modules.keys() - {module}
+        imported[module] = {name if name in modules else name.rpartition(".")[0] for name in names} & modules.keys() - {
+            module
+        }
     assert find_circles(imported) == []
 
 
@@ -146,16 +153,21 @@ def test_only_model_and_training_import_pytorch(path: Path) -> None:
 def test_init_files_only_export(path: Path) -> None:
     for node in parse(path).body:
         words = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        names = isinstance(node, ast.Assign) and all(isinstance(target, ast.Name) and target.id.startswith("__") for target in node.targets)
+        names = isinstance(node, ast.Assign) and all(
+            isinstance(target, ast.Name) and target.id.startswith("__") for target in node.targets
+        )
         late = package_of(path) == "" and isinstance(node, (ast.FunctionDef, ast.If))
-        assert words or names or late or isinstance(node, (ast.Import, ast.ImportFrom)), f"{name_of(path)}:{node.lineno}"
+        assert words or names or late or isinstance(node, (ast.Import, ast.ImportFrom)), (
+            f"{name_of(path)}:{node.lineno}"
+        )
 
 
 ENCODERS = {"encode_picture", "imwrite", "imwritemulti", "imencode", "savefig", "imsave", "save_image"}
 
 
 def picture_writing_calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Calls that can make a picture file: ours, OpenCV's and Matplotlib's by name, Pillow's `save` where Pillow is imported."""
+    """Calls that can make a picture file: ours, OpenCV's and Matplotlib's by name, Pillow's `save` where Pillow is
+    imported."""
     pillow = any(name.split(".")[0] in {"PIL", "pillow_heif"} for _, name in imports_of(tree))
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
@@ -169,7 +181,9 @@ def picture_writing_calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
 def test_pictures_leave_only_through_publish(path: Path) -> None:
     for line, call in picture_writing_calls(parse(path)):
         allowed = name_of(path) in PICTURE_WRITERS
-        assert allowed, f"{name_of(path)}:{line} calls {call}: a changed picture leaves through facechange.trust.publish only"
+        assert allowed, (
+            f"{name_of(path)}:{line} calls {call}: a changed picture leaves through facechange.provenance.publish only"
+        )
 
 
 def media_writing_calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -187,7 +201,9 @@ def media_writing_calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_videos_are_encoded_where_publish_media_gives_them_out(path: Path) -> None:
     for line, call in media_writing_calls(parse(path)):
-        assert name_of(path) in MEDIA_WRITERS, f"{name_of(path)}:{line} calls {call}: a video leaves through trust.publish_media only"
+        assert name_of(path) in MEDIA_WRITERS, (
+            f"{name_of(path)}:{line} calls {call}: a video leaves through provenance.publish_media only"
+        )
 
 
 def naming_calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -200,8 +216,11 @@ def naming_calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_ffmpeg_is_given_names_in_one_place(path: Path) -> None:
     for line, call in naming_calls(parse(path)):
-        live = call == "cv2.VideoCapture" and name_of(path) == "change/live/capture.py"  # whose inputs may be on the network
-        assert live or name_of(path) == "pictures/media.py", f"{name_of(path)}:{line} calls {call}: use facechange.pictures.media"
+        # whose inputs may be on the network
+        live = call == "cv2.VideoCapture" and name_of(path) == "swap/live/capture.py"
+        assert live or name_of(path) == "images/media.py", (
+            f"{name_of(path)}:{line} calls {call}: use facechange.images.media"
+        )
 
 
 def showing_calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -218,9 +237,15 @@ def showing_calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
 def test_live_frames_are_shown_only_after_publish_frame(path: Path) -> None:
     tree = parse(path)
     for line, call in showing_calls(tree):
-        assert name_of(path) in LIVE_SINKS, f"{name_of(path)}:{line} uses {call}: a live frame is shown by a sink of change/live only"
-    made = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("PublishedFrame")]
-    assert not made or name_of(path) == "trust/live_frames.py", f"{name_of(path)}:{made} makes a PublishedFrame"
+        assert name_of(path) in LIVE_SINKS, (
+            f"{name_of(path)}:{line} uses {call}: a live frame is shown by a sink of swap/live only"
+        )
+    made = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("PublishedFrame")
+    ]
+    assert not made or name_of(path) == "provenance/live_frames.py", f"{name_of(path)}:{made} makes a PublishedFrame"
     if name_of(path) in LIVE_SINKS:
         shows = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "show"]
         assert [ast.unparse(show.args.args[1].annotation or show) for show in shows] == ["PublishedFrame"]
@@ -229,7 +254,7 @@ def test_live_frames_are_shown_only_after_publish_frame(path: Path) -> None:
 def test_nothing_but_publish_signs() -> None:
     for path in FILES:
         signing = {"sign_picture", "sign_file"} & {name.split(".")[-1] for _, name in imports_of(parse(path))}
-        assert not signing or name_of(path) == "trust/publish.py", name_of(path)
+        assert not signing or name_of(path) == "provenance/publish.py", name_of(path)
 
 
 def test_importing_the_product_leaves_pytorch_out() -> None:
@@ -241,13 +266,19 @@ def test_importing_the_product_leaves_pytorch_out() -> None:
 
 
 def test_the_checks_see_what_they_forbid() -> None:
-    tree = ast.parse("import cv2\nfrom PIL import Image\ncv2.imwrite('x.png', y)\nImage.new('L', (1, 1)).save('x')\nencode_picture(y)\n")
+    tree = ast.parse(
+        "import cv2\nfrom PIL import Image\ncv2.imwrite('x.png', y)\nImage.new('L', (1, 1)).save('x')\nencode_picture(y)\n"
+    )
     assert sorted(call for _, call in picture_writing_calls(tree)) == ["encode_picture", "imwrite", "save"]
-    tree = ast.parse("av.open(p, 'w')\nav.open(p)\nav.open(p, mode='r')\nav.open(p, mode=m)\nc.mux(x)\ncv2.VideoWriter(p)\n")
+    tree = ast.parse(
+        "av.open(p, 'w')\nav.open(p)\nav.open(p, mode='r')\nav.open(p, mode=m)\nc.mux(x)\ncv2.VideoWriter(p)\n"
+    )
     assert [line for line, _ in media_writing_calls(tree)] == [1, 4, 5, 6]
     tree = ast.parse("import http.server\ncv2.imshow('x', y)\nimport pyvirtualcam\n")
     assert {line for line, _ in showing_calls(tree)} == {1, 2, 3}
-    assert [name for _, name in ambient_calls(ast.parse("Ledger(p)\nsettings.load_settings()\nx = load_context()"))] == [
+    assert [
+        name for _, name in ambient_calls(ast.parse("Ledger(p)\nsettings.load_settings()\nx = load_context()"))
+    ] == [
         "Ledger",
         "load_settings",
         "load_context",
@@ -257,16 +288,17 @@ def test_the_checks_see_what_they_forbid() -> None:
     assert find_circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == ["b", "c"]
 
 
-# Who builds what a run depends on around it, and why; everything below is handed a `trust.Context`.
+# Who builds what a run depends on around it, and why; everything below is handed a `consent.Context`.
 CONTEXT_BUILDERS = {
     "benchmark/stages.py": "a caller of its own, in a home that is gone afterwards",
-    "training/sheets.py": "a run draws sheets only where the packages of `trust` are installed",
+    "training/sheets.py": "a run draws sheets only where the packages of `provenance` are installed",
 }
 AMBIENT = {"load_settings", "Ledger", "data_folder", "settings_path", "SigningKeys"}
 
 
 def ambient_calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Calls that look settings, ledger, keys or folders up instead of being handed them, and those that build a context."""
+    """Calls that look settings, ledger, keys or folders up instead of being handed them, and those that build a
+    context."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -281,4 +313,6 @@ def test_one_context_is_built_at_the_edge_and_handed_down(path: Path) -> None:
         if call == "load_context":
             assert edge, f"{name_of(path)}:{line} builds a context: take one as an argument, or from the grant"
         else:
-            assert name_of(path) in ("trust/context.py", "core/settings.py"), f"{name_of(path)}:{line} calls {call}: use the context"
+            assert name_of(path) in ("consent/context.py", "core/settings.py"), (
+                f"{name_of(path)}:{line} calls {call}: use the context"
+            )

@@ -1,4 +1,5 @@
-"""No dependency asks the network for anything or writes outside our folders: shown where only a name server of ours listens."""
+"""No dependency asks the network for anything or writes outside our folders: shown where only a name server of ours
+listens."""
 
 from __future__ import annotations
 
@@ -59,7 +60,11 @@ def run_unobserved(home: Path, program: str, *words: str) -> dict:
         pytest.skip("there is no unshare here")
     home.mkdir()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "ORT_", "CI"))}
-    surroundings = kept | {"HOME": str(home), "FACECHANGE_HOME": str(home.parent / "facechange"), "PYTHONDONTWRITEBYTECODE": "1"}
+    surroundings = kept | {
+        "HOME": str(home),
+        "FACECHANGE_HOME": str(home.parent / "facechange"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     ended = subprocess.run(
         ["unshare", "-rnm", sys.executable, "-c", LISTENER, str(home), program, *words],
         env=surroundings,

@@ -31,13 +31,16 @@ class Ceilings:
 
 
 def measure_ceilings(name: str, engine: str, threads: int, seconds: float) -> Ceilings:
-    """Those of an engine by its `Engine.name`, which `engine`, one of `ENGINES`, led to; raises as `load_graph` does."""
+    """Those of an engine by its `Engine.name`, which `engine`, one of `ENGINES`, led to; raises as `load_graph`
+    does."""
     if name.startswith("PyTorch"):
         from facechange.benchmark.pytorch_ceilings import measure_convolution, measure_copying
 
         convolution = measure_convolution(CHANNELS, SIDE_PX, bfloat16=name.endswith("bf16"), seconds=seconds)
         return Ceilings(convolution, measure_copying(seconds))
-    return Ceilings(measure_convolution_ceiling(_WISHES.get(name, engine), threads, seconds), measure_copy_ceiling(threads, seconds))
+    return Ceilings(
+        measure_convolution_ceiling(_WISHES.get(name, engine), threads, seconds), measure_copy_ceiling(threads, seconds)
+    )
 
 
 def measure_copy_ceiling(threads: int | None = None, seconds: float = 1.0) -> float:
@@ -56,7 +59,9 @@ def measure_convolution_ceiling(engine: str = "auto", threads: int | None = None
     Raises as `load_graph` does.
     """
     data = write_convolutions()
-    texts: dict[str, Any] = dict.fromkeys(("version", "summary", "licence", "normalisation", "template", "data", "training", "limits"), "")
+    texts: dict[str, Any] = dict.fromkeys(
+        ("version", "summary", "licence", "normalisation", "template", "data", "training", "limits"), ""
+    )
     card = ModelCard(
         name="convolutions",
         role="change",

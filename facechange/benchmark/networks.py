@@ -42,7 +42,9 @@ class NetworkRun:
         return self.operations.flops / self.picture_ms / 1e6
 
 
-def measure_network(model: str | Path, engine: str, threads: list[int], batches: list[int], seconds: float = 1.0) -> list[NetworkRun]:
+def measure_network(
+    model: str | Path, engine: str, threads: list[int], batches: list[int], seconds: float = 1.0
+) -> list[NetworkRun]:
     """Every combination of `threads` and `batches`, general and baked. `model` is `load_graph`'s."""
     path = graph_path(model)
     random = np.random.default_rng(0)
@@ -54,16 +56,24 @@ def measure_network(model: str | Path, engine: str, threads: list[int], batches:
         general = load_graph(path, count, engine)
         loaded = time.perf_counter()
         if general.card.role != "change":
-            raise ModelError(f"{general.card.name} is not a face-change model.", "Give a graph written by facechange export.")
+            raise ModelError(
+                f"{general.card.name} is not a face-change model.", "Give a graph written by facechange export."
+            )
         baked = general.bake({"identity": identity})
         ready = {False: (loaded - began) * 1e3, True: (time.perf_counter() - loaded) * 1e3}
         size = general.card.size_px
         target = random.uniform(-1, 1, (max(batches), 3, size, size)).astype(np.float32)
         outputs = ["changed", *kept_mask_names(general.output_names)]  # as a change needs them
-        operations = runs[0].operations if runs else count_operations(path, {"target": target[:1], "identity": identity})
+        operations = (
+            runs[0].operations if runs else count_operations(path, {"target": target[:1], "identity": identity})
+        )
         for batch, graph in product(batches, (general, baked)):
             inputs = {"target": target[:batch], "identity": np.repeat(identity, batch, 0)}
             timing = measure(partial(graph.run, {name: inputs[name] for name in graph.input_names}, outputs), seconds)
             is_baked = graph is baked
-            runs.append(NetworkRun(general.card.name, size, graph.engine, count, batch, is_baked, ready[is_baked], timing, operations))
+            runs.append(
+                NetworkRun(
+                    general.card.name, size, graph.engine, count, batch, is_baked, ready[is_baked], timing, operations
+                )
+            )
     return runs

@@ -35,7 +35,8 @@ def count_operations(graph: Path, inputs: Mapping[str, np.ndarray]) -> Operation
 
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # operators keep their names
+        # operators keep their names
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.add_session_config_entry("session.disable_prepacking", "1")  # a packed weight would show no shape
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
@@ -43,7 +44,11 @@ def count_operations(graph: Path, inputs: Mapping[str, np.ndarray]) -> Operation
         session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
         session.run(None, dict(inputs))
         events = read_json(Path(session.end_profiling()))
-    counts = [_count(event["args"]) for event in events if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")]
+    counts = [
+        _count(event["args"])
+        for event in events
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")
+    ]
     return Operations(sum(flops for flops, _ in counts), sum(size for _, size in counts))
 
 

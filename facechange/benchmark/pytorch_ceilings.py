@@ -29,7 +29,9 @@ def measure_convolution(channels: int, side_px: int, *, bfloat16: bool, seconds:
     """GFLOP/s of a 3 x 3 convolution of so many channels at `side_px` x `side_px`, in `bfloat16` or else float32."""
     device, dtype = find_device(), torch.bfloat16 if bfloat16 else torch.float32
     pictures = PICTURES[device.type]
-    features = torch.randn(pictures, channels, side_px, side_px, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+    features = torch.randn(pictures, channels, side_px, side_px, device=device, dtype=dtype).to(
+        memory_format=torch.channels_last
+    )
     kernel = torch.randn(channels, channels, 3, 3, device=device, dtype=dtype).to(memory_format=torch.channels_last)
 
     def convolve() -> None:

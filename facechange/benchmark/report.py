@@ -16,9 +16,9 @@ from facechange.benchmark.ceilings import Ceilings, measure_ceilings
 from facechange.benchmark.networks import NetworkRun, measure_network
 from facechange.benchmark.stages import ColdRun, measure_cold_swaps, measure_stages, own_home
 from facechange.benchmark.timing import Timing, peak_memory_mb
-from facechange.change import load_changer
 from facechange.runtime import CHANGE_NAMES
 from facechange.runtime.engines import usable_processors
+from facechange.swap import load_swapper
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,9 @@ class Plan:
     def thread_counts(self) -> list[int]:
         """The numbers of threads to measure with, ascending."""
         most = usable_processors()
-        return sorted({*self.threads} or {*(1 << power for power in range(most.bit_length()) if 1 << power < most), most})
+        return sorted(
+            {*self.threads} or {*(1 << power for power in range(most.bit_length()) if 1 << power < most), most}
+        )
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ def run_benchmark(plan: Plan, progress: Callable[[int, int], None] = lambda done
                 photographs.append(_measure_photograph(plan, model, megapixels, threads[-1], home))
                 progress(next(steps), total)
         ceilings = {
-            name: measure_ceilings(name, plan.engine, threads[-1], plan.seconds) for name in dict.fromkeys(run.engine for run in networks)
+            name: measure_ceilings(name, plan.engine, threads[-1], plan.seconds)
+            for name in dict.fromkeys(run.engine for run in networks)
         }
         progress(next(steps), total)
     return BenchmarkReport(describe_machine(threads[-1]), ceilings, networks, photographs)
@@ -107,13 +110,13 @@ def describe_machine(threads: int) -> dict[str, str]:
 
 
 def _measure_photograph(plan: Plan, model: str, megapixels: float, threads: int, home: Path) -> Photograph:
-    changer = load_changer(model, threads, plan.engine)
-    stages = measure_stages(changer, home, megapixels, plan.seconds)
+    swapper = load_swapper(model, threads, plan.engine)
+    stages = measure_stages(swapper, home, megapixels, plan.seconds)
     options = ["--threads", str(threads), "--model", model]
     if plan.engine != "auto":
         options += ["--execution-providers", plan.engine]
     cold = measure_cold_swaps(home, megapixels, options)
-    return Photograph(changer.card.name, changer.engine, megapixels, stages, cold, peak_memory_mb())
+    return Photograph(swapper.card.name, swapper.engine, megapixels, stages, cold, peak_memory_mb())
 
 
 def _processor_name() -> str:

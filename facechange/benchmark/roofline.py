@@ -18,8 +18,8 @@ INTENSITIES = (1.0, 1000.0)  # FLOP a byte
 def draw_roofline(report: BenchmarkReport) -> np.ndarray:
     """Achieved GFLOP/s over arithmetic intensity, both logarithmic: uint8 [640, 960, 3].
 
-    A line a ceiling: copied bytes times the intensity, up to what convolutions reach on that engine. A point is a graph at
-    its best batch on all threads, a ring for the general one and a disc for the baked one.
+    A line a ceiling: copied bytes times the intensity, up to what convolutions reach on that engine. A point is a graph
+    at its best batch on all threads, a ring for the general one and a disc for the baked one.
     """
     image = Image.new("RGB", SIZE_PX, "white")
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(15)

@@ -1,4 +1,5 @@
-"""Time each stage of changing one photograph, and the whole; in this process, and as a command that starts from nothing."""
+"""Time each stage of changing one photograph, and the whole; in this process, and as a command that starts from
+nothing."""
 
 from __future__ import annotations
 
@@ -17,13 +18,14 @@ import numpy as np
 
 from facechange.benchmark.photographs import draw_photograph, read_face
 from facechange.benchmark.timing import Timing, measure, parse_peak_mb
-from facechange.change import Changer, cast_sources, change_photograph, request_change
+from facechange.consent import load_context
 from facechange.core import FacechangeError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix
-from facechange.faces.put_back import put_back
-from facechange.pictures import Picture, read_picture
-from facechange.trust import load_context, publish
+from facechange.faces.paste_back import paste_back
+from facechange.images import Picture, read_picture
+from facechange.provenance import publish
+from facechange.swap import Swapper, assign_sources, change_photograph, request_change
 
 STATUS_BEGINS = "Name:"
 PROGRAM = """
@@ -68,27 +70,31 @@ def write_inputs(folder: Path, megapixels: float) -> tuple[Path, Path]:
     return paths
 
 
-def measure_stages(changer: Changer, home: Path, megapixels: float, seconds: float = 1.0) -> dict[str, Timing]:
+def measure_stages(swapper: Swapper, home: Path, megapixels: float, seconds: float = 1.0) -> dict[str, Timing]:
     """Times of every stage on a photograph with one face, and of "whole": all of them in one call, source included."""
     source, target = write_inputs(home, megapixels)
     output = home / "changed.jpg"
     grant = request_change(load_context(), [source], target, output, "synthetic")
     picture = read_picture(target)
-    (face,) = changer.select(picture, "largest")
-    identity = changer.identify(picture, face=face)
-    matrix = ffhq_crop_matrix(face.points, changer.size_px)
-    crop = warp_crop(picture.pixels, matrix, changer.size_px)
-    changed = changer.change_crops(crop[None], identity)
+    (face,) = swapper.select(picture, "largest")
+    identity = swapper.identify(picture, face=face)
+    matrix = ffhq_crop_matrix(face.points, swapper.size_px)
+    crop = warp_crop(picture.pixels, matrix, swapper.size_px)
+    changed = swapper.change_crops(crop[None], identity)
     pixels = picture.pixels.copy()
     stages = {
         "read": lambda: read_picture(target),
-        "locate": lambda: changer.locate(picture),
-        "identify": lambda: changer.identify(picture, face=face),
-        "align": lambda: warp_crop(picture.pixels, matrix, changer.size_px),
-        "change": lambda: changer.change_crops(crop[None], identity),
-        "put back": lambda: put_back(picture.pixels, changed.before[0], changed.after[0], matrix, mask=changed.kept_mask(0), out=pixels),
-        "write": lambda: publish(Picture(pixels, jpeg=picture.jpeg), output, grant=grant, card=changer.card, target=target, faces=[face]),
-        "whole": lambda: change_photograph(changer, cast_sources(changer, [source]), target, output, grant=grant),
+        "detect": lambda: swapper.detect(picture),
+        "identify": lambda: swapper.identify(picture, face=face),
+        "align": lambda: warp_crop(picture.pixels, matrix, swapper.size_px),
+        "change": lambda: swapper.change_crops(crop[None], identity),
+        "put back": lambda: paste_back(
+            picture.pixels, changed.before[0], changed.after[0], matrix, mask=changed.kept_mask(0), out=pixels
+        ),
+        "write": lambda: publish(
+            Picture(pixels, jpeg=picture.jpeg), output, grant=grant, card=swapper.card, target=target, faces=[face]
+        ),
+        "whole": lambda: change_photograph(swapper, assign_sources(swapper, [source]), target, output, grant=grant),
     }
     return {name: measure(work, seconds) for name, work in stages.items()}
 

@@ -40,7 +40,8 @@ def peak_memory_mb() -> float | None:
 
 
 def parse_peak_mb(status: str) -> float | None:
-    """The peak in a Linux process's status, in MB of 10^6 bytes. `getrusage` would count what the parent process held, too."""
+    """The peak in a Linux process's status, in MB of 10^6 bytes. `getrusage` would count what the parent process held,
+    too."""
     peak = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
     return int(peak[1]) * 1024 / 1e6 if peak else None
 

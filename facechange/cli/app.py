@@ -29,6 +29,7 @@ from facechange.cli import (
     video,
 )
 from facechange.cli.console import say
+from facechange.cli.renamed import renew_words
 
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
@@ -37,7 +38,11 @@ EXIT_REFUSED = 74  # EX_IOERR: the system will not have a name or a place
 
 
 class Commands(typer.core.TyperGroup):
-    """The commands; what is wrong with their words is cleaned like everything that is said, as words can be the names of files."""
+    """The commands; what is wrong with their words is cleaned like everything that is said, as words can be the names
+    of files."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, renew_words(args))
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -98,12 +103,20 @@ def main() -> None:
             say("Stopped. No partial file was left.", err=True)
         raise
     except Exception as error:
-        from facechange.core import FacechangeError, is_out_of_memory, tell_refusal  # late: it brings NumPy, which help does not need
+        from facechange.core import (  # late: it brings NumPy, which help does not need
+            FacechangeError,
+            is_out_of_memory,
+            tell_refusal,
+        )
 
         if isinstance(error, FacechangeError):
             _fail(str(error), error.exit_code, error)
         if is_out_of_memory(error):
-            _fail("There is not enough memory for this. Close other programs or use a smaller picture.", EXIT_MEMORY, error)
+            _fail(
+                "There is not enough memory for this. Close other programs or use a smaller picture.",
+                EXIT_MEMORY,
+                error,
+            )
         if isinstance(error, OSError) and error.filename is not None:
             _fail(tell_refusal(error), EXIT_REFUSED, error)
         cause = f"{type(error).__name__}: {error}".splitlines()[0]

@@ -32,7 +32,9 @@ def batch(
     *,
     sources: SourcesArgument = None,
     folder: Annotated[Path, typer.Argument(help="The folder to change, with the folders in it.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The folder for the results; the same command goes on in it.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The folder for the results; the same command goes on in it.")
+    ],
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
@@ -42,19 +44,23 @@ def batch(
     keep: KeepOption = KeepChoice.mask,
     beyond: BeyondOption = None,
     pattern: Annotated[
-        str, typer.Option("--output-pattern", help="Names of the results, of {index}, {source_name}, {target_name} and {extension}.")
+        str,
+        typer.Option(
+            "--output-pattern", help="Names of the results, of {index}, {source_name}, {target_name} and {extension}."
+        ),
     ] = "{target_name}.{extension}",
     encoder: EncoderOption = None,
     quality: QualityOption = 80,
     preset: PresetOption = "veryfast",
-    model: ModelOption = "change-large",
+    model: ModelOption = "facechange-512",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
     threshold: DetectorThresholdOption = None,
     verbose: VerboseOption = False,
 ) -> None:
-    """Change every photograph and video of a folder, and write a report and a page that shows them. What is finished is skipped."""
-    from facechange.change.folder import ChangeOptions
+    """Change every photograph and video of a folder, and write a report and a page that shows them. What is finished is
+    skipped."""
+    from facechange.swap.batch import ChangeOptions
 
     people = read_people(sources, rules, face, source_face)
     options = ChangeOptions(
@@ -67,4 +73,4 @@ def batch(
         beyond=beyond.value if beyond else None,
     )
     request = FolderRequest(folder, output, people.files, consent, purpose, None, pattern)
-    change_folder(request, people.describe, people.cast, options, model, threads, engine, threshold, verbose)
+    change_folder(request, people.describe, people.assign, options, model, threads, engine, threshold, verbose)

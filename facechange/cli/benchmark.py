@@ -18,24 +18,32 @@ if TYPE_CHECKING:
 def benchmark(
     models: Annotated[
         list[str] | None,
-        typer.Option("--model", help="Face-change graph, by name or file, to measure instead of the two that ship; repeatable."),
+        typer.Option(
+            "--model", help="Face-change graph, by name or file, to measure instead of the two that ship; repeatable."
+        ),
     ] = None,
-    megapixels: Annotated[list[float] | None, typer.Option(min=0.1, max=100, help="Photograph to change; repeatable. 2 and 12.")] = None,
+    megapixels: Annotated[
+        list[float] | None, typer.Option(min=0.1, max=100, help="Photograph to change; repeatable. 2 and 12.")
+    ] = None,
     batch: Annotated[list[int] | None, typer.Option(min=1, help="Crops at once; repeatable. 1, 4 and 16.")] = None,
-    threads: Annotated[list[int] | None, typer.Option(min=1, help="Processors to use; repeatable. 1, 2, 4 ... to all.")] = None,
+    threads: Annotated[
+        list[int] | None, typer.Option(min=1, help="Processors to use; repeatable. 1, 2, 4 ... to all.")
+    ] = None,
     execution_providers: EngineOption = "auto",
     seconds: Annotated[float, typer.Option(min=0.01, help="How long each figure is measured.")] = 1.0,
     json: Annotated[Path | None, typer.Option("--json", help="Write every figure here.")] = None,
     roofline: Annotated[
-        Path | None, typer.Option(help="Draw the graphs under this machine's ceilings here; its extension decides the format.")
+        Path | None,
+        typer.Option(help="Draw the graphs under this machine's ceilings here; its extension decides the format."),
     ] = None,
 ) -> None:
     """Measure each stage of a change, cold and warm, and the networks against this machine's ceilings."""
     from facechange.benchmark import Plan, draw_roofline, run_benchmark
+    from facechange.consent import load_context
+    from facechange.core.files import plain_errors, write_whole
     from facechange.evaluation import check_outputs
-    from facechange.pictures import as_picture, encode_picture
-    from facechange.trust import check_writable, load_context
-    from facechange.trust.files import plain_errors, write_whole
+    from facechange.images import as_picture, encode_picture
+    from facechange.provenance import check_writable
 
     check_outputs(json, roofline)
     if roofline is not None:
@@ -62,15 +70,36 @@ def benchmark(
 def _print(report: BenchmarkReport) -> None:
     say(", ".join(f"{name} {value}" for name, value in report.machine.items()))
     for engine, ceilings in report.ceilings.items():
-        say(f"{engine}: at best {ceilings.convolution_gflops:.0f} GFLOP/s in convolutions, {ceilings.copy_gb_s:.1f} GB/s in copying")
+        say(
+            f"{engine}: at best {ceilings.convolution_gflops:.0f} GFLOP/s in convolutions, {ceilings.copy_gb_s:.1f} GB/s in copying"
+        )
     most = max(run.threads for run in report.networks)
-    headings = ("model", "engine", "identity", "threads", "batch", "ready ms", "ms a picture", "GFLOP", "GFLOP/s", "of ceiling")
+    headings = (
+        "model",
+        "engine",
+        "identity",
+        "threads",
+        "batch",
+        "ready ms",
+        "ms a picture",
+        "GFLOP",
+        "GFLOP/s",
+        "of ceiling",
+    )
     rows: list[tuple[str, ...]] = []
     for run in report.networks:
         share = f"{report.share_of_ceiling(run):.0%}" if run.threads == most else ""
         identity = "baked" if run.baked else "input"
-        facts = (run.model, run.engine, identity, str(run.threads), str(run.batch), f"{run.ready_ms:.0f}", f"{run.picture_ms:.1f}")
-        rows.append((*facts, f"{run.operations.flops / 1e9:.2f}", f"{run.gflops:.0f}", share))
+        details = (
+            run.model,
+            run.engine,
+            identity,
+            str(run.threads),
+            str(run.batch),
+            f"{run.ready_ms:.0f}",
+            f"{run.picture_ms:.1f}",
+        )
+        rows.append((*details, f"{run.operations.flops / 1e9:.2f}", f"{run.gflops:.0f}", share))
     say_table(headings, rows)
     stages = list(report.photographs[0].stages)
     rows = []

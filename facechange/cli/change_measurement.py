@@ -13,17 +13,17 @@ from facechange.cli.console import counting, tell_skipped, waiting
 if TYPE_CHECKING:
     import numpy as np
 
+    from facechange.consent import Grant
     from facechange.evaluation import Detector, Report, Sheet, ShownCases
     from facechange.evaluation.aligned_faces import FacePictures
     from facechange.evaluation.change_meter import Case
     from facechange.evaluation.change_report import Masks
     from facechange.evaluation.face_mesh import FaceMesh
-    from facechange.evaluation.landmarker import PoseJudge
-    from facechange.evaluation.recognition import Judge
+    from facechange.evaluation.landmarker import PoseEvaluator
+    from facechange.evaluation.recognition import Evaluator
     from facechange.runtime import Graph
-    from facechange.trust import Grant
 
-DLIB = "dlib"  # the judge that took no part in training
+DLIB = "dlib"  # the evaluator that took no part in training
 MEDIAPIPE = "mediapipe"  # likewise: the dense mesh and the irises
 EXACT_ENGINE = "cpu"  # everything in float32, at every size: quality is the model's, not the engine's
 
@@ -33,8 +33,8 @@ class ChangeOptions:
     """What a measurement of a face-change model is told."""
 
     faces: Path
-    recognisers: tuple[str, ...]
-    model: str = "change"
+    evaluators: tuple[str, ...]
+    model: str = "facechange-256"
     identity: str = "identity"
     split: str = "val"
     normalisation: str = "imagenet"
@@ -51,10 +51,10 @@ class ChangeOptions:
 
 @dataclass(frozen=True)
 class ChangeSubject:
-    """The judges, the graphs and the faces of a measurement, loaded."""
+    """The evaluators, the graphs and the faces of a measurement, loaded."""
 
-    recognisers: list[Judge]
-    landmarkers: list[PoseJudge]
+    evaluators: list[Evaluator]
+    landmarkers: list[PoseEvaluator]
     change: Graph
     identity: Graph
     pictures: FacePictures
@@ -62,40 +62,46 @@ class ChangeSubject:
 
 
 def open_subject(options: ChangeOptions) -> ChangeSubject:
-    """Load all that `options` name, the judges first; raises what is wrong with them before anything is measured."""
+    """Load all that `options` name, the evaluators first; raises what is wrong with them before anything is
+    measured."""
     from facechange.metrics.fidelity import need_fid
     from facechange.runtime import load_graph
 
     if options.fid:
         need_fid()
-    with waiting("Loading the judges and the networks"):
-        judges = [open_judge(name, options.normalisation) for name in options.recognisers]
+    with waiting("Loading the evaluators and the networks"):
+        evaluators = [open_evaluator(name, options.normalisation) for name in options.evaluators]
         landmarkers, mesh = open_landmarkers(options.landmarks)
         change, identity = load_graph(options.model, engine=options.engine), load_graph(options.identity)
-    return ChangeSubject(judges, landmarkers, change, identity, open_faces(options.faces, options.split, landmarkers), mesh)
+    return ChangeSubject(
+        evaluators, landmarkers, change, identity, open_faces(options.faces, options.split, landmarkers), mesh
+    )
 
 
-def open_judge(name_or_path: str, normalisation: str) -> Judge:
-    """dlib's recogniser by its name, or an ONNX file's; raises `DependencyError` and `ModelError`."""
+def open_evaluator(name_or_path: str, normalisation: str) -> Evaluator:
+    """dlib's evaluator by its name, or an ONNX file's; raises `DependencyError` and `ModelError`."""
     from facechange import evaluation
 
     if name_or_path == DLIB:
-        return evaluation.DlibRecogniser()
-    return evaluation.Recogniser(Path(name_or_path), normalisation)
+        return evaluation.DlibEvaluator()
+    return evaluation.OnnxEvaluator(Path(name_or_path), normalisation)
 
 
-def open_landmarkers(names: Sequence[str]) -> tuple[list[PoseJudge], FaceMesh | None]:
-    """dlib's landmarks by its name, or an ONNX file's, and the dense mesh where it is named; raises `DependencyError` and `ModelError`."""
+def open_landmarkers(names: Sequence[str]) -> tuple[list[PoseEvaluator], FaceMesh | None]:
+    """dlib's landmarks by its name, or an ONNX file's, and the dense mesh where it is named; raises `DependencyError`
+    and `ModelError`."""
     from facechange import evaluation
     from facechange.evaluation.face_mesh import FaceMesh
 
-    landmarkers: list[PoseJudge] = [
-        evaluation.DlibLandmarker() if name == DLIB else evaluation.Landmarker(Path(name)) for name in names if name != MEDIAPIPE
+    landmarkers: list[PoseEvaluator] = [
+        evaluation.DlibLandmarker() if name == DLIB else evaluation.Landmarker(Path(name))
+        for name in names
+        if name != MEDIAPIPE
     ]
     return landmarkers, FaceMesh() if MEDIAPIPE in names else None
 
 
-def open_faces(folder: Path, split: str, landmarkers: list[PoseJudge]) -> FacePictures:
+def open_faces(folder: Path, split: str, landmarkers: list[PoseEvaluator]) -> FacePictures:
     """Labelled faces where `folder` has a SPLIT.jsonl, else the faces found in its pictures."""
     from facechange import evaluation
     from facechange.core import PictureError
@@ -104,12 +110,13 @@ def open_faces(folder: Path, split: str, landmarkers: list[PoseJudge]) -> FacePi
         return evaluation.LabelledFaces(folder, split)
     if not landmarkers:
         raise PictureError(
-            f"{folder} has no {split}.jsonl, so landmarks have to be found.", "Give --landmarks, or the folder of labelled shards."
+            f"{folder} has no {split}.jsonl, so landmarks have to be found.",
+            "Give --landmarks, or the folder of labelled shards.",
         )
-    from facechange.change import load_locator
+    from facechange.swap import load_detector
 
     with counting("Looking for faces") as progress:
-        found = evaluation.FoundFaces(folder, load_locator().locate, landmarkers[0], progress)
+        found = evaluation.FoundFaces(folder, load_detector().detect, landmarkers[0], progress)
     tell_skipped(found.skipped)
     return found
 
@@ -151,7 +158,7 @@ def _measure_change(options: ChangeOptions, subject: ChangeSubject, keep: Callab
             evaluation.identify_with(subject.identity),
             subject.change.card.size_px,
             subject.pictures,
-            subject.recognisers,
+            subject.evaluators,
             options.pairs,
             options.seed,
             progress,
@@ -168,21 +175,21 @@ def _measure_change(options: ChangeOptions, subject: ChangeSubject, keep: Callab
 def measure_anonymize(options: ChangeOptions, subject: ChangeSubject, detector: Detector | None) -> Report:
     """Every face made the persona of its person, as one run of `anonymize` does."""
     from facechange import evaluation
-    from facechange.change import PersonaCast, load_locator
     from facechange.evaluation.anonymize_report import Finder
+    from facechange.swap import PersonaAssignment, load_detector
 
-    with waiting("Loading the locator"):
-        finders: dict[str, Finder] = {"locator": load_locator().locate}
+    with waiting("Loading the detector"):
+        finders: dict[str, Finder] = {"scout": load_detector().detect}
     if detector is not None:
-        finders[detector.name] = detector.locate
+        finders[detector.name] = detector.detect
     with counting("Anonymising faces") as progress:
         report = evaluation.evaluate_anonymize(
             evaluation.change_with(subject.change),
             evaluation.identify_with(subject.identity),
-            PersonaCast(options.seed).identity_for,
+            PersonaAssignment(options.seed).identity_for,
             subject.change.card.size_px,
             subject.pictures,
-            subject.recognisers,
+            subject.evaluators,
             finders,
             options.seed,
             progress,
@@ -197,33 +204,37 @@ def _name_engine(report: Report, change: Graph) -> Report:
 
 def masks_of(graph: Graph) -> Masks:
     """The control masks of one change, coarse to fine, fed as a user's photograph is."""
-    from facechange.runtime import CropChanger
+    from facechange.runtime import CropSwapper
 
-    changer = CropChanger(graph)
-    return lambda target, identity: changer.change(target[None], identity, with_masks=True).masks[0]
+    swapper = CropSwapper(graph)
+    return lambda target, identity: swapper.change(target[None], identity, with_masks=True).masks[0]
 
 
 def draw_masks(graph: Graph, shown: ShownCases) -> Sheet:
     """The mask sheet of the first pair (Fig. 6)."""
-    from facechange.change.mask_sheet import draw_mask_sheet, places_of_crops
     from facechange.evaluation import Sheet, mark_crop
+    from facechange.swap.mask_sheet import draw_mask_sheet, places_of_crops
 
     case = shown.first[0]
     masks = masks_of(graph)(case.target.crop, case.source.identity)
     crops = case.source.crop, case.target.crop, case.changed
     places = zip(shown.changed_points(case), places_of_crops(len(crops[0]), masks), strict=True)
-    faces = [mark_crop(points, len(crops[0]), left, top, len(crops[0])) for points, (left, top) in places if points is not None]
+    faces = [
+        mark_crop(points, len(crops[0]), left, top, len(crops[0]))
+        for points, (left, top) in places
+        if points is not None
+    ]
     return Sheet(draw_mask_sheet(*crops, masks), faces)
 
 
 def grant_sheets(faces: Path, split: str, consent: str | None) -> Grant:
     """Leave to show changed faces of `faces` on sheets, asked for before anything is measured.
 
-    A labelled set needs no statement: whoever made it answers for it, which the record says. A folder of plain pictures does.
-    Raises what `trust.require_grant` raises.
+    A labelled set needs no statement: whoever made it answers for it, which the record says. A folder of plain pictures
+    does. Raises what `consent.require_grant` raises.
     """
-    from facechange.evaluation.found_faces import list_pictures
-    from facechange.trust import load_context, require_evaluation_grant, require_grant
+    from facechange.consent import load_context, require_evaluation_grant, require_grant
+    from facechange.evaluation.detected_faces import list_pictures
 
     listing = faces / f"{split}.jsonl"
     if consent is None and listing.is_file():

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from facechange.change import Changer
-    from facechange.trust import Grant
+    from facechange.consent import Grant
+    from facechange.swap import Swapper
 
 NAMED = 3  # of what was skipped for one reason, so many are named
 
@@ -30,7 +30,8 @@ def say_json(value: object) -> None:
 
 
 def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", caption: str = "") -> None:
-    """A table on stdout; what its cells hold is text and never an instruction to the terminal. Numbers begin in the third column."""
+    """A table on stdout; what its cells hold is text and never an instruction to the terminal. Numbers begin in the
+    third column."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -70,9 +71,9 @@ def counting(text: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def tell_used(changer: Changer, grant: Grant) -> None:
+def tell_used(swapper: Swapper, grant: Grant) -> None:
     """What a change rests on, and what makes it."""
-    say(f"Consent: {grant.id}. Model: {changer.model}, on {changer.engine}: {changer.engine_reason}.", err=True)
+    say(f"Consent: {grant.id}. Model: {swapper.model}, on {swapper.engine}: {swapper.engine_reason}.", err=True)
 
 
 def tell_skipped(skipped: Mapping[str, str]) -> None:

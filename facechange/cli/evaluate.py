@@ -27,41 +27,60 @@ app.command("photographs")(evaluate_photographs.photographs)
 app.command("video")(evaluate_video.video)
 
 Faces = Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards.")]
-FacesOrPictures = Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards, or of pictures (subfolders are groups).")]
-Judges = Annotated[
-    list[str], typer.Option(help="Judge of identity: dlib, or an ONNX face recogniser. May be repeated; the first is the headline.")
+FacesOrPictures = Annotated[
+    Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards, or of pictures (subfolders are groups).")
+]
+Evaluators = Annotated[
+    list[str],
+    typer.Option(
+        help="Evaluator of identity: dlib, or an ONNX face evaluator. May be repeated; the first is the headline."
+    ),
 ]
 Landmarks = Annotated[
     list[str] | None,
-    typer.Option(help="ONNX network of 68 landmarks, or dlib: pose and expression; mediapipe: dense pose and gaze. Repeatable."),
+    typer.Option(
+        help="ONNX network of 68 landmarks, or dlib: pose and expression; mediapipe: dense pose and gaze. Repeatable."
+    ),
 ]
 Identity = Annotated[str, typer.Option(help="Identity network (.onnx) instead of the one that ships.")]
 Split = Annotated[str, typer.Option(help="Which faces: those of SPLIT.jsonl.")]
 Model = Annotated[str, typer.Option(help="Exported graph (.onnx) instead of the one that ships.")]
-Normalisation = Annotated[str, typer.Option(help="What the recogniser expects: imagenet or symmetric.")]
+Normalisation = Annotated[str, typer.Option(help="What the evaluator expects: imagenet or symmetric.")]
 Seed = Annotated[int, typer.Option(help="Draws the pairs, the occluders and the bootstrap.")]
 
 
 @app.command("change")
 def change_command(
     faces: FacesOrPictures,
-    recogniser: Judges,
+    evaluator: Evaluators,
     landmarks: Landmarks = None,
-    backgrounds: Annotated[Path | None, typer.Option(help="Tar of photographs: what is put before faces is cut from them.")] = None,
-    references: Annotated[bool, typer.Option(help="Measure what to compare with: target, source pasted, forced masks.")] = True,
-    forced_masks: Annotated[bool, typer.Option(help="Measure the model with its masks forced to 0 and 1 as well.")] = True,
-    model: Model = "change",
+    backgrounds: Annotated[
+        Path | None, typer.Option(help="Tar of photographs: what is put before faces is cut from them.")
+    ] = None,
+    references: Annotated[
+        bool, typer.Option(help="Measure what to compare with: target, source pasted, forced masks.")
+    ] = True,
+    forced_masks: Annotated[
+        bool, typer.Option(help="Measure the model with its masks forced to 0 and 1 as well.")
+    ] = True,
+    model: Model = "facechange-256",
     identity: Identity = "identity",
     split: Split = "val",
     normalisation: Normalisation = "imagenet",
     pairs: Annotated[int, typer.Option(min=1, help="How many pairs of different faces.")] = 240,
     seed: Seed = 0,
     engine: EngineOption = EXACT_ENGINE,
-    fid: Annotated[bool, typer.Option("--fid", help="Measure FID too; needs torch-fidelity and Inception's weights.")] = False,
-    inception: Annotated[Path | None, typer.Option(help="File of Inception's weights, so that none are fetched.")] = None,
+    fid: Annotated[
+        bool, typer.Option("--fid", help="Measure FID too; needs torch-fidelity and Inception's weights.")
+    ] = False,
+    inception: Annotated[
+        Path | None, typer.Option(help="File of Inception's weights, so that none are fetched.")
+    ] = None,
     json: JsonOption = None,
     markdown: MarkdownOption = None,
-    grid: Annotated[Path | None, typer.Option(help="Write source, target, classical paste and result of the first pairs here.")] = None,
+    grid: Annotated[
+        Path | None, typer.Option(help="Write source, target, classical paste and result of the first pairs here.")
+    ] = None,
     grid_pairs: Annotated[int, typer.Option(min=1, help="How many pairs the grid shows.")] = 12,
     cases: Annotated[Path | None, typer.Option(help="Write the best and worst pairs here (PNG or JPEG).")] = None,
     masks: Annotated[Path | None, typer.Option(help="Write the first pair's control masks here (PNG or JPEG).")] = None,
@@ -69,7 +88,8 @@ def change_command(
 ) -> None:
     """Identity moved, and everything else kept: the whole table of changed pairs, beside what to compare it with."""
     from facechange import evaluation
-    from facechange.trust import check_writable, load_context
+    from facechange.consent import load_context
+    from facechange.provenance import check_writable
 
     evaluation.check_outputs(json, markdown)
     sheets = [path for path in (grid, cases, masks) if path is not None]
@@ -78,7 +98,7 @@ def change_command(
     grant = grant_sheets(faces, split, consent) if sheets else None
     options = ChangeOptions(
         faces=faces,
-        recognisers=tuple(recogniser),
+        evaluators=tuple(evaluator),
         model=model,
         identity=identity,
         split=split,
@@ -106,10 +126,12 @@ def change_command(
 @app.command("anonymize")
 def anonymize_command(
     faces: FacesOrPictures,
-    recogniser: Judges,
+    evaluator: Evaluators,
     landmarks: Landmarks = None,
-    detector: Annotated[Path | None, typer.Option(help="ONNX file of YuNet: sees whether faces are still found.")] = None,
-    model: Model = "change",
+    detector: Annotated[
+        Path | None, typer.Option(help="ONNX file of YuNet: sees whether faces are still found.")
+    ] = None,
+    model: Model = "facechange-256",
     identity: Identity = "identity",
     split: Split = "val",
     normalisation: Normalisation = "imagenet",
@@ -123,17 +145,22 @@ def anonymize_command(
 
     evaluation.check_outputs(json, markdown)
     options = ChangeOptions(
-        faces, tuple(recogniser), model, identity, split, normalisation, tuple(landmarks or ()), seed=seed, engine=engine
+        faces, tuple(evaluator), model, identity, split, normalisation, tuple(landmarks or ()), seed=seed, engine=engine
     )
     finder = None if detector is None else evaluation.Detector(detector)
     subject = open_subject(options)
-    show_report(measure_anonymize(options, subject, finder), f"{subject.change.card.name} {subject.change.card.version}", json, markdown)
+    show_report(
+        measure_anonymize(options, subject, finder),
+        f"{subject.change.card.name} {subject.change.card.version}",
+        json,
+        markdown,
+    )
 
 
 @app.command("identity")
 def identity_command(
     faces: Faces,
-    teacher: Annotated[Path, typer.Option(help="The ONNX face recogniser that taught it.")],
+    recognizer: Annotated[Path, typer.Option(help="The ONNX face evaluator that taught it.")],
     model: Model = "identity",
     split: Split = "val",
     normalisation: Normalisation = "imagenet",
@@ -141,36 +168,36 @@ def identity_command(
     json: JsonOption = None,
     markdown: MarkdownOption = None,
 ) -> None:
-    """How far the identity network orders pairs of faces as its teacher does."""
+    """How far the identity network orders pairs of faces as its recognizer does."""
     from facechange import evaluation
     from facechange.runtime import load_graph
 
     evaluation.check_outputs(json, markdown)
     with waiting("Loading the networks"):
-        judge, graph = evaluation.Recogniser(teacher, normalisation), load_graph(model)
+        evaluator, graph = evaluation.OnnxEvaluator(recognizer, normalisation), load_graph(model)
         labelled = evaluation.LabelledFaces(faces, split)
     with counting("Reading faces") as progress:
-        report = evaluation.evaluate_identity(evaluation.identify_with(graph), labelled, judge, seed, progress)
+        report = evaluation.evaluate_identity(evaluation.identify_with(graph), labelled, evaluator, seed, progress)
     show_report(report, f"{graph.card.name} {graph.card.version}", json, markdown)
 
 
-@app.command("locator")
-def locator_command(
+@app.command("scout")
+def scout_command(
     faces: Faces,
     backgrounds: Annotated[Path, typer.Option(help="Tar of photographs without a face.")],
-    model: Model = "locator",
+    model: Model = "scout",
     split: Split = "val",
     seed: Seed = 0,
     json: JsonOption = None,
     markdown: MarkdownOption = None,
 ) -> None:
-    """Faces found again on backgrounds at any size and roll, and faces claimed where there is none."""
+    """Faces found again on backgrounds at any size and roll, and faces detected where there is none."""
     from facechange import evaluation
-    from facechange.change import load_locator
     from facechange.runtime import load_graph
+    from facechange.swap import load_detector
 
     evaluation.check_outputs(json, markdown)
     with waiting("Looking for faces"):
         graph = load_graph(model)
-        report = evaluation.evaluate_locator(load_locator(scout=model).locate, faces, backgrounds, split, seed)
+        report = evaluation.evaluate_scout(load_detector(scout=model).detect, faces, backgrounds, split, seed)
     show_report(report, f"{graph.card.name} {graph.card.version}", json, markdown)

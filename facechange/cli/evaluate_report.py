@@ -23,16 +23,17 @@ from facechange.cli.console import counting, say, waiting
 from facechange.cli.options import EngineOption, SheetConsentOption
 
 if TYPE_CHECKING:
-    from facechange.evaluation import Detector, Recogniser, Report
+    from facechange.consent import Grant
+    from facechange.evaluation import Detector, OnnxEvaluator, Report
     from facechange.evaluation.results_page import ModelResults, SetResults, Subject
     from facechange.runtime import Graph
-    from facechange.trust import Grant
 
 SHOWN_PAIRS = 8
-MADE_FACES = 48
+SYNTHETIC_FACES = 48
 COMMAND = (
     "facechange evaluate report --set studio=FACES --set diverse=DIVERSE --set official=OFFICIAL --backgrounds BACKGROUNDS.tar "
-    "--recogniser dlib --recogniser JUDGE.onnx --teacher TEACHER.onnx --landmarks LANDMARKS.onnx --landmarks dlib --landmarks mediapipe "
+    "--evaluator dlib --evaluator EVALUATOR.onnx --recognizer RECOGNIZER.onnx --landmarks LANDMARKS.onnx --landmarks dlib "
+    "--landmarks mediapipe "
     "--detector YUNET.onnx --cards -o FOLDER"
 )
 
@@ -40,35 +41,54 @@ COMMAND = (
 def report(
     sets: Annotated[
         list[str],
-        typer.Option("--set", help="NAME=FOLDER of labelled faces; may be repeated. The pictures' faces are made from the first's."),
+        typer.Option(
+            "--set",
+            help="NAME=FOLDER of labelled faces; may be repeated. The pictures' faces are made from the first's.",
+        ),
     ],
     backgrounds: Annotated[Path, typer.Option(help="Tar of photographs without a face.")],
-    recogniser: Annotated[
-        list[str], typer.Option(help="Judge of identity: dlib, or an ONNX face recogniser. May be repeated; the first is the headline.")
+    evaluator: Annotated[
+        list[str],
+        typer.Option(
+            help="Evaluator of identity: dlib, or an ONNX face evaluator. May be repeated; the first is the headline."
+        ),
     ],
-    teacher: Annotated[Path, typer.Option(help="The ONNX face recogniser that the identity network learned from.")],
-    landmarks: Annotated[list[str], typer.Option(help="ONNX network of 68 landmarks, dlib, or mediapipe (dense pose, gaze). Repeatable.")],
+    recognizer: Annotated[Path, typer.Option(help="The ONNX face evaluator that the identity network learned from.")],
+    landmarks: Annotated[
+        list[str], typer.Option(help="ONNX network of 68 landmarks, dlib, or mediapipe (dense pose, gaze). Repeatable.")
+    ],
     detector: Annotated[Path, typer.Option(help="ONNX file of YuNet.")],
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Folder for results.md and results/; what it holds is not measured again.")
+        Path,
+        typer.Option("-o", "--output", help="Folder for results.md and results/; what it holds is not measured again."),
     ],
-    model: Annotated[list[str] | None, typer.Option(help="Face-change model (.onnx), once or more. Without it those that ship.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Face-change model (.onnx), once or more. Without it those that ship.")
+    ] = None,
     identity: Annotated[str, typer.Option(help="Identity network (.onnx) instead of the one that ships.")] = "identity",
-    locator: Annotated[str, typer.Option(help="Face locator (.onnx) instead of the one that ships.")] = "locator",
+    scout: Annotated[str, typer.Option(help="Face scout (.onnx) instead of the one that ships.")] = "scout",
     split: Annotated[str, typer.Option(help="Which faces: those of SPLIT.jsonl.")] = "val",
-    normalisation: Annotated[str, typer.Option(help="What the recognisers expect: imagenet or symmetric.")] = "imagenet",
+    normalisation: Annotated[str, typer.Option(help="What the evaluators expect: imagenet or symmetric.")] = "imagenet",
     pairs: Annotated[int, typer.Option(min=1, help="How many pairs of different faces of each set.")] = 240,
     seed: Annotated[int, typer.Option(min=0, help="Draws pairs, occluders, pictures, personas and the bootstrap.")] = 0,
     engine: EngineOption = EXACT_ENGINE,
     forced_masks: Annotated[
-        bool, typer.Option("--forced-masks/--no-forced-masks", help="Measure the first model with its masks forced to 0 and 1 as well.")
+        bool,
+        typer.Option(
+            "--forced-masks/--no-forced-masks", help="Measure the first model with its masks forced to 0 and 1 as well."
+        ),
     ] = True,
-    fid: Annotated[bool, typer.Option("--fid", help="Measure FID too; needs torch-fidelity and Inception's weights.")] = False,
-    inception: Annotated[Path | None, typer.Option(help="File of Inception's weights, so that none are fetched.")] = None,
+    fid: Annotated[
+        bool, typer.Option("--fid", help="Measure FID too; needs torch-fidelity and Inception's weights.")
+    ] = False,
+    inception: Annotated[
+        Path | None, typer.Option(help="File of Inception's weights, so that none are fetched.")
+    ] = None,
     cards: Annotated[bool, typer.Option("--cards", help="Put the values into the model cards too.")] = False,
     consent: SheetConsentOption = None,
 ) -> None:
-    """Measure the networks and anonymising: a page, its pictures and numbers; the pictures show only faces that the model made."""
+    """Measure the networks and anonymising: a page, its pictures and numbers; the pictures show only faces that the
+    model made."""
     from facechange import evaluation
     from facechange.evaluation.report import write_text
     from facechange.evaluation.results_page import write_page
@@ -81,10 +101,10 @@ def report(
     evaluation.check_outputs(output / "results.md")
     folder.mkdir(exist_ok=True)
     grant = grant_sheets(next(iter(folders.values())), split, consent)
-    finder, taught = evaluation.Detector(detector), evaluation.Recogniser(teacher, normalisation)
+    finder, taught = evaluation.Detector(detector), evaluation.OnnxEvaluator(recognizer, normalisation)
     options = ChangeOptions(
         faces=next(iter(folders.values())),
-        recognisers=tuple(recogniser),
+        evaluators=tuple(evaluator),
         identity=identity,
         split=split,
         normalisation=normalisation,
@@ -99,10 +119,13 @@ def report(
     named = [replace(options, model=each, forced_masks=forced_masks and each == models[0]) for each in models]
     results = [_measure_model(each, folders, finder, folder, grant) for each in named]
     agreement = _measure_identity(identity, folders, split, taught, seed, folder)
-    found = _measure_locator(locator, folders, backgrounds, split, seed, folder)
-    write_text(output / "results.md", write_page(results, agreement, found, COMMAND, ablations=(folder / "ablations.md").is_file()))
+    found = _measure_scout(scout, folders, backgrounds, split, seed, folder)
+    write_text(
+        output / "results.md",
+        write_page(results, agreement, found, COMMAND, ablations=(folder / "ablations.md").is_file()),
+    )
     if cards:
-        _fill_cards(models, results, identity, agreement, locator, found)
+        _fill_cards(models, results, identity, agreement, scout, found)
     say(f"{output / 'results.md'}: the page; its pictures and numbers are in {folder}.")
 
 
@@ -124,7 +147,8 @@ def _named(graph: Graph, measured: dict[str, Report]) -> Subject:
 
 
 def _once(path: Path, wanted: dict[str, object], measure: Callable[[], Report]) -> Report:
-    """The report that lies at `path` if its protocol says all that is `wanted`; else one measured now, and saved there."""
+    """The report that lies at `path` if its protocol says all that is `wanted`; else one measured now, and saved
+    there."""
     from facechange.evaluation import Report
 
     try:
@@ -141,7 +165,9 @@ def _once(path: Path, wanted: dict[str, object], measure: Callable[[], Report]) 
     return measured
 
 
-def _measure_model(options: ChangeOptions, folders: dict[str, Path], finder: Detector, folder: Path, grant: Grant) -> ModelResults:
+def _measure_model(
+    options: ChangeOptions, folders: dict[str, Path], finder: Detector, folder: Path, grant: Grant
+) -> ModelResults:
     """Measure one face-change model on every set; its numbers and pictures lie in `folder` under its name."""
     from facechange.evaluation.results_page import ModelResults
 
@@ -155,7 +181,7 @@ def _measure_model(options: ChangeOptions, folders: dict[str, Path], finder: Det
 
 def _measure_set(options: ChangeOptions, name: str, finder: Detector, folder: Path) -> SetResults:
     """Measure one face-change model, and anonymising by it, on one set."""
-    from facechange.evaluation.report import name_judges
+    from facechange.evaluation.report import name_evaluators
     from facechange.evaluation.results_page import SetResults
 
     subject, model = open_subject(options), Path(options.model).stem
@@ -166,8 +192,8 @@ def _measure_set(options: ChangeOptions, name: str, finder: Detector, folder: Pa
         "model": f"{subject.change.card.name} {subject.change.card.sha256[:12]}",
         "identity": f"{subject.identity.card.name} {subject.identity.card.sha256[:12]}",
         "faces": count,
-        "recognisers": name_judges(subject.recognisers),
-        "landmarkers": name_judges([*subject.landmarkers, *([] if subject.mesh is None else [subject.mesh])]),
+        "evaluators": name_evaluators(subject.evaluators),
+        "landmarkers": name_evaluators([*subject.landmarkers, *([] if subject.mesh is None else [subject.mesh])]),
         "seed": options.seed,
     }
     changed = _once(
@@ -175,11 +201,15 @@ def _measure_set(options: ChangeOptions, name: str, finder: Detector, folder: Pa
         wanted | {"pairs": options.pairs, "fid": options.fid, "forced_masks": options.forced_masks},
         lambda: measure_change(options, subject, lambda case: None),
     )
-    anonymized = _once(folder / f"{model}-{name}-anonymize.json", wanted, lambda: measure_anonymize(options, subject, finder))
+    anonymized = _once(
+        folder / f"{model}-{name}-anonymize.json", wanted, lambda: measure_anonymize(options, subject, finder)
+    )
     return SetResults(changed, anonymized)
 
 
-def _measure_identity(name_or_path: str, folders: dict[str, Path], split: str, teacher: Recogniser, seed: int, folder: Path) -> Subject:
+def _measure_identity(
+    name_or_path: str, folders: dict[str, Path], split: str, recognizer: OnnxEvaluator, seed: int, folder: Path
+) -> Subject:
     from facechange import evaluation
     from facechange.runtime import load_graph
 
@@ -189,40 +219,49 @@ def _measure_identity(name_or_path: str, folders: dict[str, Path], split: str, t
     for name, faces in folders.items():
         with counting("Reading faces") as progress:
             labelled = evaluation.LabelledFaces(faces, split)
-            measured[name] = evaluation.evaluate_identity(evaluation.identify_with(graph), labelled, teacher, seed, progress)
+            measured[name] = evaluation.evaluate_identity(
+                evaluation.identify_with(graph), labelled, recognizer, seed, progress
+            )
         measured[name].save(folder / f"identity-{name}.json")
     return _named(graph, measured)
 
 
-def _measure_locator(name_or_path: str, folders: dict[str, Path], backgrounds: Path, split: str, seed: int, folder: Path) -> Subject:
+def _measure_scout(
+    name_or_path: str, folders: dict[str, Path], backgrounds: Path, split: str, seed: int, folder: Path
+) -> Subject:
     from facechange import evaluation
-    from facechange.change import load_locator
     from facechange.runtime import load_graph
+    from facechange.swap import load_detector
 
     measured = {}
     with waiting("Loading the network"):
         graph = load_graph(name_or_path)
     for name, faces in folders.items():
         with waiting("Looking for faces"):
-            measured[name] = evaluation.evaluate_locator(load_locator(scout=name_or_path).locate, faces, backgrounds, split, seed)
-        measured[name].save(folder / f"locator-{name}.json")
+            measured[name] = evaluation.evaluate_scout(
+                load_detector(scout=name_or_path).detect, faces, backgrounds, split, seed
+            )
+        measured[name].save(folder / f"scout-{name}.json")
     return _named(graph, measured)
 
 
-def _draw_pictures(options: ChangeOptions, opened: ChangeSubject, folder: Path, model: str, grant: Grant) -> dict[str, str]:
-    """Draw grid, extremes and masks of pairs of faces that the model made; returns headings and paths beside the page."""
+def _draw_pictures(
+    options: ChangeOptions, opened: ChangeSubject, folder: Path, model: str, grant: Grant
+) -> dict[str, str]:
+    """Draw grid, extremes and masks of pairs of faces that the model made; returns headings and paths beside the
+    page."""
     from facechange import evaluation
 
     size, change = opened.change.card.size_px, evaluation.change_with(opened.change)
     faces = evaluation.AlignedFaces(opened.pictures, evaluation.identify_with(opened.identity), size)
-    count = min(MADE_FACES, len(faces) * (len(faces) - 1))
-    made = evaluation.MadeFaces(faces, evaluation.as_rival(change), count, options.seed + 1)
+    count = min(SYNTHETIC_FACES, len(faces) * (len(faces) - 1))
+    made = evaluation.SyntheticFaces(faces, evaluation.as_baseline(change), count, options.seed + 1)
     shown = evaluation.ShownCases(SHOWN_PAIRS, SHOWN_PAIRS // 2, made=True)
     plain = replace(options, references=False, fid=False, pairs=count, seed=options.seed + 2)
     measure_change(plain, replace(opened, pictures=made, landmarkers=[], mesh=None), shown)
     sheets = {
         "Source, target, the classical paste, and ours (Fig. 7)": ("comparison", shown.draw_beside_paste()),
-        "The best and the worst by the judge's cosine": ("extremes", shown.draw_extremes()),
+        "The best and the worst by the evaluator's cosine": ("extremes", shown.draw_extremes()),
         "The control masks of one change": ("masks", draw_masks(opened.change, shown)),
     }
     for name, sheet in sheets.values():
@@ -230,7 +269,9 @@ def _draw_pictures(options: ChangeOptions, opened: ChangeSubject, folder: Path, 
     return {heading: f"results/{model}-{name}.jpg" for heading, (name, _) in sheets.items()}
 
 
-def _fill_cards(models: list[str], results: list[ModelResults], identity: str, agreement: Subject, locator: str, found: Subject) -> None:
+def _fill_cards(
+    models: list[str], results: list[ModelResults], identity: str, agreement: Subject, scout: str, found: Subject
+) -> None:
     """Put what was measured into the cards beside the graphs, the hardest set first."""
     from facechange.evaluation.report import store_in_card
     from facechange.evaluation.results_page import hardest_first
@@ -239,5 +280,5 @@ def _fill_cards(models: list[str], results: list[ModelResults], identity: str, a
     for name_or_path, measured in zip(models, results, strict=True):
         by_set = {name: measured.sets[name].change for name in hardest_first(results)}
         store_in_card(graph_path(name_or_path).with_suffix(".json"), by_set)
-    for name_or_path, subject in ((identity, agreement), (locator, found)):
+    for name_or_path, subject in ((identity, agreement), (scout, found)):
         store_in_card(graph_path(name_or_path).with_suffix(".json"), subject.reports, flat=True)

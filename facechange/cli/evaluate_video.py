@@ -17,29 +17,36 @@ def video(
     changed: Annotated[Path, typer.Argument(help="What was made of it, frame for frame.", metavar="CHANGED")],
     landmarks: Annotated[
         list[str] | None,
-        typer.Option(help="ONNX network of 68 landmarks, or dlib: mouth, expression and pose; mediapipe: gaze and dense pose. Repeatable."),
+        typer.Option(
+            help="ONNX network of 68 landmarks, or dlib: mouth, expression and pose; mediapipe: gaze and dense pose. Repeatable."
+        ),
     ] = None,
-    detector: Annotated[Path | None, typer.Option(help="ONNX file of YuNet: finds the faces instead of what ships.")] = None,
+    detector: Annotated[
+        Path | None, typer.Option(help="ONNX file of YuNet: finds the faces instead of what ships.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Draws the bootstrap.")] = 0,
     json: JsonOption = None,
     markdown: MarkdownOption = None,
 ) -> None:
-    """Whether a changed video is as steady as its original, and whether mouth, pose and gaze are kept over its frames."""
+    """Whether a changed video is as steady as its original, and whether mouth, pose and gaze are kept over its
+    frames."""
     from facechange.cli.extras import need_video
 
     need_video()
     from facechange import evaluation
-    from facechange.change import load_locator
-    from facechange.change.video.facts import inspect_video
-    from facechange.change.video.frames import read_upright
     from facechange.evaluation.video_report import evaluate_video
+    from facechange.swap import load_detector
+    from facechange.swap.video.frames import read_upright
+    from facechange.swap.video.probe import inspect_video
 
     evaluation.check_outputs(json, markdown)
-    facts = [inspect_video(path) for path in (original, changed)]
-    with waiting("Loading the judges and the locator"):
+    probes = [inspect_video(path) for path in (original, changed)]
+    with waiting("Loading the evaluators and the detector"):
         landmarkers, mesh = open_landmarkers(landmarks or ())
-        finder = load_locator(many_runs=True) if detector is None else evaluation.Detector(detector)
+        finder = load_detector(many_runs=True) if detector is None else evaluation.Detector(detector)
     with counting("Measuring the videos") as progress:
-        before, after = (read_upright(path, of) for path, of in zip((original, changed), facts, strict=True))
-        report = evaluate_video(before, after, finder.locate, facts[0].frames, seed, progress, landmarkers=landmarkers, mesh=mesh)
+        before, after = (read_upright(path, of) for path, of in zip((original, changed), probes, strict=True))
+        report = evaluate_video(
+            before, after, finder.detect, probes[0].frames, seed, progress, landmarkers=landmarkers, mesh=mesh
+        )
     show_report(report, f"{changed.name} beside {original.name}", json, markdown)

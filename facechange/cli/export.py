@@ -13,22 +13,28 @@ from facechange.cli.console import say, waiting
 if TYPE_CHECKING:
     from facechange.core import ModelCard
 
-app = typer.Typer(help="Turn a checkpoint into an ONNX graph with its card, and a graph into a PyTorch program.", no_args_is_help=True)
+app = typer.Typer(
+    help="Turn a checkpoint into an ONNX graph with its card, and a graph into a PyTorch program.", no_args_is_help=True
+)
 
 Checkpoint = Annotated[Path, typer.Argument(help="The .safetensors file of a training run.")]
-Output = Annotated[Path, typer.Option("-o", "--output", help="Where to write the graph (.onnx); its card goes beside it.")]
+Output = Annotated[
+    Path, typer.Option("-o", "--output", help="Where to write the graph (.onnx); its card goes beside it.")
+]
 Metrics = Annotated[Path | None, typer.Option(help="Report of `facechange evaluate --json`, to be told on the card.")]
 
 
 @app.command("face")
 def face(checkpoint: Checkpoint, output: Output, metrics: Metrics = None) -> None:
-    """The face-change model (its moving average)."""
+    """The face-change model (its EMA)."""
     _export("export_face", checkpoint, output, metrics)
 
 
 @app.command("program")
 def program(
-    model: Annotated[str, typer.Argument(help="Face-change graph: the name of one that ships, as change-large, or a file.")],
+    model: Annotated[
+        str, typer.Argument(help="Face-change graph: the name of one that ships, as facechange-512, or a file.")
+    ],
 ) -> None:
     """A PyTorch program (.pt2) beside a face-change graph, which then runs as that wherever PyTorch sees a GPU."""
     from facechange.cli.extras import need_training
@@ -40,7 +46,10 @@ def program(
 
     path = graph_path(model)
     if path.is_file() and not os.access(path.parent, os.W_OK):
-        raise OutputError(f"{path.parent} cannot be written.", "Copy the graph and its card (.json) to a folder of yours, and name it.")
+        raise OutputError(
+            f"{path.parent} cannot be written.",
+            "Copy the graph and its card (.json) to a folder of yours, and name it.",
+        )
     with waiting("Exporting"):
         written = export_face_program(path)
     say(f"{written}: {written.stat().st_size / 2**20:.1f} MiB")
@@ -52,31 +61,32 @@ def identity(checkpoint: Checkpoint, output: Output, metrics: Metrics = None) ->
     _export("export_identity", checkpoint, output, metrics)
 
 
-@app.command("locator")
-def locator(checkpoint: Checkpoint, output: Output, metrics: Metrics = None) -> None:
-    """The face locator."""
-    _export("export_locator", checkpoint, output, metrics)
+@app.command("scout")
+def scout(checkpoint: Checkpoint, output: Output, metrics: Metrics = None) -> None:
+    """The face scout."""
+    _export("export_scout", checkpoint, output, metrics)
 
 
-@app.command("recogniser")
-def recogniser(
-    teacher: Annotated[Path, typer.Argument(help="The weights of foamliu/MobileFaceNet (.safetensors).")],
+@app.command("recognizer")
+def recognizer(
+    recognizer: Annotated[Path, typer.Argument(help="The weights of foamliu/MobileFaceNet (.safetensors).")],
     output: Output,
     faces: Annotated[
-        Path | None, typer.Option(help="Labelled faces (a folder with SPLIT.jsonl), each of another person, to measure it on.")
+        Path | None,
+        typer.Option(help="Labelled faces (a folder with SPLIT.jsonl), each of another person, to measure it on."),
     ] = None,
     split: Annotated[str, typer.Option(help="Which of them.")] = "train",
 ) -> None:
-    """The second recogniser, by which changes are checked."""
+    """The second recognizer, by which changes are checked."""
     from facechange.cli.extras import need_training
 
     need_training()
     _check_output(output)
     from facechange.data.labelled import LabelledFaces
-    from facechange.training.export import export_recogniser
+    from facechange.training.export import export_recognizer
 
     with waiting("Exporting"):
-        card = export_recogniser(teacher, output, None if faces is None else LabelledFaces(faces, split))
+        card = export_recognizer(recognizer, output, None if faces is None else LabelledFaces(faces, split))
     _say(card, output)
 
 
@@ -86,7 +96,11 @@ def personas(
     train: Annotated[Path, typer.Option(help="Aligned shards made by: facechange data prepare")],
     identity_network: Annotated[
         Path | None,
-        typer.Option("--identity", help="Identity network (checkpoint or .onnx) instead of the one that ships.", show_default=False),
+        typer.Option(
+            "--identity",
+            help="Identity network (checkpoint or .onnx) instead of the one that ships.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """The sampler of people who do not exist, learned from the identities of training faces."""
@@ -107,11 +121,13 @@ def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None) -> 
 
     need_training()
     _check_output(output)
-    from facechange.training import export, locator
+    from facechange.training import export, scout
 
-    function = {"export_face": export.export_face, "export_identity": export.export_identity, "export_locator": locator.export_locator}[
-        kind
-    ]
+    function = {
+        "export_face": export.export_face,
+        "export_identity": export.export_identity,
+        "export_scout": scout.export_scout,
+    }[kind]
     with waiting("Exporting"):
         card = function(checkpoint, output, _read_metrics(metrics))
     _say(card, output)
@@ -127,7 +143,9 @@ def _check_output(output: Path) -> None:
 
 
 def _say(card: ModelCard, output: Path) -> None:
-    say(f"{output}: {card.name} {card.version}, {card.parameters / 1e6:.1f} M parameters, {output.stat().st_size / 2**20:.1f} MiB")
+    say(
+        f"{output}: {card.name} {card.version}, {card.parameters / 1e6:.1f} M parameters, {output.stat().st_size / 2**20:.1f} MiB"
+    )
 
 
 def _read_metrics(path: Path | None) -> dict[str, object] | None:
@@ -139,4 +157,6 @@ def _read_metrics(path: Path | None) -> dict[str, object] | None:
     try:
         return dict(read_json(path)["metrics"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} is not a report ({error}).", "Give the file that `facechange evaluate --json` wrote.") from None
+        raise ModelError(
+            f"{path} is not a report ({error}).", "Give the file that `facechange evaluate --json` wrote."
+        ) from None

@@ -11,7 +11,8 @@ def need_training() -> None:
     """Raise `DependencyError` unless the `train` extra is installed."""
     if find_spec("torch") is None or find_spec("safetensors") is None:
         raise DependencyError(
-            "Training and export need PyTorch, which is not installed.", 'Install it with: pip install "facechange[train]"'
+            "Training and export need PyTorch, which is not installed.",
+            'Install it with: pip install "facechange[train]"',
         )
     with waiting("Loading PyTorch"):
         import_module("torch")
@@ -20,4 +21,6 @@ def need_training() -> None:
 def need_video() -> None:
     """Raise `DependencyError` unless the `video` extra is installed."""
     if find_spec("av") is None:
-        raise DependencyError("Videos need PyAV, which is not installed.", 'Install it with: pip install "facechange[video]"')
+        raise DependencyError(
+            "Videos need PyAV, which is not installed.", 'Install it with: pip install "facechange[video]"'
+        )

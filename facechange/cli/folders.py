@@ -13,10 +13,10 @@ import typer
 from facechange.cli.console import counting, say, tell_used, waiting
 
 if TYPE_CHECKING:
-    from facechange.change.casting import Casting
-    from facechange.change.changer import Changer
-    from facechange.change.folder import ChangeOptions
-    from facechange.trust.record import Digests
+    from facechange.consent.record import Digests
+    from facechange.swap.assignment import IdentityAssignment
+    from facechange.swap.batch import ChangeOptions
+    from facechange.swap.swapper import Swapper
 
 EXIT_SOME_FAILED = 1
 
@@ -37,7 +37,7 @@ class FolderRequest:
 def change_folder(
     request: FolderRequest,
     describe: Callable[[Digests], dict[str, Any]],
-    make_casting: Callable[[Changer], Casting],
+    make_assignment: Callable[[Swapper], IdentityAssignment],
     options: ChangeOptions,
     model: str,
     threads: int | None,
@@ -45,17 +45,17 @@ def change_folder(
     threshold: float | None,
     verbose: bool,
 ) -> None:
-    """Change what is left to change of a folder; `describe` is what `Casting.describe` will be.
+    """Change what is left to change of a folder; `describe` is what `IdentityAssignment.describe` will be.
 
     Exits with 1 where a file failed, with `EXIT_NOT_ALL_CHANGED` where a face was covered or left.
     """
-    from facechange.change import load_changer
-    from facechange.change.casting import grant_change
-    from facechange.change.folder import change_work, describe_changes, open_folder
-    from facechange.change.folder.page import PAGE_NAME
+    from facechange.consent import load_context
     from facechange.core import EXIT_NOT_ALL_CHANGED, load_card
     from facechange.runtime import graph_path
-    from facechange.trust import load_context
+    from facechange.swap import load_swapper
+    from facechange.swap.assignment import grant_change
+    from facechange.swap.batch import change_work, describe_changes, open_folder
+    from facechange.swap.batch.page import PAGE_NAME
 
     started, context = time.perf_counter(), load_context()
     card = load_card(graph_path(model).with_suffix(".json"))
@@ -67,11 +67,13 @@ def change_folder(
     unmet: list[set[str]] = []  # of each file that was changed, the selectors that named nobody in it
     if run.jobs:
         with waiting("Loading the model"):
-            grant = grant_change(context, request.consent, request.sources, run.targets, request.purpose, request.persona)
-            changer = load_changer(model, threads, engine, True, threshold)
-            work = change_work(changer, make_casting(changer), grant, options, unmet.append)
+            grant = grant_change(
+                context, request.consent, request.sources, run.targets, request.purpose, request.persona
+            )
+            swapper = load_swapper(model, threads, engine, True, threshold)
+            work = change_work(swapper, make_assignment(swapper), grant, options, unmet.append)
         if verbose:
-            tell_used(changer, grant)
+            tell_used(swapper, grant)
         with counting("Changing the folder") as report:
             counts = run.change(work, report)
     else:
@@ -88,7 +90,9 @@ def change_folder(
         f"in {time.perf_counter() - started:.1f} s; {request.output / PAGE_NAME} shows them"
     )
     if counts.not_all_changed:
-        say(f"In {counts.not_all_changed} of them a face was covered or left, because no change made it unlike the person.")
+        say(
+            f"In {counts.not_all_changed} of them a face was covered or left, because no change made it unlike the person."
+        )
     if counts.unrecognisable:
         say(f"In {counts.unrecognisable} of them a face was changed, but not recognisably.")
     if counts.failed:

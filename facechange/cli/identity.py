@@ -17,32 +17,42 @@ app = typer.Typer(help="Keep the identity of a person who agreed, averaged over 
 @app.command("new")
 def new(
     output: Annotated[Path, typer.Argument(help="Where to keep it; the name ends in .fcid.", metavar="FILE.fcid")],
-    pictures: Annotated[list[Path], typer.Argument(help="Pictures of the person, the more the better.", metavar="PICTURE...")],
+    pictures: Annotated[
+        list[Path], typer.Argument(help="Pictures of the person, the more the better.", metavar="PICTURE...")
+    ],
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
-    name: Annotated[str, typer.Option(help="What the person is called; the file's name by default.", show_default=False)] = "",
-    encrypt: Annotated[bool, typer.Option("--encrypt", help="Seal it with a passphrase, asked for or in FACECHANGE_PASSPHRASE.")] = False,
+    name: Annotated[
+        str, typer.Option(help="What the person is called; the file's name by default.", show_default=False)
+    ] = "",
+    encrypt: Annotated[
+        bool, typer.Option("--encrypt", help="Seal it with a passphrase, asked for or in FACECHANGE_PASSPHRASE.")
+    ] = False,
     source_face: SourceFaceOption = None,
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
 ) -> None:
-    """Average the identity of one person over pictures, and keep it: a source like any picture, facechange swap ann.fcid TARGET.
+    """Average the identity of one person over pictures, and keep it: a source like any picture, facechange swap
+    ann.fcid TARGET.
 
-    The file tells machines who somebody is: keep it as you would keep a password. It has a record of consent of its own.
+    The file tells machines who somebody is: keep it as you would keep a password. It has a record of consent of its
+    own.
     """
-    from facechange.change import load_changer
-    from facechange.change.casting import read_identity
-    from facechange.change.identities import check_identity_place
+    from facechange.consent import load_context, require_grant
+    from facechange.consent.recording import record_identity
     from facechange.faces.select import FaceSelector
-    from facechange.trust import load_context, require_grant
-    from facechange.trust.recording import record_identity
+    from facechange.swap import load_swapper
+    from facechange.swap.assignment import read_identity
+    from facechange.swap.identities import check_identity_place
 
     check_identity_place(output)
     giving = None if source_face is None else FaceSelector.parse(source_face)
     passphrase = _choose_passphrase() if encrypt else ""
     with waiting("Reading the pictures"):
         grant = require_grant(load_context(), consent, pictures, [], purpose)
-        identity = read_identity(load_changer("change", threads, engine), grant, pictures, name or output.stem, giving)
+        identity = read_identity(
+            load_swapper("facechange-256", threads, engine), grant, pictures, name or output.stem, giving
+        )
         identity.save(output, passphrase)
         record = record_identity(grant, output)
     sealed = ", sealed" if passphrase else ""
@@ -50,10 +60,12 @@ def new(
 
 
 @app.command("show")
-def show(identity: Annotated[Path, typer.Argument(help="A file made by facechange identity new.", metavar="FILE.fcid")]) -> None:
+def show(
+    identity: Annotated[Path, typer.Argument(help="A file made by facechange identity new.", metavar="FILE.fcid")],
+) -> None:
     """Say whose identity is kept, and on which consent it rests."""
-    from facechange.change.identities import Identity, read_passphrase
     from facechange.cli.people import ask_passphrase
+    from facechange.swap.identities import Identity, read_passphrase
 
     kept = Identity.load(identity, read_passphrase([identity], ask_passphrase))
     say(f"{identity}: {kept.name}, of {kept.pictures} pictures; consent {kept.consent}")
@@ -62,7 +74,7 @@ def show(identity: Annotated[Path, typer.Argument(help="A file made by facechang
 def _choose_passphrase() -> str:
     import os
 
-    from facechange.change.identities import PASSPHRASE_VARIABLE
+    from facechange.swap.identities import PASSPHRASE_VARIABLE
 
     given = os.environ.get(PASSPHRASE_VARIABLE)
     return given or str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True))

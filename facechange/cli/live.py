@@ -24,35 +24,56 @@ from facechange.cli.options import (
 from facechange.cli.people import MapOption, SourceFaceOption, SourcesArgument, read_people
 
 if TYPE_CHECKING:
-    from facechange.change.live import Pace
+    from facechange.swap.live import Pace
 
 
 def live(
     *,
     sources: SourcesArgument = None,
-    source: Annotated[str, typer.Option("-i", "--input", help="A camera's number, a stream (rtsp://...) or a video file.")] = "0",
-    window: Annotated[bool, typer.Option("--window", help="Show it in a window; so it is where nothing else is chosen.")] = False,
+    source: Annotated[
+        str, typer.Option("-i", "--input", help="A camera's number, a stream (rtsp://...) or a video file.")
+    ] = "0",
+    window: Annotated[
+        bool, typer.Option("--window", help="Show it in a window; so it is where nothing else is chosen.")
+    ] = False,
     mjpeg: Annotated[
         str | None,
-        typer.Option("--mjpeg", help="Show it to browsers at [HOST:]PORT; other machines only see it with their HOST.", show_default=False),
+        typer.Option(
+            "--mjpeg",
+            help="Show it to browsers at [HOST:]PORT; other machines only see it with their HOST.",
+            show_default=False,
+        ),
     ] = None,
-    virtual_camera: Annotated[bool, typer.Option("--virtual-camera", help="Be a camera for other programs (needs pyvirtualcam).")] = False,
+    virtual_camera: Annotated[
+        bool, typer.Option("--virtual-camera", help="Be a camera for other programs (needs pyvirtualcam).")
+    ] = False,
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
     face: FaceOption = "all",
     rules: MapOption = None,
     source_face: SourceFaceOption = None,
     keep: KeepOption = KeepChoice.mask,
-    model: ModelOption = "change",
+    model: ModelOption = "facechange-256",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
     threshold: DetectorThresholdOption = None,
     verbose: VerboseOption = False,
 ) -> None:
-    """Change faces live. Frames that come too fast are dropped, never queued; each one carries a visible label. Ctrl-C ends it."""
-    from facechange.change import load_changer
-    from facechange.change.live import Capture, MjpegServer, Sink, VirtualCamera, Window, parse_address, parse_input, request_live, run_live
-    from facechange.trust import load_context
+    """Change faces live. Frames that come too fast are dropped, never queued; each one carries a visible label. Ctrl-C
+    ends it."""
+    from facechange.consent import load_context
+    from facechange.swap import load_swapper
+    from facechange.swap.live import (
+        Capture,
+        MjpegServer,
+        Sink,
+        VirtualCamera,
+        Window,
+        parse_address,
+        parse_input,
+        request_live,
+        run_live,
+    )
 
     people = read_people(sources, rules, face, source_face)
     address = parse_address(mjpeg) if mjpeg else None
@@ -74,12 +95,21 @@ def live(
         if server:
             say(f"Look at {server.url}{'; other machines may reach it' if server.is_public else ''}", err=True)
         with waiting("Loading the model"):
-            changer = load_changer(model, threads, engine, True, threshold)
-            casting = people.cast(changer)
+            swapper = load_swapper(model, threads, engine, True, threshold)
+            assignment = people.assign(swapper)
         if verbose:
-            tell_used(changer, grant)
+            tell_used(swapper, grant)
         try:
-            shown = run_live(changer, casting, capture, sinks, grant=grant, face=people.selection, keep=keep.value, report=_say_pace)
+            shown = run_live(
+                swapper,
+                assignment,
+                capture,
+                sinks,
+                grant=grant,
+                face=people.selection,
+                keep=keep.value,
+                report=_say_pace,
+            )
         except KeyboardInterrupt:  # the usual way to end it
             say("", "Stopped.", err=True)
         else:

@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from facechange.cli.console import say, waiting
-from facechange.cli.options import ConsentOption, EngineOption, FaceOption, ModelOption, OutputOption, PurposeOption, ThreadsOption
+from facechange.cli.options import (
+    ConsentOption,
+    EngineOption,
+    FaceOption,
+    ModelOption,
+    OutputOption,
+    PurposeOption,
+    ThreadsOption,
+)
 from facechange.cli.people import SourceFaceOption
 
 
@@ -21,19 +29,21 @@ def masks(
     purpose: PurposeOption = "",
     face: FaceOption = "largest",
     source_face: SourceFaceOption = None,
-    model: ModelOption = "change-large",
+    model: ModelOption = "facechange-512",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
 ) -> None:
     """Draw a sheet of one change: source, target, result and every control mask."""
-    from facechange.change import load_changer, publish_mask_sheet, request_change
+    from facechange.consent import load_context
     from facechange.faces.select import FaceSelector
-    from facechange.trust import load_context
+    from facechange.swap import load_swapper, publish_mask_sheet, request_change
 
     started = time.perf_counter()
     giving = None if source_face is None else FaceSelector.parse(source_face)
     with waiting("Drawing the masks"):
         grant = request_change(load_context(), [source], target, output, consent, purpose)
-        changer = load_changer(model, threads, engine)
-        published = publish_mask_sheet(changer, source, target, output, grant=grant, face=FaceSelector.parse(face), source_face=giving)
+        swapper = load_swapper(model, threads, engine)
+        published = publish_mask_sheet(
+            swapper, source, target, output, grant=grant, face=FaceSelector.parse(face), source_face=giving
+        )
     say(f"{published.path}: masks of 1 face drawn in {time.perf_counter() - started:.1f} s")

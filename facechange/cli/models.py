@@ -7,9 +7,9 @@ import typer
 from facechange.cli.console import say
 
 USES = {
-    "change": "Quick: what video, live and anonymize on videos take.",
-    "change-large": "More detail, slower: what swap, batch, masks and anonymize on photographs take.",
-    "change-largest": "Most detail, slowest: for faces that fill a large photograph.",
+    "facechange-256": "Quick: what video, live and anonymize on videos take.",
+    "facechange-512": "More detail, slower: what swap, batch, masks and anonymize on photographs take.",
+    "facechange-1024": "Most detail, slowest: for faces that fill a large photograph.",
 }
 
 app = typer.Typer(help="The networks that facechange runs.", no_args_is_help=True)
@@ -34,6 +34,6 @@ def list_models() -> None:
             say(f"{name}: not installed")
             continue
         side = f"{card.size_px} px" if card.size_px else "any size"
-        facts = (side, f"{card.parameters / 1e6:.1f} M parameters", f"{size / 2**20:.1f} MiB", card.licence)
+        details = (side, f"{card.parameters / 1e6:.1f} M parameters", f"{size / 2**20:.1f} MiB", card.licence)
         use = [f"    {USES[name]}"] if name in USES else []
-        say(f"{name}: {card.name} {card.version} ({', '.join(facts)})", *use, f"    {card.summary}")
+        say(f"{name}: {card.name} {card.version} ({', '.join(details)})", *use, f"    {card.summary}")

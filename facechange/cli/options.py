@@ -33,7 +33,9 @@ class FallbackChoice(StrEnum):
     none = "none"
 
 
-OutputOption = Annotated[Path, typer.Option("-o", "--output", help="Where to write the result; its extension decides the format.")]
+OutputOption = Annotated[
+    Path, typer.Option("-o", "--output", help="Where to write the result; its extension decides the format.")
+]
 ConsentOption = Annotated[
     str | None,
     typer.Option(
@@ -51,14 +53,20 @@ SheetConsentOption = Annotated[
     ),
 ]
 PurposeOption = Annotated[
-    str, typer.Option("--purpose", help="What the result is for; a record of consent can ask for it.", show_default=False)
+    str,
+    typer.Option("--purpose", help="What the result is for; a record of consent can ask for it.", show_default=False),
 ]
 FaceOption = Annotated[
     str,
-    typer.Option("--face", "--face-selector", help="all, largest, left, right, centre, numbers from the left (2 or 1,3), or like:PICTURE."),
+    typer.Option(
+        "--face",
+        "--face-selector",
+        help="all, largest, left, right, centre, numbers from the left (2 or 1,3), or like:PICTURE.",
+    ),
 ]
 StrengthOption = Annotated[
-    float, typer.Option("--strength", min=0.0, max=1.3, help="How far to go: 0 the target's own identity, 1 the source's.")
+    float,
+    typer.Option("--strength", min=0.0, max=1.3, help="How far to go: 0 the target's own identity, 1 the source's."),
 ]
 KeepOption = Annotated[
     KeepChoice,
@@ -73,7 +81,9 @@ BeyondOption = Annotated[
 ]
 FallbackOption = Annotated[
     FallbackChoice,
-    typer.Option("--fallback", help="How a face is covered that no change makes unlike who it was; none leaves it, and says so."),
+    typer.Option(
+        "--fallback", help="How a face is covered that no change makes unlike who it was; none leaves it, and says so."
+    ),
 ]
 ReportOption = Annotated[
     Path | None, typer.Option("--report", help="Write what became of each face to this JSON file.", show_default=False)
@@ -81,22 +91,31 @@ ReportOption = Annotated[
 EncoderOption = Annotated[
     str | None,
     typer.Option(
-        "--output-video-encoder", help="h264, h265, av1, prores or ffv1 (lossless); by the output by default.", show_default=False
+        "--output-video-encoder",
+        help="h264, h265, av1, prores or ffv1 (lossless); by the output by default.",
+        show_default=False,
     ),
 ]
-QualityOption = Annotated[int, typer.Option("--output-video-quality", min=0, max=100, help="100 is the best picture and the largest file.")]
-PresetOption = Annotated[str, typer.Option("--output-video-preset", help="ultrafast to veryslow: slower makes smaller files.")]
+QualityOption = Annotated[
+    int, typer.Option("--output-video-quality", min=0, max=100, help="100 is the best picture and the largest file.")
+]
+PresetOption = Annotated[
+    str, typer.Option("--output-video-preset", help="ultrafast to veryslow: slower makes smaller files.")
+]
 ModelOption = Annotated[
     str,
     typer.Option(
-        "--model", help="change, change-large and change-largest (more detail, slower) or the file of an exported model (.onnx and .json)."
+        "--model",
+        help="facechange-256, facechange-512 and facechange-1024 (more detail, slower) or the file of an exported model (.onnx and .json).",
     ),
 ]
-ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Processors to use; all by default.", show_default=False)]
+ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", min=1, help="Processors to use; all by default.", show_default=False)
+]
 EngineOption = Annotated[
     str,
     typer.Option(
-        "--execution-providers",
+        "--engine",
         help="What runs the networks: auto, cpu, openvino, openvino-fp32, cuda, tensorrt, coreml, directml or pytorch.",
         metavar="NAME",
     ),

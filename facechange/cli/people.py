@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from facechange.change.people import People
     from facechange.faces.select import FaceSelector
+    from facechange.swap.people import People
 
 SourcesArgument = Annotated[
     list[Path] | None,
@@ -43,10 +43,13 @@ SourceFaceOption = Annotated[
 ]
 
 
-def read_people(sources: Sequence[Path] | None, rules: Sequence[str] | None, face: str, source_face: str | None) -> People:
-    """Who gives the identities to which faces; raises `BadParameter` where that is not said, or said twice, and what `People` raises."""
-    from facechange.change.people import People, parse_map
+def read_people(
+    sources: Sequence[Path] | None, rules: Sequence[str] | None, face: str, source_face: str | None
+) -> People:
+    """Who gives the identities to which faces; raises `BadParameter` where that is not said, or said twice, and what
+    `People` raises."""
     from facechange.faces.select import FaceSelector
+    from facechange.swap.people import People, parse_map
 
     giving = None if source_face is None else FaceSelector.parse(source_face)
     if rules:
@@ -54,13 +57,15 @@ def read_people(sources: Sequence[Path] | None, rules: Sequence[str] | None, fac
             raise typer.BadParameter("SOURCE and --face have no place beside it.", param_hint="--map")
         return _open(parse_map(rules, giving))
     if not sources:
-        raise typer.BadParameter("Name pictures of the person before what is to be changed, or use --map.", param_hint="argument SOURCE")
+        raise typer.BadParameter(
+            "Name pictures of the person before what is to be changed, or use --map.", param_hint="argument SOURCE"
+        )
     return _open(People((tuple(sources),), FaceSelector.parse(face), giving))
 
 
 def _open(people: People) -> People:
     """`people` with the passphrase of those whose identities are sealed."""
-    from facechange.change.identities import read_passphrase
+    from facechange.swap.identities import read_passphrase
 
     passphrase = read_passphrase(people.files, ask_passphrase)
     return replace(people, passphrase=passphrase) if passphrase else people
@@ -68,11 +73,13 @@ def _open(people: People) -> People:
 
 def ask_passphrase(path: Path) -> str:
     """What is typed on the terminal, unseen; raises `PictureError` where there is none."""
-    from facechange.change.identities import PASSPHRASE_VARIABLE
     from facechange.core import PictureError
+    from facechange.swap.identities import PASSPHRASE_VARIABLE
 
     if not sys.stdin.isatty():
-        raise PictureError(f"{path.name} is sealed, and nobody is here to type its passphrase.", f"Put it in {PASSPHRASE_VARIABLE}.")
+        raise PictureError(
+            f"{path.name} is sealed, and nobody is here to type its passphrase.", f"Put it in {PASSPHRASE_VARIABLE}."
+        )
     return str(typer.prompt(f"Passphrase of {path.name}", hide_input=True, err=True))
 
 
@@ -81,5 +88,7 @@ def read_selection(face: str, only: Sequence[str] | None, all_but: Sequence[str]
     from facechange.faces.select import FaceSelector
 
     if sum(map(bool, (face != "all", only, all_but))) > 1:
-        raise typer.BadParameter("Each says whose faces are meant; use one of them.", param_hint="--face, --only, --all-but")
+        raise typer.BadParameter(
+            "Each says whose faces are meant; use one of them.", param_hint="--face, --only, --all-but"
+        )
     return FaceSelector.parse(*(only or all_but or [face]), all_but=bool(all_but))

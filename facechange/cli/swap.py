@@ -28,8 +28,8 @@ from facechange.cli.options import (
 from facechange.cli.people import MapOption, SourceFaceOption, SourcesArgument, read_people
 
 if TYPE_CHECKING:
-    from facechange.change import Changer, Published
-    from facechange.trust import Grant
+    from facechange.consent import Grant
+    from facechange.swap import Published, Swapper
 
 
 def swap(
@@ -46,27 +46,27 @@ def swap(
     keep: KeepOption = KeepChoice.mask,
     beyond: BeyondOption = None,
     report: ReportOption = None,
-    model: ModelOption = "change-large",
+    model: ModelOption = "facechange-512",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
     threshold: DetectorThresholdOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Change the faces of one photograph."""
-    from facechange.change import change_photograph, load_changer, request_change
-    from facechange.change.telling import check_report
-    from facechange.trust import load_context
+    from facechange.consent import load_context
+    from facechange.swap import change_photograph, load_swapper, request_change
+    from facechange.swap.outcomes import check_report
 
     check_report(report)
     started = time.perf_counter()
     people = read_people(sources, rules, face, source_face)
     with waiting("Changing the photograph"):
         grant = request_change(load_context(), people.files, target, output, consent, purpose)
-        changer = load_changer(model, threads, engine, False, threshold)
-        casting, chosen = people.cast(changer), people.selection
+        swapper = load_swapper(model, threads, engine, False, threshold)
+        assignment, chosen = people.assign(swapper), people.selection
         published = change_photograph(
-            changer,
-            casting,
+            swapper,
+            assignment,
             target,
             output,
             grant=grant,
@@ -75,21 +75,28 @@ def swap(
             keep=keep.value,
             beyond="left" if beyond is None else beyond.value,
         )
-    say_published(published, changer, grant, started, verbose, report=report)
+    say_published(published, swapper, grant, started, verbose, report=report)
 
 
 def say_published(
-    published: Published, changer: Changer, grant: Grant, started: float, verbose: bool, hides: bool = False, report: Path | None = None
+    published: Published,
+    swapper: Swapper,
+    grant: Grant,
+    started: float,
+    verbose: bool,
+    hides: bool = False,
+    report: Path | None = None,
 ) -> None:
-    """Where a changed photograph is, what became of its faces, and how long it took since `started` (of `time.perf_counter`).
+    """Where a changed photograph is, what became of its faces, and how long it took since `started` (of
+    `time.perf_counter`).
 
     Exits with `EXIT_NOT_ALL_CHANGED` where one had to be covered or left.
     """
-    from facechange.change import telling
     from facechange.core import EXIT_NOT_ALL_CHANGED
+    from facechange.swap import outcomes
 
     if verbose:
-        tell_used(changer, grant)
+        tell_used(swapper, grant)
     for error in published.unmet.values():
         say(str(error), err=True)
     if published.taken_away:
@@ -97,11 +104,13 @@ def say_published(
     if published.turned:
         left = "1 face was" if published.turned == 1 else f"{published.turned} faces were"
         say(f"{left} left: turned further from the viewer than a change can follow.", err=True)
-    say(f"{published.path}: {telling.summarise(published.outcomes, hides)} in {time.perf_counter() - started:.1f} s")
+    say(f"{published.path}: {outcomes.summarise(published.outcomes, hides)} in {time.perf_counter() - started:.1f} s")
     if hides or not all(outcome.recognisable for outcome in published.outcomes):
         for number, outcome in enumerate(published.outcomes, start=1):
-            say(f"  face {number} {telling.describe(outcome, hides)}")
+            say(f"  face {number} {outcomes.describe(outcome, hides)}")
     if report is not None:
-        telling.write_report(report, {"output": str(published.path), **telling.tabulate_all(published.outcomes, hides)})
-    if hides and not telling.is_all_changed(published.outcomes):
+        outcomes.write_report(
+            report, {"output": str(published.path), **outcomes.tabulate_all(published.outcomes, hides)}
+        )
+    if hides and not outcomes.is_all_changed(published.outcomes):
         raise typer.Exit(EXIT_NOT_ALL_CHANGED)

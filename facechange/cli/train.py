@@ -1,4 +1,4 @@
-"""`facechange train`: the face-change model, the identity network, the landmark network and the locator."""
+"""`facechange train`: the face-change model, the identity network, the landmark network and the scout."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from facechange.cli.console import say, waiting
 from facechange.cli.training_run import (
     Backgrounds,
     ConfigFile,
+    Recognizer,
     RunFolder,
     Shards,
-    Teacher,
     Val,
     Weights,
     interruptible,
@@ -26,15 +26,15 @@ from facechange.training.config import (
     FaceConfig,
     IdentityConfig,
     LandmarksConfig,
-    LocatorConfig,
     MappingConfig,
+    ScoutConfig,
     resolve_config,
 )
 
 app = typer.Typer(help="Train a network; the same command goes on with a run that stopped.", no_args_is_help=True)
 app.command("ablations")(ablations)
 
-FACE, IDENTITY, MAPPING, LANDMARKS, LOCATOR = FaceConfig, IdentityConfig, MappingConfig, LandmarksConfig, LocatorConfig
+FACE, IDENTITY, MAPPING, LANDMARKS, SCOUT = FaceConfig, IdentityConfig, MappingConfig, LandmarksConfig, ScoutConfig
 ENDS = "Stop after this many pictures; the learning rate falls towards it."
 LASTS = "Stop after this many minutes."
 STEP = "Pictures a step."
@@ -47,35 +47,53 @@ WHERE = "auto, cpu, cuda, mps."
 def face(
     config: ConfigFile = None,
     recipe: Annotated[
-        str | None, typer.Option(help="Start from a named table: patent, shipped, shipped-256 or shipped-512.", show_default=False)
+        str | None,
+        typer.Option(help="Start from a named table: patent, shipped, shipped-256 or shipped-512.", show_default=False),
     ] = None,
     train: Shards = None,
     run: RunFolder = None,
-    recogniser: Teacher = None,
+    recognizer: Recognizer = None,
     identity: Annotated[
-        Path | None, typer.Option(help="Identity network (checkpoint or .onnx) instead of the one that ships.", show_default=False)
+        Path | None,
+        typer.Option(help="Identity network (checkpoint or .onnx) instead of the one that ships.", show_default=False),
     ] = None,
     landmarks: Annotated[
-        Path | None, typer.Option(help="Checkpoint of: facechange train landmarks; it holds pose and expression.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Checkpoint of: facechange train landmarks; it holds pose and expression.", show_default=False
+        ),
     ] = None,
     preset: Annotated[str | None, option(FACE, "preset", "Channel table: tiny, small, mid or wide.")] = None,
     size: Annotated[int | None, option(FACE, "size", "Side of the crop: 64, 128, 256, 512 or 1024.")] = None,
     start_from: Annotated[
-        Path | None, typer.Option(help="Checkpoint or graph (.onnx) of this or a lower size to go on from.", show_default=False)
+        Path | None,
+        typer.Option(help="Checkpoint or graph (.onnx) of this or a lower size to go on from.", show_default=False),
     ] = None,
     window: Annotated[
-        int | None, typer.Option(help="Train the finest measure alone, on windows of so many pixels.", show_default=False)
+        int | None,
+        typer.Option(help="Train the finest resolution alone, on windows of so many pixels.", show_default=False),
     ] = None,
     finest_from: Annotated[
-        Path | None, typer.Option(help="Checkpoint on windows of this size, over another smaller model, to go on from.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Checkpoint on windows of this size, over another smaller model, to go on from.", show_default=False
+        ),
     ] = None,
     pictures: Annotated[int | None, option(FACE, "pictures", ENDS, min=1)] = None,
     minutes: Annotated[float | None, option(FACE, "minutes", LASTS, min=0.01)] = None,
-    loss_below: Annotated[float | None, option(FACE, "loss_below", "Stop once the smoothed total loss is below this.")] = None,
+    loss_below: Annotated[
+        float | None, option(FACE, "loss_below", "Stop once the smoothed total loss is below this.")
+    ] = None,
     batch: Annotated[int | None, option(FACE, "batch", STEP, min=2)] = None,
     recovered_share: Annotated[
         float | None,
-        option(FACE, "recovered_share", "Share of pairs whose target wears somebody else's face, and gets its own back.", min=0, max=0.9),
+        option(
+            FACE,
+            "recovered_share",
+            "Share of pairs whose target wears somebody else's face, and gets its own back.",
+            min=0,
+            max=0.9,
+        ),
     ] = None,
     learning_rate: Annotated[float | None, option(FACE, "learning_rate", RATE)] = None,
     discriminator_rate: Annotated[
@@ -83,8 +101,9 @@ def face(
         option(FACE, "discriminator_rate", "The discriminator's learning rate over that; more where it starts afresh."),
     ] = None,
     weight: Weights = None,
-    spoil: Annotated[
-        list[str] | None, typer.Option(help="Share of pictures spoilt in a way, as hat=0.1; may be repeated.", show_default=False)
+    degrade: Annotated[
+        list[str] | None,
+        typer.Option(help="Share of pictures degraded in a way, as hat=0.1; may be repeated.", show_default=False),
     ] = None,
     backgrounds: Backgrounds = None,
     seed: Annotated[int | None, option(FACE, "seed", DICE)] = None,
@@ -94,7 +113,7 @@ def face(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
 ) -> None:
-    """Train the face-change model (losses 1 to 6, R1, moving average, checkpoints, sheets)."""
+    """Train the face-change model (losses 1 to 6, R1, EMA, checkpoints, sheets)."""
     from facechange.cli.extras import need_training
 
     given = {name: value for name, value in locals().items() if name in FaceConfig.__dataclass_fields__}
@@ -103,7 +122,7 @@ def face(
     from facechange.training.face import train_face
     from facechange.training.plan import describe_plan
 
-    given |= {"weights": parse_numbers(weight), "spoiling": parse_numbers(spoil), "compile": compile_networks}
+    given |= {"weights": parse_numbers(weight), "degradations": parse_numbers(degrade), "compile": compile_networks}
     table = resolve_config(FaceConfig, config, given, {"identity": graph_path("identity")})
     if dry_run:
         with waiting("Measuring this machine"):
@@ -122,7 +141,7 @@ def identity(
     train: Shards = None,
     val: Val = None,
     run: RunFolder = None,
-    recogniser: Teacher = None,
+    recognizer: Recognizer = None,
     pictures: Annotated[int | None, option(IDENTITY, "pictures", ENDS, min=1)] = None,
     minutes: Annotated[float | None, option(IDENTITY, "minutes", LASTS, min=0.01)] = None,
     batch: Annotated[int | None, option(IDENTITY, "batch", STEP, min=2)] = None,
@@ -130,14 +149,14 @@ def identity(
     seed: Annotated[int | None, option(IDENTITY, "seed", DICE)] = None,
     device: Annotated[str | None, option(IDENTITY, "device", WHERE)] = None,
 ) -> None:
-    """Distil the identity network from a recogniser."""
+    """Distil the identity network from a recognizer."""
     from facechange.cli.extras import need_training
 
     given = {name: value for name, value in locals().items() if name in IdentityConfig.__dataclass_fields__}
     need_training()
     from facechange.training.identity import train_identity
 
-    table = resolve_config(IdentityConfig, config, given | {"teacher": recogniser})
+    table = resolve_config(IdentityConfig, config, given | {"recognizer": recognizer})
     with interruptible(table.run):
         say(f"{train_identity(table, print_row)}: the identity network.")
 
@@ -147,12 +166,15 @@ def mapping(
     config: ConfigFile = None,
     train: Shards = None,
     run: RunFolder = None,
-    recogniser: Teacher = None,
+    recognizer: Recognizer = None,
     change: Annotated[
         Path | None, typer.Option(help="Face-change model (checkpoint or .onnx) instead of change.", show_default=False)
     ] = None,
     identity: Annotated[
-        Path | None, typer.Option(help="Identity network that it was trained with instead of the one that ships.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Identity network that it was trained with instead of the one that ships.", show_default=False
+        ),
     ] = None,
     backgrounds: Backgrounds = None,
     pictures: Annotated[int | None, option(MAPPING, "pictures", ENDS, min=1)] = None,
@@ -171,7 +193,7 @@ def mapping(
     from facechange.runtime import graph_path
     from facechange.training.mapping import train_mapping
 
-    shipped = {name: graph_path(name) for name in ("change", "identity")}
+    shipped = {"change": graph_path("facechange-256"), "identity": graph_path("identity")}
     table = resolve_config(MappingConfig, config, given | {"weights": parse_numbers(weight)}, shipped)
     with interruptible(table.run):
         say(f"{train_mapping(table, print_row)}: the identity network with its mapping.")
@@ -202,26 +224,32 @@ def landmarks(
         say(f"{train_landmarks(table, print_row)}: the landmark network.")
 
 
-@app.command("locator")
-def locator(
+@app.command("scout")
+def scout(
     config: ConfigFile = None,
-    faces: Annotated[Path | None, typer.Option(help="Folder with train.jsonl and its tar shards.", show_default=False)] = None,
-    backgrounds: Annotated[Path | None, typer.Option(help="Tar of photographs without a face.", show_default=False)] = None,
+    faces: Annotated[
+        Path | None, typer.Option(help="Folder with train.jsonl and its tar shards.", show_default=False)
+    ] = None,
+    backgrounds: Annotated[
+        Path | None, typer.Option(help="Tar of photographs without a face.", show_default=False)
+    ] = None,
     run: RunFolder = None,
-    pictures: Annotated[int | None, typer.Option(help="Stop after this many composites.", min=1, show_default="by time alone")] = None,
-    minutes: Annotated[float | None, option(LOCATOR, "minutes", "Minutes of training, over all calls.", min=0.01)] = None,
-    batch: Annotated[int | None, option(LOCATOR, "batch", STEP, min=2)] = None,
-    learning_rate: Annotated[float | None, option(LOCATOR, "learning_rate", RATE)] = None,
-    seed: Annotated[int | None, option(LOCATOR, "seed", DICE)] = None,
-    device: Annotated[str | None, option(LOCATOR, "device", WHERE)] = None,
+    pictures: Annotated[
+        int | None, typer.Option(help="Stop after this many composites.", min=1, show_default="by time alone")
+    ] = None,
+    minutes: Annotated[float | None, option(SCOUT, "minutes", "Minutes of training, over all calls.", min=0.01)] = None,
+    batch: Annotated[int | None, option(SCOUT, "batch", STEP, min=2)] = None,
+    learning_rate: Annotated[float | None, option(SCOUT, "learning_rate", RATE)] = None,
+    seed: Annotated[int | None, option(SCOUT, "seed", DICE)] = None,
+    device: Annotated[str | None, option(SCOUT, "device", WHERE)] = None,
 ) -> None:
-    """Train the face locator on faces pasted on backgrounds."""
+    """Train the face scout on faces pasted on backgrounds."""
     from facechange.cli.extras import need_training
 
-    given = {name: value for name, value in locals().items() if name in LocatorConfig.__dataclass_fields__}
+    given = {name: value for name, value in locals().items() if name in ScoutConfig.__dataclass_fields__}
     need_training()
-    from facechange.training.locator import train_locator
+    from facechange.training.scout import train_scout
 
-    table = resolve_config(LocatorConfig, config, given)
+    table = resolve_config(ScoutConfig, config, given)
     with interruptible(table.run):
-        say(f"{train_locator(table, print_row)}: the face locator.")
+        say(f"{train_scout(table, print_row)}: the face scout.")

@@ -1,4 +1,5 @@
-"""What every training command shares: options, rows of numbers on stdout, numbers by name, and Ctrl-C in one sentence."""
+"""What every training command shares: options, rows of numbers on stdout, numbers by name, and Ctrl-C in one
+sentence."""
 
 from __future__ import annotations
 
@@ -14,14 +15,28 @@ from facechange.training.config import RunConfig, default_of
 
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", help="Table of the run: TOML, or the config.json of another. Options override it.", show_default=False),
+    typer.Option(
+        "--config",
+        help="Table of the run: TOML, or the config.json of another. Options override it.",
+        show_default=False,
+    ),
 ]
-Shards = Annotated[Path | None, typer.Option("--train", help="Aligned shards made by: facechange data prepare", show_default=False)]
+Shards = Annotated[
+    Path | None, typer.Option("--train", help="Aligned shards made by: facechange data prepare", show_default=False)
+]
 Val = Annotated[Path | None, typer.Option(help="Aligned shards to report on.", show_default=False)]
-RunFolder = Annotated[Path | None, typer.Option("-o", "--run", help="Folder of the run; give it again to go on.", show_default=False)]
-Teacher = Annotated[Path | None, typer.Option(help="The teacher: MobileFaceNet weights (.safetensors).", show_default=False)]
-Backgrounds = Annotated[Path | None, typer.Option(help="Tar of photographs without a face, to cut occluders from.", show_default=False)]
-Weights = Annotated[list[str] | None, typer.Option(help="Weight of a loss, as identity=5; may be repeated.", show_default=False)]
+RunFolder = Annotated[
+    Path | None, typer.Option("-o", "--run", help="Folder of the run; give it again to go on.", show_default=False)
+]
+Recognizer = Annotated[
+    Path | None, typer.Option(help="The recognizer: MobileFaceNet weights (.safetensors).", show_default=False)
+]
+Backgrounds = Annotated[
+    Path | None, typer.Option(help="Tar of photographs without a face, to cut occluders from.", show_default=False)
+]
+Weights = Annotated[
+    list[str] | None, typer.Option(help="Weight of a loss, as identity=5; may be repeated.", show_default=False)
+]
 
 
 def option(kind: type[RunConfig], name: str, words: str, *names: str, **limits: Any) -> Any:
@@ -31,7 +46,11 @@ def option(kind: type[RunConfig], name: str, words: str, *names: str, **limits: 
 
 def print_row(row: dict[str, float]) -> None:
     """One line with every value by name."""
-    say("  ".join(f"{name} {value:,.0f}" if name == "pictures" else f"{name} {value:.4g}" for name, value in row.items()))
+    say(
+        "  ".join(
+            f"{name} {value:,.0f}" if name == "pictures" else f"{name} {value:.4g}" for name, value in row.items()
+        )
+    )
 
 
 def parse_numbers(texts: list[str] | None) -> dict[str, float]:

@@ -32,16 +32,18 @@ from facechange.cli.options import (
 from facechange.cli.people import MapOption, SourceFaceOption, SourcesArgument, read_people
 
 if TYPE_CHECKING:
-    from facechange.change import Changer
-    from facechange.change.casting import Casting
-    from facechange.change.video import PublishedVideo, VideoOptions
-    from facechange.trust import Grant
+    from facechange.consent import Grant
+    from facechange.swap import Swapper
+    from facechange.swap.assignment import IdentityAssignment
+    from facechange.swap.video import PublishedVideo, VideoOptions
 
 
 def video(
     *,
     sources: SourcesArgument = None,
-    target: Annotated[Path, typer.Argument(help="The video to change, or numbered pictures: frames/%04d.png.", metavar="VIDEO")],
+    target: Annotated[
+        Path, typer.Argument(help="The video to change, or numbered pictures: frames/%04d.png.", metavar="VIDEO")
+    ],
     output: OutputOption,
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
@@ -51,51 +53,63 @@ def video(
     strength: StrengthOption = 1.0,
     keep: KeepOption = KeepChoice.mask,
     beyond: BeyondOption = None,
-    trim: Annotated[str | None, typer.Option(help="Only a part: FROM-TO in seconds or [h:]m:s, as in 12.5-30.", show_default=False)] = None,
+    trim: Annotated[
+        str | None, typer.Option(help="Only a part: FROM-TO in seconds or [h:]m:s, as in 12.5-30.", show_default=False)
+    ] = None,
     encoder: EncoderOption = None,
     quality: QualityOption = 80,
     preset: PresetOption = "veryfast",
     preview: Annotated[
-        int, typer.Option("--preview", min=0, max=24, help="Only make a sheet of so many frames, before and after, beside the output.")
+        int,
+        typer.Option(
+            "--preview", min=0, max=24, help="Only make a sheet of so many frames, before and after, beside the output."
+        ),
     ] = 0,
     face_report: ReportOption = None,
-    model: ModelOption = "change",
+    model: ModelOption = "facechange-256",
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
     threshold: DetectorThresholdOption = None,
     verbose: VerboseOption = False,
 ) -> None:
-    """Change the faces of a video; sound, subtitles, chapters and metadata stay. The same command goes on after an interruption."""
+    """Change the faces of a video; sound, subtitles, chapters and metadata stay. The same command goes on after an
+    interruption."""
     from facechange.cli.extras import need_video
 
     need_video()
-    from facechange.change import load_changer
-    from facechange.change.telling import check_report
-    from facechange.change.video import VideoOptions, publish_preview, request_video_change
-    from facechange.trust import load_context
+    from facechange.consent import load_context
+    from facechange.swap import load_swapper
+    from facechange.swap.outcomes import check_report
+    from facechange.swap.video import VideoOptions, publish_preview, request_video_change
 
     check_report(face_report)
     started = time.perf_counter()
     people = read_people(sources, rules, face, source_face)
     with waiting("Reading the video"):
         grant = request_video_change(load_context(), people.files, target, output, consent, purpose)
-        changer = load_changer(model, threads, engine, True, threshold)
-        casting = people.cast(changer)
+        swapper = load_swapper(model, threads, engine, True, threshold)
+        assignment = people.assign(swapper)
     options = VideoOptions(
-        face=people.selection, keep=keep.value, encoder=encoder, quality=quality, preset=preset, trim=trim, strength=strength
+        face=people.selection,
+        keep=keep.value,
+        encoder=encoder,
+        quality=quality,
+        preset=preset,
+        trim=trim,
+        strength=strength,
     )
     options = options if beyond is None else replace(options, beyond=beyond.value)
     if preview:
         with waiting("Changing a few frames"):
-            sheet = publish_preview(changer, casting, target, output, preview, grant=grant, options=options)
+            sheet = publish_preview(swapper, assignment, target, output, preview, grant=grant, options=options)
         say(f"{sheet}: before above, after below")
         return
-    change_one_video(changer, casting, target, output, grant, options, started, verbose, face_report)
+    change_one_video(swapper, assignment, target, output, grant, options, started, verbose, face_report)
 
 
 def change_one_video(
-    changer: Changer,
-    casting: Casting,
+    swapper: Swapper,
+    assignment: IdentityAssignment,
     target: Path,
     output: Path,
     grant: Grant,
@@ -104,27 +118,31 @@ def change_one_video(
     verbose: bool,
     face_report: Path | None = None,
 ) -> None:
-    """Change a video and say what became of it; one without a face is copied as it is. `started` is of `time.perf_counter`.
+    """Change a video and say what became of it; one without a face is copied as it is. `started` is of
+    `time.perf_counter`.
 
-    Exits with `EXIT_NOT_ALL_CHANGED` where a face had to be covered or left. `face_report` is where to write what became of each.
+    Exits with `EXIT_NOT_ALL_CHANGED` where a face had to be covered or left. `face_report` is where to write what
+    became of each.
     """
-    from facechange.change.video import FacelessVideoError, change_video
     from facechange.core import FaceError
-    from facechange.trust.files import copy_whole
+    from facechange.core.files import copy_whole
+    from facechange.swap.video import FacelessVideoError, change_video
 
     if verbose:
-        tell_used(changer, grant)
+        tell_used(swapper, grant)
     try:
         with counting("Changing the video") as report:
-            done = change_video(changer, casting, target, output, grant=grant, options=options, report=report)
+            done = change_video(swapper, assignment, target, output, grant=grant, options=options, report=report)
     except FacelessVideoError as error:
         if target.suffix.lower() != output.suffix.lower() or options.trim:
             raise
-        if casting.hides and error.unseen:
+        if assignment.hides and error.unseen:
             remedy = f"Take out what a copy would show all the same: {', '.join(error.unseen)}."
-            raise FaceError(f"{target.name}: no frame has such a face, but it holds what nobody looked at.", remedy) from None
+            raise FaceError(
+                f"{target.name}: no frame has such a face, but it holds what nobody looked at.", remedy
+            ) from None
         copy_whole(target, output)
-        told = ", with whatever names and places it tells" if casting.hides else ""
+        told = ", with whatever names and places it tells" if assignment.hides else ""
         say(f"{output}: no frame has such a face, so it is {target.name} as it was{told}")
         return
     for selector in done.unmet:
@@ -136,24 +154,29 @@ def change_one_video(
     if done.repeated:
         say(f"{done.repeated} damaged frames show the frame before them.", err=True)
     if done.interlaced:
-        say(f"{done.interlaced} frames were interlaced: of the two moments in each the first is a whole picture now.", err=True)
+        say(
+            f"{done.interlaced} frames were interlaced: of the two moments in each the first is a whole picture now.",
+            err=True,
+        )
     if done.resumed_at:
         say(f"{done.resumed_at} frames were there from an earlier run.", err=True)
     say(f"{done.path}: {done.changed} of {done.frames} frames changed in {time.perf_counter() - started:.1f} s")
-    _tell_faces(done, casting.hides, face_report)
+    _tell_faces(done, assignment.hides, face_report)
 
 
 def _tell_faces(done: PublishedVideo, hides: bool, face_report: Path | None) -> None:
     """Say what became of the faces that were not plainly changed."""
-    from facechange.change import telling
     from facechange.core import EXIT_NOT_ALL_CHANGED
+    from facechange.swap import outcomes
 
-    say(f"  {telling.summarise(done.outcomes, hides)}")
+    say(f"  {outcomes.summarise(done.outcomes, hides)}")
     frames = [f"frames {row['first_frame']} to {row['last_frame']}" for row in done.faces]
     for outcome, seen in zip(done.outcomes, frames, strict=True):
         if hides or not outcome.recognisable:
-            say(f"  {seen}, {telling.describe(outcome, hides)}")
+            say(f"  {seen}, {outcomes.describe(outcome, hides)}")
     if face_report is not None:
-        telling.write_report(face_report, {"output": str(done.path), **telling.tabulate_video(done.faces, done.outcomes, hides)})
-    if hides and not telling.is_all_changed(done.outcomes):
+        outcomes.write_report(
+            face_report, {"output": str(done.path), **outcomes.tabulate_video(done.faces, done.outcomes, hides)}
+        )
+    if hides and not outcomes.is_all_changed(done.outcomes):
         raise typer.Exit(EXIT_NOT_ALL_CHANGED)

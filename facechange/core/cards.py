@@ -13,6 +13,7 @@ from facechange.core.stored import build, read_json
 from facechange.core.words import clean_line
 
 LARGEST_SIZE_PX = 4096
+EARLIER_ROLES = {"locator": "scout", "recogniser": "recognizer"}  # what the release before called them
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class ModelCard:
     """The JSON beside a graph (`NAME.json` beside `NAME.onnx`)."""
 
     name: str
-    role: str  # "detector", "locator", "identity", "recogniser", "change" or "personas"
+    role: str  # "detector", "scout", "identity", "recognizer", "change" or "personas"
     version: str
     summary: str
     licence: str
@@ -35,7 +36,8 @@ class ModelCard:
     training: str
     limits: str
     metrics: dict[str, Any] = field(default_factory=dict)
-    face_median: float = 0.0  # luma in 0..1 to which a darker face's median is lifted before, and back after (runtime.exposure); 0: none
+    # luma in 0..1 to which a darker face's median is lifted before, and back after (runtime.exposure); 0: none
+    face_median: float = 0.0
     bfloat16: bool = False  # whether it may be computed in bfloat16: within 45 dB PSNR of float32
 
     def metric(self, name: str, otherwise: float | None = None) -> float:
@@ -61,6 +63,7 @@ def load_card(path: Path) -> ModelCard:
         raise ModelError(f"{path.name} is missing.", "A graph needs its card beside it; export it again.") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path.name} is not a readable model card ({error}).", "Export the model again.") from None
+    card = replace(card, role=EARLIER_ROLES.get(card.role, card.role))
     words: dict[str, Any] = {name: clean_line(value) for name, value in vars(card).items() if isinstance(value, str)}
     return replace(card, **words)
 

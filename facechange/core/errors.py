@@ -2,20 +2,31 @@
 
 import os
 
-EXIT_NOT_ALL_CHANGED = 11  # no error: the result is there, but a face in it was covered, or left because nothing made it unlike
-EXIT_NOT_AS_SIGNED = 12  # no error either: `verify` did its work, and what it looked at is not what its credentials are of
+# no error: the result is there, but a face in it was covered, or left because nothing made it unlike
+EXIT_NOT_ALL_CHANGED = 11
+# no error either: `verify` did its work, and what it looked at is not what its credentials are of
+EXIT_NOT_AS_SIGNED = 12
 
 
 def tell_refusal(error: OSError) -> str:
-    """What the system has against a file that somebody named, as a sentence: a name that is too long, a folder that may not be entered."""
+    """What the system has against a file that somebody named, as a sentence: a name that is too long, a folder that may
+    not be entered."""
     name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes | os.PathLike) else "A file"
     return f"{name} cannot be used: {error.strerror or error}. Check the name and the disk."
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory did not suffice: libraries tell it by exceptions of their own (OpenCV's -4, FFmpeg's) or in words only (engines)."""
+    """Whether memory did not suffice: libraries tell it by exceptions of their own (OpenCV's -4, FFmpeg's) or in words
+    only (engines)."""
     text = f"{type(error).__name__} {error}".lower()
-    words = ("out of memory", "outofmemory", "insufficient memory", "bad_alloc", "failed to allocate", "can't start new thread")
+    words = (
+        "out of memory",
+        "outofmemory",
+        "insufficient memory",
+        "bad_alloc",
+        "failed to allocate",
+        "can't start new thread",
+    )
     return isinstance(error, MemoryError) or any(each in text for each in words)
 
 

@@ -1,4 +1,5 @@
-"""What the operator of an installation decides, in one TOML file, and where facechange keeps what it has to remember."""
+"""What the operator of an installation decides, in one TOML file, and where facechange keeps what it has to
+remember."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ class MarkingSettings:
     live_label: bool = True  # the visible one on live pictures
     label_text: str = "AI"
     label_corner: str = "bottom-right"  # one of CORNERS
-    certificate: Path | None = None  # PEM, the signer's first and then the chain; facechange makes its own where there is none
+    # PEM, the signer's first and then the chain; facechange makes its own where there is none
+    certificate: Path | None = None
     key: Path | None = None  # PEM, the private key of `certificate`
     time_stamp_url: str = ""  # of an RFC 3161 service; nothing is sent anywhere where it is empty
 
@@ -69,8 +71,8 @@ class Folders:
 def load_settings() -> Settings:
     """The settings of `settings_path()`; the defaults where there is no such file.
 
-    Raises `SettingsError` for a file that cannot be read, an unknown name or a value of a wrong kind: a misspelt rule must
-    not pass for a rule that is kept. A file that FACECHANGE_SETTINGS names has to be there.
+    Raises `SettingsError` for a file that cannot be read, an unknown name or a value of a wrong kind: a misspelt rule
+    must not pass for a rule that is kept. A file that FACECHANGE_SETTINGS names has to be there.
     """
     path = settings_path()
     try:
@@ -78,7 +80,9 @@ def load_settings() -> Settings:
     except FileNotFoundError:
         if "FACECHANGE_SETTINGS" not in os.environ:
             return Settings()
-        raise SettingsError(f"The settings file {path} is missing.", "FACECHANGE_SETTINGS names it; correct or unset that.") from None
+        raise SettingsError(
+            f"The settings file {path} is missing.", "FACECHANGE_SETTINGS names it; correct or unset that."
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"The settings file {path} cannot be read ({error}).") from None
     try:
@@ -93,14 +97,16 @@ def load_settings() -> Settings:
 
 
 def settings_path() -> Path:
-    """The file that holds the operator's settings, there or not: FACECHANGE_SETTINGS, else one in the platform's place for them."""
+    """The file that holds the operator's settings, there or not: FACECHANGE_SETTINGS, else one in the platform's place
+    for them."""
     if named := os.environ.get("FACECHANGE_SETTINGS"):
         return Path(named)
     return _platform_folder("XDG_CONFIG_HOME", ".config", "APPDATA", "Library/Application Support") / "settings.toml"
 
 
 def data_folder() -> Path:
-    """Where the ledger and the signing key are; FACECHANGE_HOME, else the platform's place for a user's data. May not exist yet."""
+    """Where the ledger and the signing key are; FACECHANGE_HOME, else the platform's place for a user's data. May not
+    exist yet."""
     if home := os.environ.get("FACECHANGE_HOME"):
         return Path(home)
     return _platform_folder("XDG_DATA_HOME", ".local/share", "LOCALAPPDATA", "Library/Application Support")
@@ -128,7 +134,9 @@ def _refuse_unknown(path: Path, table: dict[str, Any], kind: type, section: str)
     known = [part.name for part in fields(kind)]
     for name in table:
         if name not in known:
-            raise SettingsError(f"{path} has an unknown setting {section}{name}.", f"Known here are {', '.join(known)}.")
+            raise SettingsError(
+                f"{path} has an unknown setting {section}{name}.", f"Known here are {', '.join(known)}."
+            )
 
 
 def _read_section(path: Path, name: str, table: Any, default: _Section) -> _Section:
@@ -142,7 +150,9 @@ def _read_section(path: Path, name: str, table: Any, default: _Section) -> _Sect
             continue
         value: Any = table[part.name]
         kind, words = _KINDS[str(part.type)]
-        if not isinstance(value, kind) or (isinstance(value, list) and not all(isinstance(item, str) for item in value)):
+        if not isinstance(value, kind) or (
+            isinstance(value, list) and not all(isinstance(item, str) for item in value)
+        ):
             raise SettingsError(f"In {path}, {name}.{part.name} has to be {words}.")
         values[part.name] = _convert(value, str(part.type), path.parent)
     return replace(default, **values)
@@ -156,5 +166,7 @@ def _check_marking(path: Path, marking: MarkingSettings) -> MarkingSettings:
     if marking.label_corner not in CORNERS:
         raise SettingsError(f"In {path}, marking.label_corner has to be one of {', '.join(CORNERS)}.")
     if (marking.certificate is None) != (marking.key is None):
-        raise SettingsError(f"In {path}, marking.certificate and marking.key only work together.", "Give both or neither.")
+        raise SettingsError(
+            f"In {path}, marking.certificate and marking.key only work together.", "Give both or neither."
+        )
     return marking

@@ -1,6 +1,8 @@
-"""The one place where JSON and TOML are read: cards, settings, personas, journals, ledgers. Anybody may have written them since.
+"""The one place where JSON and TOML are read: cards, settings, personas, journals, ledgers. Anybody may have written
+them since.
 
-So whatever is wrong with a text is a `ValueError`, and a table becomes a dataclass only where each value is of its field's type.
+So whatever is wrong with a text is a `ValueError`, and a table becomes a dataclass only where each value is of its
+field's type.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ _Kind = TypeVar("_Kind")
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8. Raises `OSError`, and `ValueError` for what is no text, no file (a pipe does not end) or too large."""
+    """The text of a file in UTF-8. Raises `OSError`, and `ValueError` for what is no text, no file (a pipe does not
+    end) or too large."""
     if path.exists() and not path.is_file():
         raise ValueError("it is not a file")
     if path.stat().st_size > LARGEST_BYTES:
@@ -40,7 +43,8 @@ def read_json_lines(path: Path) -> Iterator[Any]:
 def parse_json(text: str | bytes) -> Any:
     """What a JSON text says; raises `ValueError` where it says nothing, nests beyond reason, or has half a character.
 
-    Half a character (a lone surrogate) can be no name and cannot be written; those that stand for a name's bytes outside UTF-8 can.
+    Half a character (a lone surrogate) can be no name and cannot be written; those that stand for a name's bytes
+    outside UTF-8 can.
     """
     try:
         value = _check_depth(json.loads(text))
@@ -62,9 +66,11 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def build(kind: type[_Kind], table: Any) -> _Kind:
-    """The dataclass `kind` of a table with its fields, those with a default optional; raises `ValueError` that names what does not fit.
+    """The dataclass `kind` of a table with its fields, those with a default optional; raises `ValueError` that names
+    what does not fit.
 
-    Fields may be text, paths, numbers, booleans, literals, None, tuples, lists and dicts of these, dataclasses, and `Any`.
+    Fields may be text, paths, numbers, booleans, literals, None, tuples, lists and dicts of these, dataclasses, and
+    `Any`.
     """
     if not isinstance(table, dict):
         raise ValueError("it is not a table")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np  # the command line's help does without
 
 
 @dataclass(frozen=True)
 class Face:
     """A face found in a picture, in pixels of that picture.
 
-    `points` are left eye, right eye, nose tip, left and right mouth corner as the viewer sees them once it stands upright.
-    Where it is `doubtful` there is a face, but looks at it contradict each other about the points: too little to change it by.
+    `points` are left eye, right eye, nose tip, left and right mouth corner as the viewer sees them once it stands
+    upright. Where it is `doubtful` there is a face, but looks at it contradict each other about the points: too little
+    to change it by.
     """
 
     box: tuple[float, float, float, float]  # x, y, width, height
@@ -35,8 +37,8 @@ COVERED: tuple[Deed, ...] = ("blur", "mosaic", "box")
 class Outcome:
     """What was done to a face, and who it looks like in the finished picture to the networks that tell people apart.
 
-    The cosines to the original are the identity network's and, where there is one, the second recogniser's; that to the source is
-    the last's that knows the source.
+    The cosines to the original are the identity network's and, where there is one, the second recognizer's; that to the
+    source is the last's that knows the source.
     """
 
     face: Face
@@ -55,9 +57,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Changed:
-    """The result of a change: a picture of the target's size, the faces changed, their control masks, and what became of each."""
+    """The result of a change: a picture of the target's size, the faces changed, their control masks, and what became
+    of each."""
 
     image: np.ndarray  # [H, W, 3] uint8 (uint16 where the target was), RGB
     faces: list[Face]
-    masks: list[list[np.ndarray]] = field(default_factory=list)  # a list of [h, w] float32 in [0, 1] a face, coarse to fine
+    # a list of [h, w] float32 in [0, 1] a face, coarse to fine
+    masks: list[list[np.ndarray]] = field(default_factory=list)
     outcomes: tuple[Outcome, ...] = ()  # one a face, in the order of `faces`

@@ -9,8 +9,11 @@ import json
 import re
 import sys
 
-# All but what XML 1.0 allows (production 2), the controls that steer terminals, and those that turn the direction of text.
-_UNCLEAN = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# All but what XML 1.0 allows (production 2), the controls that steer terminals, and those that turn the direction of
+# text.
+_UNCLEAN = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
 _UNSHOWN = re.compile(f"{_UNCLEAN.pattern}|[\t\n\r]")
 
 
@@ -20,7 +23,8 @@ def clean_line(text: str) -> str:
 
 
 def show(text: str) -> str:
-    """The text on one line, as it can be shown on a terminal or a page: what steers those is written out, as in `\\x1b[31m` and `\\n`."""
+    """The text on one line, as it can be shown on a terminal or a page: what steers those is written out, as in
+    `\\x1b[31m` and `\\n`."""
     return _UNSHOWN.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 
 

@@ -1,4 +1,5 @@
-"""Photographs without a face: what faces are pasted on, and what is put before them. Some are held out of all training."""
+"""Photographs without a face: what faces are pasted on, and what is put before them. Some are held out of all
+training."""
 
 from __future__ import annotations
 
@@ -15,15 +16,20 @@ HELD_OUT_EVERY = 10  # one background in ten is never trained on
 
 
 def read_backgrounds(path: Path, held_out: bool) -> list[np.ndarray]:
-    """Photographs [H, W, 3] uint8 RGB without a face from a tar: every tenth is held out for evaluation, the rest trains.
+    """Photographs [H, W, 3] uint8 RGB without a face from a tar: every tenth is held out for evaluation, the rest
+    trains.
 
     Raises `TrainingError` where the tar cannot be read.
     """
     try:
         entries = sorted(_read_tar(path))
     except (OSError, tarfile.TarError) as error:
-        raise TrainingError(f"The backgrounds in {path} cannot be read ({error}).", "Give a tar of photographs without a face.") from None
-    chosen = [entry for number, entry in enumerate(entries) if (number % HELD_OUT_EVERY == HELD_OUT_EVERY - 1) == held_out]
+        raise TrainingError(
+            f"The backgrounds in {path} cannot be read ({error}).", "Give a tar of photographs without a face."
+        ) from None
+    chosen = [
+        entry for number, entry in enumerate(entries) if (number % HELD_OUT_EVERY == HELD_OUT_EVERY - 1) == held_out
+    ]
     if not chosen:
         raise TrainingError(f"{path} holds too few photographs.", f"Give at least {HELD_OUT_EVERY} without a face.")
     return [_decode(*entry) for entry in chosen]

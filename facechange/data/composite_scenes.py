@@ -1,4 +1,5 @@
-"""The drawing behind a composite: backgrounds, patch shapes, covers in front of a face, and what a camera does to it all."""
+"""The drawing behind a composite: backgrounds, patch shapes, covers in front of a face, and what a camera does to it
+all."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ import numpy as np
 
 
 def draw_background(random: np.random.Generator, photographs: list[np.ndarray], size: int) -> np.ndarray:
-    """A canvas [size, size, 3] uint8: a turned, flipped, stretched part of a photograph, a mosaic of four, or a plain gradient."""
+    """A canvas [size, size, 3] uint8: a turned, flipped, stretched part of a photograph, a mosaic of four, or a plain
+    gradient."""
     chance = random.random()
     if chance < 0.06:
         corners = random.uniform(0, 255, (2, 2, 3)).astype(np.float32)
@@ -19,13 +21,16 @@ def draw_background(random: np.random.Generator, photographs: list[np.ndarray], 
         canvas = np.empty((size, size, 3), np.uint8)
         for rows in (slice(0, cuts[0]), slice(cuts[0], size)):
             for columns in (slice(0, cuts[1]), slice(cuts[1], size)):
-                canvas[rows, columns] = draw_texture(random, photographs, columns.stop - columns.start, rows.stop - rows.start)
+                canvas[rows, columns] = draw_texture(
+                    random, photographs, columns.stop - columns.start, rows.stop - rows.start
+                )
         return canvas
     return draw_texture(random, photographs, size, size)
 
 
 def draw_texture(random: np.random.Generator, photographs: list[np.ndarray], width: int, height: int) -> np.ndarray:
-    """A random part [height, width, 3] of a random photograph, turned by quarters, flipped, stretched, with shifted colours."""
+    """A random part [height, width, 3] of a random photograph, turned by quarters, flipped, stretched, with shifted
+    colours."""
     photograph = photographs[random.integers(len(photographs))]
     longest = min(photograph.shape[:2])
     aspect = width / height * np.exp(random.normal(0, 0.15))
@@ -73,7 +78,12 @@ def draw_patch_mask(random: np.random.Generator, side: int, box: np.ndarray, rol
 
 
 def draw_cover(
-    random: np.random.Generator, image: np.ndarray, box: np.ndarray, points: np.ndarray, photographs: list[np.ndarray], whole: bool
+    random: np.random.Generator,
+    image: np.ndarray,
+    box: np.ndarray,
+    points: np.ndarray,
+    photographs: list[np.ndarray],
+    whole: bool,
 ) -> None:
     """Cover a part of the face in `image` in place, or all of it (`whole`), with texture or plain colour.
 
@@ -101,7 +111,11 @@ def draw_cover(
         return
     cover = draw_texture(random, photographs, width, height)
     if random.random() < 0.5:
-        cover[:] = random.uniform(0, 255, 3) if random.random() < 0.5 or not whole else image[y[0] : y[1], x[0] : x[1]].mean((0, 1))
+        cover[:] = (
+            random.uniform(0, 255, 3)
+            if random.random() < 0.5 or not whole
+            else image[y[0] : y[1], x[0] : x[1]].mean((0, 1))
+        )
     shape = np.zeros((height, width), np.uint8)
     if random.random() < 0.5:
         shape[:] = 255

@@ -1,7 +1,7 @@
-"""What the face locator learns from: faces pasted on photographs that hold none, one new composite a picture number.
+"""What the face scout learns from: faces pasted on photographs that hold none, one new composite a picture number.
 
-Composite `index` depends on the seed and on nothing else, so a run that is continued sees the very pictures it would have
-seen. The locator is measured on faces that are read and pasted by the same functions.
+Composite `index` depends on the seed and on nothing else, so a run that is continued sees the very pictures it would
+have seen. The scout is measured on faces that are read and pasted by the same functions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from facechange.data.composite_scenes import degrade_picture, draw_background, d
 from facechange.data.labelled import LabelledFaces
 from facechange.faces.geometry import transform_points, warp_box
 
-DECODED_AHEAD = 64  # pictures
+PREFETCHED_FRAMES = 64  # pictures
 STORED_PX = 384  # side that face pictures are kept at, as JPEG in memory
 MOST_FACES = 8  # rows of the label array
 NOTHING, FACE, IGNORED, OVERSIZE = range(4)  # the kind of a label row
@@ -28,7 +28,8 @@ LEAST_PX, LARGEST_PX = 8.0, 330.0  # faces outside this range are not asked for
 
 @dataclass(frozen=True)
 class FacePicture:
-    """A square picture of one face: `encoded` JPEG of `STORED_PX`, `box` (x, y, w, h) and `points` [5, 2] in its pixels."""
+    """A square picture of one face: `encoded` JPEG of `STORED_PX`, `box` (x, y, w, h) and `points` [5, 2] in its
+    pixels."""
 
     encoded: np.ndarray
     box: np.ndarray
@@ -36,15 +37,18 @@ class FacePicture:
 
 
 def read_faces(folder: Path, split: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Pictures [S, S, 3] uint8 RGB, boxes [4] and points [5, 2] of `split` ("train" or "val"); raises `PictureError`."""
+    """Pictures [S, S, 3] uint8 RGB, boxes [4] and points [5, 2] of `split` ("train" or "val"); raises
+    `PictureError`."""
     labelled = LabelledFaces(folder, split)
     with ThreadPoolExecutor(2) as pool:
-        for start in range(0, len(labelled), DECODED_AHEAD):
-            numbers = range(start, min(start + DECODED_AHEAD, len(labelled)))
+        for start in range(0, len(labelled), PREFETCHED_FRAMES):
+            numbers = range(start, min(start + PREFETCHED_FRAMES, len(labelled)))
             for number, image in zip(numbers, pool.map(labelled.read, numbers), strict=True):
                 face = labelled.faces[number]
                 if face.box is None:
-                    raise PictureError(f"{face.image} has no box.", "The locator learns from `box` and `landmarks5` of every picture.")
+                    raise PictureError(
+                        f"{face.image} has no box.", "The scout learns from `box` and `landmarks5` of every picture."
+                    )
                 yield image, face.box, face.landmarks5
 
 
@@ -73,7 +77,8 @@ def paste_matrix(box: np.ndarray, size: float, roll: float, centre: np.ndarray, 
 
 
 def paste_patch(canvas: np.ndarray, image: np.ndarray, mask: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Blend `image` [H, W, 3] into `canvas` in place through `matrix`; returns the warped mask [H', W'] uint8 of the canvas.
+    """Blend `image` [H, W, 3] into `canvas` in place through `matrix`; returns the warped mask [H', W'] uint8 of the
+    canvas.
 
     `mask` [H, W] uint8 is 255 where `image` is opaque. Only the rectangle that the patch reaches is touched.
     """
@@ -97,8 +102,8 @@ def paste_patch(canvas: np.ndarray, image: np.ndarray, mask: np.ndarray, matrix:
 class CompositeDataset:
     """Composites by number: `dataset[index]` => picture [S, S, 3] uint8 RGB and labels [8, 15] float32.
 
-    A label row is kind, box (x, y, w, h), five points (x, y), in pixels; kinds are `NOTHING`, `FACE`, `IGNORED` (too small
-    or too hidden to ask for) and `OVERSIZE` (only a part of a very large face is in the picture).
+    A label row is kind, box (x, y, w, h), five points (x, y), in pixels; kinds are `NOTHING`, `FACE`, `IGNORED` (too
+    small or too hidden to ask for) and `OVERSIZE` (only a part of a very large face is in the picture).
     """
 
     def __init__(self, faces: list[FacePicture], backgrounds: list[np.ndarray], size_px: int, seed: int) -> None:
@@ -121,8 +126,13 @@ class CompositeDataset:
         return degrade_picture(random, canvas), rows
 
     def _draw_sizes(self, random: np.random.Generator) -> list[tuple[float, bool]]:
-        """Longer sides in px of what to paste, in order, and whether it is a decoy, which looks pasted but shows no face."""
-        decoys = [(_log_uniform(random, 12, 250), True) for _ in range(random.integers(1, 4))] if random.random() < 0.5 else []
+        """Longer sides in px of what to paste, in order, and whether it is a decoy, which looks pasted but shows no
+        face."""
+        decoys = (
+            [(_log_uniform(random, 12, 250), True) for _ in range(random.integers(1, 4))]
+            if random.random() < 0.5
+            else []
+        )
         chance = random.random()
         if chance < 0.25:
             return decoys
@@ -138,7 +148,12 @@ class CompositeDataset:
         """Paste one face or decoy; returns its box, points and the part of the canvas it covers (uint8 mask)."""
         face = self.faces[random.integers(len(self.faces))]
         shrinking = next(f for f in (8, 4, 2, 1) if f == 1 or size * f <= max(face.box[2:]))
-        flag = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2, 1: cv2.IMREAD_COLOR}[shrinking]
+        flag = {
+            8: cv2.IMREAD_REDUCED_COLOR_8,
+            4: cv2.IMREAD_REDUCED_COLOR_4,
+            2: cv2.IMREAD_REDUCED_COLOR_2,
+            1: cv2.IMREAD_COLOR,
+        }[shrinking]
         image = np.asarray(cv2.imdecode(face.encoded, flag))[..., ::-1]
         box, points = _rescale(face.box, face.points, 1 / shrinking)
         if random.random() < 0.5:
@@ -162,7 +177,10 @@ class CompositeDataset:
         size = max(box[2], box[3])
         if size > LARGEST_PX * 1.05:
             return OVERSIZE
-        inside = np.clip(np.minimum(box[:2] + box[2:], self.size_px) - np.maximum(box[:2], 0), 0, None).prod() / box[2:].prod()
+        inside = (
+            np.clip(np.minimum(box[:2] + box[2:], self.size_px) - np.maximum(box[:2], 0), 0, None).prod()
+            / box[2:].prod()
+        )
         visible = inside * (1 - hidden)
         if visible < 0.1:
             return NOTHING

@@ -1,8 +1,8 @@
 """Pictures with known landmarks, to learn from and to measure on: a folder of tar shards and a JSON line a picture.
 
-`SPLIT.jsonl` has a line a picture: `image` and `shard` (where it lies), `landmarks5`, and optionally `box` (x, y, w, h) and
-`landmarks68` (300-W order), all in pixels of the picture, `group`, `sex` (female or male) and `age` (years), by which
-results are told apart, and `origin` and `licence`, which cards tell.
+`SPLIT.jsonl` has a line a picture: `image` and `shard` (where it lies), `landmarks5`, and optionally `box` (x, y, w, h)
+and `landmarks68` (300-W order), all in pixels of the picture, `group`, `sex` (female or male) and `age` (years), by
+which results are told apart, and `origin` and `licence`, which cards tell.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ class LabelledFaces:
         self.folder = folder
         self.faces = _read_labels(folder / f"{split}.jsonl")
         shards = sorted({face.shard for face in self.faces})
-        self._places = {(shard, name): place for shard in shards for name, place in _index_shard(folder / shard).items()}
+        self._places = {
+            (shard, name): place for shard in shards for name, place in _index_shard(folder / shard).items()
+        }
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -61,11 +63,13 @@ class LabelledFaces:
             file.seek(offset)
             pixels = cv2.imdecode(np.frombuffer(file.read(length), np.uint8), cv2.IMREAD_COLOR)
         if pixels is None:
-            raise PictureError(f"{face.image} in {face.shard} is not a readable picture.", "Fetch or prepare the shards again.")
+            raise PictureError(
+                f"{face.image} in {face.shard} is not a readable picture.", "Fetch or prepare the shards again."
+            )
         return np.ascontiguousarray(pixels[..., ::-1])
 
     def identity_crop(self, index: int) -> np.ndarray:
-        """The crop that recognisers read (ArcFace template): uint8 [112, 112, 3]."""
+        """The crop that recognizers read (ArcFace template): uint8 [112, 112, 3]."""
         return warp_crop(self.read(index), identity_crop_matrix(self.faces[index].landmarks5), 112)
 
 
@@ -73,9 +77,13 @@ def _read_labels(path: Path) -> list[LabelledFace]:
     try:
         faces = [_to_face(row) for row in read_json_lines(path)]
     except FileNotFoundError:
-        raise PictureError(f"{path} is missing.", "Give the folder that holds the shards and their SPLIT.jsonl.") from None
+        raise PictureError(
+            f"{path} is missing.", "Give the folder that holds the shards and their SPLIT.jsonl."
+        ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PictureError(f"{path} does not list labelled faces ({error}).", "See docs/map.md for the format.") from None
+        raise PictureError(
+            f"{path} does not list labelled faces ({error}).", "See docs/map.md for the format."
+        ) from None
     if not faces:
         raise PictureError(f"{path} lists no faces.", "It needs a JSON line a picture.")
     return faces
@@ -83,9 +91,13 @@ def _read_labels(path: Path) -> list[LabelledFace]:
 
 def _to_face(row: dict[str, Any]) -> LabelledFace:
     landmarks68, box = _optional(row, "landmarks68"), _optional(row, "box")
-    group, sex, origin, licence = (None if row.get(name) is None else str(row[name]) for name in ("group", "sex", "origin", "licence"))
+    group, sex, origin, licence = (
+        None if row.get(name) is None else str(row[name]) for name in ("group", "sex", "origin", "licence")
+    )
     age = float(row["age"]) if isinstance(row.get("age"), int | float) else None  # some only say "adult"
-    return LabelledFace(row["image"], row["shard"], np.array(row["landmarks5"]), landmarks68, box, group, sex, age, origin, licence)
+    return LabelledFace(
+        row["image"], row["shard"], np.array(row["landmarks5"]), landmarks68, box, group, sex, age, origin, licence
+    )
 
 
 def _optional(row: dict[str, Any], name: str) -> np.ndarray | None:
@@ -98,4 +110,6 @@ def _index_shard(path: Path) -> dict[str, tuple[int, int]]:
         with tarfile.open(path) as archive:
             return {member.name: (member.offset_data, member.size) for member in archive if member.isfile()}
     except (OSError, tarfile.TarError) as error:
-        raise PictureError(f"The shard {path} cannot be read ({error}).", "Fetch or prepare the shards again.") from None
+        raise PictureError(
+            f"The shard {path} cannot be read ({error}).", "Fetch or prepare the shards again."
+        ) from None

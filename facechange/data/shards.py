@@ -1,9 +1,9 @@
 """Aligned shards: tar files of square face crops with a JSON line a picture.
 
 A folder holds `aligned-00000.tar` and `aligned-00000.jsonl`, and so on. A line has `image` (name in the tar), `source`
-(where it came from), `size` (side in pixels), `points` (5×2) and, where known, `landmarks68`, in pixels of the crop, and
-`group`, `origin`, `licence` and `split`; a line with `skipped` says why a source gave no picture. The jsonl is written after its tar,
-so a shard without one is unfinished. `dataset.json` describes the whole set (`datasets`).
+(where it came from), `size` (side in pixels), `points` (5×2) and, where known, `landmarks68`, in pixels of the crop,
+and `group`, `origin`, `licence` and `split`; a line with `skipped` says why a source gave no picture. The jsonl is
+written after its tar, so a shard without one is unfinished. `dataset.json` describes the whole set (`datasets`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,18 @@ from facechange.faces.geometry import hull_mask
 
 # A rough outline of a face about its five points, used where 68 landmarks are not known (FFHQ crop of side 1).
 OUTLINE = np.array(
-    [[0.26, 0.42], [0.27, 0.6], [0.34, 0.76], [0.44, 0.84], [0.56, 0.84], [0.66, 0.76], [0.73, 0.6], [0.74, 0.42], [0.6, 0.36], [0.4, 0.36]]
+    [
+        [0.26, 0.42],
+        [0.27, 0.6],
+        [0.34, 0.76],
+        [0.44, 0.84],
+        [0.56, 0.84],
+        [0.66, 0.76],
+        [0.73, 0.6],
+        [0.74, 0.42],
+        [0.6, 0.36],
+        [0.4, 0.36],
+    ]
 )
 
 
@@ -38,7 +49,8 @@ class AlignedFaces:
     points: Tensor  # [N, 5, 2] float32, pixels of the crop
     background: Tensor  # [N, 1, S, S] uint8: 1 outside the face hull (M_bg of formula 4)
     landmarks: Tensor | None = None  # [N, 68, 2] float32, pixels of the crop, where every face has them
-    reach: Tensor | None = None  # [N] float32, rising to 1: row k is drawn by numbers from the one before up to `reach[k]`; None is evenly
+    # [N] float32, rising to 1: row k is drawn by numbers from the one before up to `reach[k]`; None is evenly
+    reach: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -51,7 +63,9 @@ class AlignedFaces:
         """The same set on `device`."""
         landmarks = None if self.landmarks is None else self.landmarks.to(device)
         reach = None if self.reach is None else self.reach.to(device)
-        return AlignedFaces(self.pictures.to(device), self.points.to(device), self.background.to(device), landmarks, reach)
+        return AlignedFaces(
+            self.pictures.to(device), self.points.to(device), self.background.to(device), landmarks, reach
+        )
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Rows [count] int64, drawn so that small groups come up oftener than their share."""
@@ -63,7 +77,8 @@ class AlignedFaces:
 
 
 def share_draws(groups: list[str | None]) -> Tensor | None:
-    """`AlignedFaces.reach` by which a group comes up as often as the square root of its size says; None where there is one group."""
+    """`AlignedFaces.reach` by which a group comes up as often as the square root of its size says; None where there is
+    one group."""
     sizes = Counter(groups)
     if len(sizes) == 1:
         return None
@@ -72,7 +87,8 @@ def share_draws(groups: list[str | None]) -> Tensor | None:
 
 
 def read_lines(folder: Path) -> list[dict[str, Any]]:
-    """Every line of every finished shard, in order, `shard` added; raises `TrainingError` where one is something else."""
+    """Every line of every finished shard, in order, `shard` added; raises `TrainingError` where one is something
+    else."""
     lines = []
     for path in sorted(folder.glob("aligned-*.jsonl")):
         try:
@@ -90,9 +106,13 @@ def load_faces(folder: Path, size: int) -> AlignedFaces:
     """
     lines = [line for line in read_lines(folder) if "skipped" not in line]
     if not lines:
-        raise TrainingError(f"{folder} holds no aligned shards.", "Make them with: facechange data prepare FOLDER -o SHARDS")
+        raise TrainingError(
+            f"{folder} holds no aligned shards.", "Make them with: facechange data prepare FOLDER -o SHARDS"
+        )
     if min(line["size"] for line in lines) < size:
-        raise TrainingError(f"The shards in {folder} are smaller than {size} pixels.", f"Prepare them again with --size {size}.")
+        raise TrainingError(
+            f"The shards in {folder} are smaller than {size} pixels.", f"Prepare them again with --size {size}."
+        )
     pictures = np.empty((len(lines), size, size, 3), np.uint8)
     background = np.empty((len(lines), size, size), np.uint8)
     points = np.empty((len(lines), 5, 2), np.float32)
@@ -104,7 +124,8 @@ def load_faces(folder: Path, size: int) -> AlignedFaces:
         bgr = cv2.imdecode(np.frombuffer(encoded[line["shard"], line["image"]], np.uint8), cv2.IMREAD_COLOR)
         if bgr is None:
             raise TrainingError(
-                f"{line['image']} in {line['shard']}.tar is corrupt.", "Delete that shard and its .jsonl and prepare again."
+                f"{line['image']} in {line['shard']}.tar is corrupt.",
+                "Delete that shard and its .jsonl and prepare again.",
             )
         scale = size / line["size"]
         if bgr.shape[0] != size:

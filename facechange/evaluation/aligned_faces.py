@@ -11,7 +11,7 @@ import numpy as np
 
 from facechange.core.errors import PictureError
 from facechange.data.labelled import LabelledFace
-from facechange.evaluation.recognition import Judge
+from facechange.evaluation.recognition import Evaluator
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, identity_crop_matrix, transform_points
 
@@ -19,7 +19,7 @@ KEPT_BYTES = 512 * 2**20  # of aligned crops
 
 
 class FacePictures(Protocol):
-    """Pictures of one face each, read when asked for: `LabelledFaces`, `FoundFaces`, `MadeFaces`."""
+    """Pictures of one face each, read when asked for: `LabelledFaces`, `FoundFaces`, `SyntheticFaces`."""
 
     @property
     def faces(self) -> Sequence[LabelledFace]:
@@ -55,10 +55,10 @@ class AlignedFaces:
     def __getitem__(self, index: int) -> AlignedFace:
         return self._kept(int(index))
 
-    def crops_for(self, judges: Sequence[Judge], index: int) -> list[np.ndarray]:
-        """What each of `judges` reads of a face, in the picture's full resolution: uint8 [S, S, 3]."""
+    def crops_for(self, evaluators: Sequence[Evaluator], index: int) -> list[np.ndarray]:
+        """What each of `evaluators` reads of a face, in the picture's full resolution: uint8 [S, S, 3]."""
         picture, face = self._pictures.read(index), self._pictures.faces[index]
-        return [judge.crop(picture, face.landmarks5, _need_landmarks68(face)) for judge in judges]
+        return [evaluator.crop(picture, face.landmarks5, _need_landmarks68(face)) for evaluator in evaluators]
 
     def _align(self, index: int) -> AlignedFace:
         picture, face = self._pictures.read(index), self._pictures.faces[index]

@@ -1,4 +1,5 @@
-"""Can anonymised faces still be told, and are they still of use? Each becomes a persona; everything is measured on aligned crops."""
+"""Can anonymised faces still be told, and are they still of use? Each becomes a persona; everything is measured on
+aligned crops."""
 
 from __future__ import annotations
 
@@ -9,16 +10,20 @@ import numpy as np
 from facechange.core import Face
 from facechange.core.errors import PictureError
 from facechange.evaluation.aligned_faces import AlignedFaces, FacePictures
+from facechange.evaluation.baselines import Change
 from facechange.evaluation.face_groups import members_by_group
 from facechange.evaluation.identity_report import Identify
-from facechange.evaluation.landmarker import PoseJudge
+from facechange.evaluation.landmarker import PoseEvaluator
 from facechange.evaluation.original_faces import OriginalFaces
 from facechange.evaluation.progress import Progress, no_progress, ticking
-from facechange.evaluation.recognition import Judge
-from facechange.evaluation.report import Group, Report, name_judges, summarise
-from facechange.evaluation.rivals import Change
-from facechange.metrics.detection import found_crop
-from facechange.metrics.identity import cosine_to_original_all_faces, cosine_to_others_all_faces, reidentified_top1_all_faces
+from facechange.evaluation.recognition import Evaluator
+from facechange.evaluation.report import Group, Report, name_evaluators, summarise
+from facechange.metrics.detection import detected
+from facechange.metrics.identity import (
+    cosine_to_original_all_faces,
+    cosine_to_others_all_faces,
+    reidentified_top1_all_faces,
+)
 
 TOLD_APART = (reidentified_top1_all_faces, cosine_to_original_all_faces, cosine_to_others_all_faces)
 Finder = Callable[[np.ndarray], list[Face]]  # uint8 [H, W, 3] to the faces it finds
@@ -27,29 +32,30 @@ Finder = Callable[[np.ndarray], list[Face]]  # uint8 [H, W, 3] to the faces it f
 def evaluate_anonymize(
     change: Change,
     identify: Identify,
-    cast: Callable[[np.ndarray], np.ndarray],
+    assignment: Callable[[np.ndarray], np.ndarray],
     size_px: int,
     faces: FacePictures,
-    recognisers: Sequence[Judge],
+    evaluators: Sequence[Evaluator],
     finders: Mapping[str, Finder],
     seed: int = 0,
     progress: Progress = no_progress,
     *,
-    landmarkers: Sequence[PoseJudge] = (),
+    landmarkers: Sequence[PoseEvaluator] = (),
 ) -> Report:
-    """Give every face, one after the other, the identity that `cast` gives for its own ([512] to [512]), and measure its crop.
+    """Give every face, one after the other, the identity that `assignment` gives for its own ([512] to [512]), and
+    measure its crop.
 
-    Each face is one person's, and the recognisers see the originals in their full resolution. `finders` are asked by name
-    whether a face is still found in the crop of side `size_px`. Pose and expression are left out without `landmarkers`.
-    The reference row is the faces unchanged. Raises `PictureError` for fewer than two faces.
+    Each face is one person's, and the evaluators see the originals in their full resolution. `finders` are asked by
+    name whether a face is still found in the crop of side `size_px`. Pose and expression are left out without
+    `landmarkers`. The reference row is the faces unchanged. Raises `PictureError` for fewer than two faces.
     """
     count = len(faces.faces)
     if count < 2:
         raise PictureError("One face cannot be told from others.", "Give two or more.")
     tick = ticking(progress, 3 * count)
     aligned = AlignedFaces(faces, identify, size_px)
-    originals = OriginalFaces(aligned, recognisers, landmarkers, tick)
-    personas = [cast(aligned[index].identity) for index in range(count)]
+    originals = OriginalFaces(aligned, evaluators, landmarkers, tick)
+    personas = [assignment(aligned[index].identity) for index in range(count)]
 
     def measure(make: Callable[[int], np.ndarray]) -> dict[str, np.ndarray]:
         return _measure(make, aligned, originals, finders, tick)
@@ -60,8 +66,8 @@ def evaluate_anonymize(
         "faces": count,
         "personas": len({persona.tobytes() for persona in personas}),
         "size_px": size_px,
-        "recognisers": name_judges(recognisers),
-        "landmarkers": name_judges(landmarkers),
+        "evaluators": name_evaluators(evaluators),
+        "landmarkers": name_evaluators(landmarkers),
         "seed": seed,
     }
     groups = {
@@ -90,14 +96,14 @@ def _measure(
             {
                 **originals.compare_poses(changed, index),
                 **originals.compare_faces(changed, index),
-                **{found_crop.by(name): found_crop(find(changed), face.landmarks68) for name, find in finders.items()},
+                **{detected.by(name): detected(find(changed), face.landmarks68) for name, find in finders.items()},
             }
         )
         tick()
     measured: dict[str, np.ndarray] = {}
-    for judge, gallery in originals.vectors.items():
-        seen = np.stack(vectors[judge])
-        measured |= {metric.by(judge): metric(seen, gallery) for metric in TOLD_APART}
+    for evaluator, gallery in originals.vectors.items():
+        seen = np.stack(vectors[evaluator])
+        measured |= {metric.by(evaluator): metric(seen, gallery) for metric in TOLD_APART}
     return measured | {name: np.array([row[name] for row in rows], np.float64) for name in rows[0]}
 
 

@@ -1,4 +1,5 @@
-"""A sheet to look at: source, target and result side by side, as in Fig. 7; and the way out for it, which is that of every changed face."""
+"""A sheet to look at: source, target and result side by side, as in Fig. 7; and the way out for it, which is that of
+every changed face."""
 
 from __future__ import annotations
 
@@ -9,9 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from facechange.consent import Grant
 from facechange.core import Face, ModelCard
-from facechange.pictures import as_picture
-from facechange.trust import Grant, publish
+from facechange.images import as_picture
+from facechange.provenance import publish
 
 HEADING_PX = 28
 GAP_PX = 8
@@ -35,8 +37,8 @@ def draw_comparison_grid(
 ) -> Sheet:
     """Crops of what `words` say, uint8 [R, R, 3], on one sheet, `across` cases a row.
 
-    `captions`, where given, are written below, one a case. `points` are the five [5, 2] of each changed face, in pixels of its crop;
-    None for a crop that shows a face as it was.
+    `captions`, where given, are written below, one a case. `points` are the five [5, 2] of each changed face, in pixels
+    of its crop; None for a crop that shows a face as it was.
     """
     assert cases and len(captions) in (0, len(cases)) and len(points) in (0, len(cases))
     faces: list[Face] = []
@@ -44,7 +46,9 @@ def draw_comparison_grid(
     rows = -(-len(cases) // across)
     case_px = len(words) * CELL_PX + GAP_PX
     row_px = CELL_PX + (HEADING_PX if captions else GAP_PX)
-    sheet = np.full((HEADING_PX + rows * row_px - (0 if captions else GAP_PX), across * case_px - GAP_PX, 3), 255, np.uint8)
+    sheet = np.full(
+        (HEADING_PX + rows * row_px - (0 if captions else GAP_PX), across * case_px - GAP_PX, 3), 255, np.uint8
+    )
     for number, crops in enumerate(cases):
         row, column = divmod(number, across)
         top, left = HEADING_PX + row * row_px, column * case_px
@@ -62,19 +66,23 @@ def draw_comparison_grid(
 
 
 def mark_crop(points: np.ndarray, crop_px: int, left: int, top: int, side_px: int) -> Face:
-    """The face with five `points` [5, 2] in pixels of a crop of side `crop_px`, where a sheet shows it, `side_px` wide at `left`, `top`."""
+    """The face with five `points` [5, 2] in pixels of a crop of side `crop_px`, where a sheet shows it, `side_px` wide
+    at `left`, `top`."""
     scale = side_px / crop_px
     placed = (np.asarray(points) + 0.5) * scale - 0.5 + (left, top)
     return Face((float(left), float(top), float(side_px), float(side_px)), placed.astype(np.float32), 1.0)
 
 
 def publish_sheet(sheet: Sheet, path: Path, grant: Grant, card: ModelCard) -> Path:
-    """Publish a sheet of what the model of `card` made, marked in each changed face; raises as `trust.publish`. Returns `path`."""
+    """Publish a sheet of what the model of `card` made, marked in each changed face; raises as `provenance.publish`.
+    Returns `path`."""
     return publish(as_picture(sheet.pixels), path, grant=grant, card=card, faces=sheet.faces)
 
 
 def _write(sheet: np.ndarray, words: str, left: int, bottom: int) -> None:
-    cv2.putText(sheet, words, (left + GAP_PX, bottom - GAP_PX), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (40, 40, 40), 1, cv2.LINE_AA)
+    cv2.putText(
+        sheet, words, (left + GAP_PX, bottom - GAP_PX), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (40, 40, 40), 1, cv2.LINE_AA
+    )
 
 
 def _interpolation(crop: np.ndarray) -> int:

@@ -23,17 +23,20 @@ class Detector:
             raise ModelError(f"{path} is missing.", "Give the ONNX file of YuNet.")
         self.name = path.stem
         try:
-            self._network = cv2.FaceDetectorYN.create(str(path), "", (64, 64), LEAST_SCORE, LARGEST_OVERLAP, MOST_CLAIMS)
-            self.locate(np.zeros((64, 64, 3), np.uint8))
+            self._network = cv2.FaceDetectorYN.create(
+                str(path), "", (64, 64), LEAST_SCORE, LARGEST_OVERLAP, MOST_CLAIMS
+            )
+            self.detect(np.zeros((64, 64, 3), np.uint8))
         except cv2.error as error:
             raise ModelError(f"{path} is not a graph of YuNet ({error.err}).", "Give its ONNX file.") from None
 
-    def locate(self, picture: np.ndarray) -> list[Face]:
+    def detect(self, picture: np.ndarray) -> list[Face]:
         """Faces in uint8 [H, W, 3] RGB."""
         self._network.setInputSize(picture.shape[1::-1])
-        claims: Any = self._network.detect(np.ascontiguousarray(picture[..., ::-1]))[1]  # [K, 15], or None where there is no face
+        # [K, 15], or None where there is no face
+        rows: Any = self._network.detect(np.ascontiguousarray(picture[..., ::-1]))[1]
         faces = []
-        for claim in () if claims is None else claims:
-            x, y, width, height = map(float, claim[:4])
-            faces.append(Face((x, y, width, height), claim[4:14].reshape(5, 2), float(claim[14])))
+        for row in () if rows is None else rows:
+            x, y, width, height = map(float, row[:4])
+            faces.append(Face((x, y, width, height), row[4:14].reshape(5, 2), float(row[14])))
         return faces

@@ -14,7 +14,8 @@ LEAST_PX = 512  # it answers in whole pixels, so the crop is enlarged
 
 
 class DlibLandmarker:
-    """68 landmarks by regression trees (Kazemi & Sullivan 2014) on intensities: nothing in common with the training's networks."""
+    """68 landmarks by regression trees (Kazemi & Sullivan 2014) on intensities: nothing in common with the training's
+    networks."""
 
     name = "dlib"
 

@@ -1,4 +1,4 @@
-"""dlib's networks out of the package face_recognition_models: judges that took no part in training."""
+"""dlib's networks out of the package face_recognition_models: evaluators that took no part in training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def open_dlib(kind: str, file: str) -> Any:
         package = find_spec("face_recognition_models")  # only found: importing it needs setuptools' pkg_resources
     if package is None or not package.submodule_search_locations:
         raise DependencyError(
-            "The judge dlib needs the packages dlib-bin and face_recognition_models.",
+            "The evaluator dlib needs the packages dlib-bin and face_recognition_models.",
             "Install them with: pip install 'facechange[evaluate]'",
         )
     path = Path(package.submodule_search_locations[0]) / "models" / file

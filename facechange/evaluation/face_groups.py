@@ -1,4 +1,5 @@
-"""Which faces belong together, so that no mean hides for whom a model fails: by their labels, and by what the picture shows."""
+"""Which faces belong together, so that no mean hides for whom a model fails: by their labels, and by what the picture
+shows."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from facechange.metrics.pose import fit_pose
 
 Steps = Sequence[tuple[float, str]]  # each name holds from the end of the one before up to this value
 AGES: Steps = ((35, "under 35 years"), (60, "35 to 59 years"), (np.inf, "60 years and over"))
-# Individual typology angle (Chardon et al. 1991) of the cheeks as the picture shows them: light that falls on them counts too.
+# Individual typology angle (Chardon et al. 1991) of the cheeks as the picture shows them: light that falls on them
+# counts too.
 SKINS: Steps = ((-30, "dark skin"), (10, "brown skin"), (28, "tan skin"), (np.inf, "light skin"))
 TURNS: Steps = ((5, "turned less than 5°"), (15, "turned 5° to 15°"), (np.inf, "turned 15° and more"))
 WIDTHS: Steps = ((200, "face under 200 px wide"), (320, "face 200 to 320 px wide"), (np.inf, "face over 320 px wide"))
@@ -38,7 +40,8 @@ def _name_groups(face: LabelledFace, aligned: AlignedFace) -> set[str]:
 
 
 def typology_angle(face: AlignedFace) -> float:
-    """How light the cheeks are, in degrees: arctan((L* - 50) / b*), about 55 for the lightest skin and -60 for the darkest."""
+    """How light the cheeks are, in degrees: arctan((L* - 50) / b*), about 55 for the lightest skin and -60 for the
+    darkest."""
     lab = cv2.cvtColor(face.crop.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     cheeks = np.concatenate([lab[cheek > 0] for *_, cheek in face_regions(face.landmarks68, face.crop.shape[0])])
     lightness, _, yellow = np.median(cheeks, axis=0) if len(cheeks) else (50.0, 0.0, 0.0)

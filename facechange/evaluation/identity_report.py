@@ -1,4 +1,4 @@
-"""How far an identity network agrees with the recogniser that taught it."""
+"""How far an identity network agrees with the evaluator that taught it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from facechange.data.labelled import LabelledFaces
 from facechange.evaluation.progress import Progress, no_progress
-from facechange.evaluation.recognition import Recogniser
+from facechange.evaluation.recognition import OnnxEvaluator
 from facechange.evaluation.report import Report
 from facechange.metrics.identity import cosine_different_faces_p99, spearman_cosines_all_pairs
 from facechange.runtime import Graph, to_tensor
@@ -22,15 +22,21 @@ def identify_with(graph: Graph) -> Identify:
 
 
 def evaluate_identity(
-    identify: Identify, faces: LabelledFaces, teacher: Recogniser, seed: int = 0, progress: Progress = no_progress
+    identify: Identify, faces: LabelledFaces, recognizer: OnnxEvaluator, seed: int = 0, progress: Progress = no_progress
 ) -> Report:
-    """Whether the network orders all pairs of `faces` as its teacher does, and how alike different faces look to it."""
+    """Whether the network orders all pairs of `faces` as its recognizer does, and how alike different faces look to
+    it."""
     crops, vectors = [], []
     for index in range(len(faces)):
         crops.append(faces.identity_crop(index))
         vectors.append(identify(crops[-1]))
         progress(index + 1, len(faces))
-    correlation = spearman_cosines_all_pairs(np.stack(vectors), teacher.recognise(np.stack(crops)), seed)
-    protocol = {"faces": len(faces), "pairs": len(faces) * (len(faces) - 1) // 2, "teacher": teacher.name, "seed": seed}
+    correlation = spearman_cosines_all_pairs(np.stack(vectors), recognizer.recognise(np.stack(crops)), seed)
+    protocol = {
+        "faces": len(faces),
+        "pairs": len(faces) * (len(faces) - 1) // 2,
+        "recognizer": recognizer.name,
+        "seed": seed,
+    }
     highest = cosine_different_faces_p99(np.stack(vectors), seed)
     return Report(protocol, {spearman_cosines_all_pairs.name: correlation, cosine_different_faces_p99.name: highest})

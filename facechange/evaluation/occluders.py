@@ -1,4 +1,5 @@
-"""Things in front of a face, drawn from a seed: a hand's worth of round shapes, or a bar that reaches in from the side."""
+"""Things in front of a face, drawn from a seed: a hand's worth of round shapes, or a bar that reaches in from the
+side."""
 
 from __future__ import annotations
 
@@ -16,10 +17,11 @@ TRIES = 50
 def cover_face(
     crop: np.ndarray, landmarks68: np.ndarray, random: np.random.Generator, photographs: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A copy of `crop` (uint8 [R, R, 3]) with a thing before the face, and where that is (uint8 [R, R], 1 on the thing).
+    """A copy of `crop` (uint8 [R, R, 3]) with a thing before the face, and where that is (uint8 [R, R], 1 on the
+    thing).
 
-    It shows a piece of one of `photographs` (uint8 [H, W, 3], without a face), or is shaded in one colour where there are
-    none. A soft pixel at its edge belongs to neither. `landmarks68` [68, 2] are in pixels of the crop.
+    It shows a piece of one of `photographs` (uint8 [H, W, 3], without a face), or is shaded in one colour where there
+    are none. A soft pixel at its edge belongs to neither. `landmarks68` [68, 2] are in pixels of the crop.
     """
     size = crop.shape[0]
     face = hull_mask(landmarks68, size).astype(bool)

@@ -1,4 +1,5 @@
-"""What users get of anonymising: whole photographs, fallbacks included, and whether what is said of each face is true."""
+"""What users get of anonymising: whole photographs, fallbacks included, and whether what is said of each face is
+true."""
 
 from __future__ import annotations
 
@@ -13,15 +14,22 @@ from facechange.evaluation.aligned_faces import FacePictures
 from facechange.evaluation.anonymize_report import TOLD_APART
 from facechange.evaluation.progress import Progress, no_progress, ticking
 from facechange.evaluation.report import Report, summarise
-from facechange.metrics.identity import covered_all_faces, false_claims_all_faces, left_all_faces, missed_all_faces
+from facechange.metrics.identity import covered_all_faces, false_reports_all_faces, left_all_faces, missed_all_faces
 
-See = Callable[[np.ndarray, LabelledFace], np.ndarray]  # uint8 [H, W, 3] and its face => the judge's vector [D] of length 1
+# uint8 [H, W, 3] and its face => the evaluator's vector [D] of length 1
+See = Callable[[np.ndarray, LabelledFace], np.ndarray]
 
 
 def evaluate_photographs(
-    anonymize: Callable[[np.ndarray], Changed], faces: FacePictures, see: See, judge: str, seed: int = 0, progress: Progress = no_progress
+    anonymize: Callable[[np.ndarray], Changed],
+    faces: FacePictures,
+    see: See,
+    evaluator: str,
+    seed: int = 0,
+    progress: Progress = no_progress,
 ) -> Report:
-    """Anonymise every picture whole, by `anonymize`, and let a judge that takes no part `see` the labelled face before and after.
+    """Anonymise every picture whole, by `anonymize`, and let an evaluator that takes no part `see` the labelled face
+    before and after.
 
     Raises `PictureError` for fewer than two faces.
     """
@@ -39,12 +47,14 @@ def evaluate_photographs(
         tick()
     originals, results = np.stack(before), np.stack(after)
     values = {metric.name: metric(results, originals) for metric in TOLD_APART}
-    values |= {false_claims_all_faces.name: false_claims_all_faces(results, originals, outcomes)}
+    values |= {false_reports_all_faces.name: false_reports_all_faces(results, originals, outcomes)}
     values |= {metric.name: metric(outcomes) for metric in (missed_all_faces, covered_all_faces, left_all_faces)}
     metrics = summarise(values, seed, shares_of_faces=True)
     done = [outcome.done if outcome is not None else "missed" for outcome in outcomes]
     return Report(
-        {"photographs": count, "judge": judge, "seed": seed}, metrics, details={name: done.count(name) for name in sorted(set(done))}
+        {"photographs": count, "evaluator": evaluator, "seed": seed},
+        metrics,
+        details={name: done.count(name) for name in sorted(set(done))},
     )
 
 

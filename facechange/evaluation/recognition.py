@@ -1,4 +1,4 @@
-"""Judges of identity: face recognisers of others, here any ONNX graph from an aligned 112² crop to one vector."""
+"""Evaluators of identity: face evaluators of others, here any ONNX graph from an aligned 112² crop to one vector."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from facechange.core.errors import ModelError
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import identity_crop_matrix
 
-# Mean and standard deviation of RGB in 0..255 that a recogniser was trained with.
+# Mean and standard deviation of RGB in 0..255 that an evaluator was trained with.
 NORMALISATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
     "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
     "symmetric": ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),  # ArcFace's own networks
 }
 
 
-class Judge(Protocol):
-    """Says whom a face shows: `Recogniser`, `DlibRecogniser`."""
+class Evaluator(Protocol):
+    """Says whom a face shows: `Recognizer`, `DlibEvaluator`."""
 
     @property
     def name(self) -> str:
@@ -35,15 +35,19 @@ class Judge(Protocol):
         ...
 
 
-class Recogniser:
-    """A judge that took no part in training the model that it judges, or the teacher that a network was distilled from."""
+class OnnxEvaluator:
+    """An evaluator that took no part in training the model that it evaluators, or the recognizer that a network was
+    distilled from."""
 
     def __init__(self, path: Path, normalisation: str = "imagenet") -> None:
-        """Load the graph at `path`, which takes float32 [N, 3, 112, 112] and gives [N, D] first; raises `ModelError`."""
+        """Load the graph at `path`, which takes float32 [N, 3, 112, 112] and gives [N, D] first; raises
+        `ModelError`."""
         if normalisation not in NORMALISATIONS:
-            raise ModelError(f"No normalisation is called {normalisation!r}.", f"Choose one of {', '.join(NORMALISATIONS)}.")
+            raise ModelError(
+                f"No normalisation is called {normalisation!r}.", f"Choose one of {', '.join(NORMALISATIONS)}."
+            )
         self._mean, self._deviation = (np.array(values, np.float32) for values in NORMALISATIONS[normalisation])
-        self._session = open_judge(path, "a face recogniser")
+        self._session = open_evaluator(path, "a face evaluator")
         self._input = self._session.get_inputs()[0].name
         self.name = path.stem
 
@@ -55,16 +59,19 @@ class Recogniser:
         """L2-normalised vectors [N, D] of uint8 [N, 112, 112, 3] crops (`identity_crop_matrix`)."""
         normalised = (crops.astype(np.float32) - self._mean) / self._deviation
         # One by one: on a processor a batch is no quicker, and graphs exported for one crop serve as well.
-        vectors = [self._session.run(None, {self._input: crop.transpose(2, 0, 1)[None].copy()})[0] for crop in normalised]
+        vectors = [
+            self._session.run(None, {self._input: crop.transpose(2, 0, 1)[None].copy()})[0] for crop in normalised
+        ]
         stacked = np.concatenate(vectors).reshape(len(crops), -1).astype(np.float64)
         return stacked / np.maximum(np.linalg.norm(stacked, axis=1, keepdims=True), 1e-12)
 
 
-def open_judge(path: Path, what: str) -> Any:
+def open_evaluator(path: Path, what: str) -> Any:
     """An ONNX Runtime session of a graph without a card, which is `what` in messages; raises `ModelError`.
 
-    Open judges before any other graph: published landmark networks hold denormal weights, which make them twenty times slower,
-    and ONNX Runtime lets only the first session of a process say that the calling thread shall take them for 0.
+    Open evaluators before any other graph: published landmark networks hold denormal weights, which make them twenty
+    times slower, and ONNX Runtime lets only the first session of a process say that the calling thread shall take them
+    for 0.
     """
     import onnxruntime
 

@@ -20,7 +20,7 @@ DECIMALS = 5  # in files
 
 
 class Named(Protocol):
-    """A judge, of which a report says the name."""
+    """An evaluator, of which a report says the name."""
 
     @property
     def name(self) -> str:
@@ -28,9 +28,9 @@ class Named(Protocol):
         ...
 
 
-def name_judges(judges: Sequence[Named]) -> str:
-    """The judges in words, the headline first."""
-    return " and ".join(judge.name for judge in judges) or "none"
+def name_evaluators(evaluators: Sequence[Named]) -> str:
+    """The evaluators in words, the headline first."""
+    return " and ".join(evaluator.name for evaluator in evaluators) or "none"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Report:
     details: dict[str, Any] = field(default_factory=dict)  # what explains the metrics, without intervals
     references: dict[str, dict[str, Interval]] = field(default_factory=dict)  # the same metrics of what to compare with
     groups: dict[str, Group] = field(default_factory=dict)  # the same metrics of the pictures of each group
-    masks: dict[str, dict[str, Interval]] = field(default_factory=dict)  # by resolution how far the control masks select
+    # by resolution how far the control masks select
+    masks: dict[str, dict[str, Interval]] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write the report as JSON; raises `OutputError`."""
@@ -63,10 +64,11 @@ class Report:
 
 
 def summarise(values: Mapping[str, np.ndarray], seed: int, *, shares_of_faces: bool = False) -> dict[str, Interval]:
-    """Means, with intervals, of metrics by the names that they have in a report, whose values [N] are of pairs or faces.
+    """Means, with intervals, of metrics by the names that they have in a report, whose values [N] are of pairs or
+    faces.
 
-    NaN is a pair or face of which there is nothing to measure. With `shares_of_faces` what is in percent is a share of faces, each of
-    which counts once, and has the score interval.
+    NaN is a pair or face of which there is nothing to measure. With `shares_of_faces` what is in percent is a share of
+    faces, each of which counts once, and has the score interval.
     """
     summary = {}
     for name, of_all in values.items():
@@ -80,16 +82,22 @@ def summarise(values: Mapping[str, np.ndarray], seed: int, *, shares_of_faces: b
 
 
 def store_in_card(path: Path, reports: Mapping[str, Report], flat: bool = False) -> None:
-    """Put the metrics of `reports`, by the name of the set each was measured on, into the model card at `path` in place of those it had.
+    """Put the metrics of `reports`, by the name of the set each was measured on, into the model card at `path` in place
+    of those it had.
 
-    With `flat` those of the first lie beside the sets too, where other parts read them. Raises `ModelError` and `OutputError`.
+    With `flat` those of the first lie beside the sets too, where other parts read them. Raises `ModelError` and
+    `OutputError`.
     """
-    values = {name: {metric: asdict(value) for metric, value in report.metrics.items()} for name, report in reports.items()}
+    values = {
+        name: {metric: asdict(value) for metric, value in report.metrics.items()} for name, report in reports.items()
+    }
     card = replace(load_card(path), metrics=_rounded((next(iter(values.values())) if flat else {}) | values))
     try:
         card.save(path)
     except OSError as error:
-        raise OutputError(f"{path} could not be written ({error.strerror}).", "Choose a model whose card is writable.") from None
+        raise OutputError(
+            f"{path} could not be written ({error.strerror}).", "Choose a model whose card is writable."
+        ) from None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -97,14 +105,19 @@ def write_text(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise OutputError(f"{path} could not be written ({error.strerror}).", "Choose a folder that exists and is writable.") from None
+        raise OutputError(
+            f"{path} could not be written ({error.strerror}).", "Choose a folder that exists and is writable."
+        ) from None
 
 
 def check_outputs(*paths: Path | None) -> None:
-    """Raise `OutputError` before a long measurement where a result could not be written after it, or over a model's card."""
+    """Raise `OutputError` before a long measurement where a result could not be written after it, or over a model's
+    card."""
     for path in paths:
         if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
-            raise OutputError(f"{path.parent} is not a folder that can be written to.", "Choose another place for the result.")
+            raise OutputError(
+                f"{path.parent} is not a folder that can be written to.", "Choose another place for the result."
+            )
         if path is not None and path.suffix == ".json" and path.with_suffix(".onnx").exists():
             raise OutputError(f"{path} is the card of the model beside it.", "Choose another name for the report.")
 

@@ -53,10 +53,14 @@ def group_rows(groups: Mapping[str, Group], shown: Shown = BY_GROUP) -> tuple[li
 
 
 def worst_row(groups: Mapping[str, Group], shown: Shown = BY_GROUP) -> list[str]:
-    """A row below `group_rows`: for each metric its worst value among the groups that are large enough, and whose it is."""
+    """A row below `group_rows`: for each metric its worst value among the groups that are large enough, and whose it
+    is."""
     large = {title: group.metrics for title, group in groups.items() if group.count >= LEAST_COUNT}
     names = shown_names(_names(groups), shown)
-    worst = [_find_worst({title: metrics[name].mean for title, metrics in large.items() if name in metrics}, name) for name in names]
+    worst = [
+        _find_worst({title: metrics[name].mean for title, metrics in large.items() if name in metrics}, name)
+        for name in names
+    ]
     return [f"worst of {LEAST_COUNT} and more", "", *worst]
 
 
@@ -81,7 +85,9 @@ def _find_worst(means: Mapping[str, float], name: str) -> str:
 def mask_rows(masks: Mapping[str, Mapping[str, Interval]]) -> tuple[list[str], list[list[str]]]:
     """Headings and rows of text: a row a resolution of the control masks, coarse to fine."""
     names = list(next(iter(masks.values())))
-    rows = [[side, next(iter(of.values())).unit, *(show_interval(of[name]) for name in names)] for side, of in masks.items()]
+    rows = [
+        [side, next(iter(of.values())).unit, *(show_interval(of[name]) for name in names)] for side, of in masks.items()
+    ]
     return ["masks of", "unit", *map(heading, names)], rows
 
 
@@ -92,7 +98,8 @@ def markdown_table(headings: list[str], rows: list[list[str]]) -> str:
 
 
 def markdown_report(report: Report, subject: str) -> str:
-    """The report as Markdown: the table, those of the groups and masks where there are some, and the protocol in a line."""
+    """The report as Markdown: the table, those of the groups and masks where there are some, and the protocol in a
+    line."""
     parts = [markdown_table(*table_rows(report, f"**{subject}**"))]
     if report.groups:
         headings, rows = group_rows(report.groups)

@@ -1,4 +1,4 @@
-"""Which of the changed pairs to look at: the first ones, and those that the judge finds best and worst."""
+"""Which of the changed pairs to look at: the first ones, and those that the evaluator finds best and worst."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ class ShownCases:
 
     def draw_beside_paste(self) -> Sheet:
         """The first pairs as a sheet with the classical paste beside the result (Fig. 7 of the patent)."""
-        crops = [(case.source.crop, case.target.crop, paste_source(case.source, case.target), case.changed) for case in self.first]
+        crops = [
+            (case.source.crop, case.target.crop, paste_source(case.source, case.target), case.changed)
+            for case in self.first
+        ]
         points = [(*self.changed_points(case), case.target.landmarks5) for case in self.first]
         return draw_comparison_grid(crops, words=("source", "target", "source pasted", "result"), points=points)
 
@@ -56,10 +59,11 @@ class ShownCases:
         return source, target, case.target.landmarks5
 
     def draw_extremes(self) -> Sheet:
-        """A sheet whose left column is the best and whose right one the worst, with the judge's cosines below."""
+        """A sheet whose left column is the best and whose right one the worst, with the evaluator's cosines below."""
         cases = [case for pair in zip(self.best, self.worst, strict=True) for case in pair]
         captions = [
-            f"{word}: cosine to the source {case.cosine:.2f}" for case, word in zip(cases, ("best", "worst") * len(cases), strict=False)
+            f"{word}: cosine to the source {case.cosine:.2f}"
+            for case, word in zip(cases, ("best", "worst") * len(cases), strict=False)
         ]
         crops = [(case.source.crop, case.target.crop, case.changed) for case in cases]
         return draw_comparison_grid(crops, captions=captions, points=[self.changed_points(case) for case in cases])

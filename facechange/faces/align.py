@@ -24,7 +24,9 @@ def warp_crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     if shrink < 2:
         return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     side = size * shrink
-    large = cv2.warpAffine(image, rescale(matrix, shrink), (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    large = cv2.warpAffine(
+        image, rescale(matrix, shrink), (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     return cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA)
 
 
@@ -37,13 +39,18 @@ def warp_crops(image: np.ndarray, matrices: Sequence[np.ndarray], size: int) -> 
 
 
 def _reduce(image: np.ndarray, matrix: np.ndarray, size: int, factor: int) -> tuple[np.ndarray, np.ndarray]:
-    """The part of `image` that a crop needs, averaged down by a whole `factor`, and the matrix from there to the crop."""
+    """The part of `image` that a crop needs, averaged down by a whole `factor`, and the matrix from there to the
+    crop."""
     corners = transform_points(np.array([[0, 0], [size, 0], [size, size], [0, size]]) - 0.5, invert(matrix))
     limits = np.array(image.shape[1::-1])
     start = np.clip(np.floor(corners.min(0)).astype(int) - 2 * factor, 0, np.maximum(limits - factor, 0))
-    blocks = np.maximum((np.clip(np.ceil(corners.max(0)).astype(int) + 2 * factor, start + 1, limits) - start) // factor, 1)
+    blocks = np.maximum(
+        (np.clip(np.ceil(corners.max(0)).astype(int) + 2 * factor, start + 1, limits) - start) // factor, 1
+    )
     (left, top), (width, height) = start, blocks * factor
-    reduced = cv2.resize(image[top : top + height, left : left + width], tuple(map(int, blocks)), interpolation=cv2.INTER_AREA)
+    reduced = cv2.resize(
+        image[top : top + height, left : left + width], tuple(map(int, blocks)), interpolation=cv2.INTER_AREA
+    )
     onward = cut_off(matrix, *(start + (factor - 1) / 2))  # to the centre of the first block
     onward[:, :2] *= factor
     return reduced, onward

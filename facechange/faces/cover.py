@@ -1,4 +1,5 @@
-"""Make a face invisible: blurred, in coarse squares or behind a box; for faces that cannot be changed so that nobody knows them."""
+"""Make a face invisible: blurred, in coarse squares or behind a box; for faces that cannot be changed so that nobody
+knows them."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from facechange.faces.mean_face68 import read_mean_face
 
 Cover = Literal["blur", "mosaic", "box"]
 
-LEVELS = {"blur": (0.2, 0.35), "mosaic": (0.2, 0.35)}  # of the face: the blur's deviation or a square's side, ever stronger
+# of the face: the blur's deviation or a square's side, ever stronger
+LEVELS = {"blur": (0.2, 0.35), "mosaic": (0.2, 0.35)}
 _GRID = 48  # pixels that the face gets for blurring: much finer than what is left of it
 _MARGIN, _BOX_MARGIN = 1.25, 1.3  # of the face, around its middle
 _FOREHEAD = 0.45  # of the way from chin to brows, on beyond the brows
@@ -37,7 +39,8 @@ def face_region(face: Face) -> np.ndarray:
 
 
 def cover_face(pixels: np.ndarray, face: Face, cover: Cover, strength: float = 0.2) -> tuple[int, int, int, int]:
-    """Cover `face` in `pixels` [H, W, 3] (uint8 or uint16), in place; `strength` is a share of the face, as in `LEVELS`.
+    """Cover `face` in `pixels` [H, W, 3] (uint8 or uint16), in place; `strength` is a share of the face, as in
+    `LEVELS`.
 
     Returns the rectangle (left, top, right, bottom) that holds all that changed.
     """
@@ -62,10 +65,13 @@ def cover_face(pixels: np.ndarray, face: Face, cover: Cover, strength: float = 0
 
 
 def _blur(window: np.ndarray, size: float, strength: float) -> np.ndarray:
-    """`window` as float32, blurred by a Gaussian with a deviation of `strength` of the `size` px of the face, on a coarse grid."""
+    """`window` as float32, blurred by a Gaussian with a deviation of `strength` of the `size` px of the face, on a
+    coarse grid."""
     height, width = window.shape[:2]
     scale = min(_GRID / size, 1.0)
-    small = cv2.resize(window, (max(round(width * scale), 1), max(round(height * scale), 1)), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        window, (max(round(width * scale), 1), max(round(height * scale), 1)), interpolation=cv2.INTER_AREA
+    )
     blurred = cv2.GaussianBlur(small.astype(np.float32), (0, 0), max(size * scale * strength, 1.0))
     return cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR)
 

@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 
 # Five-point template of ArcFace at 112² (Deng et al. 2019): eyes, nose, mouth corners, viewer's left first.
-ARCFACE_POINTS_112 = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
+ARCFACE_POINTS_112 = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+)
 
 
 def estimate_similarity(source: np.ndarray, destination: np.ndarray) -> np.ndarray:
@@ -54,8 +56,8 @@ def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 def warp_box(box: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """The upright box (x, y, w, h) of the ellipse inscribed in `box`, after `matrix` [2, 3].
 
-    That is where YuNet puts its box on a rolled face: over all rolls their intersection over union is 0.8 to 0.9, and 0.5
-    for the box around the four rolled corners.
+    That is where YuNet puts its box on a rolled face: over all rolls their intersection over union is 0.8 to 0.9, and
+    0.5 for the box around the four rolled corners.
     """
     centre = matrix[:, :2] @ (box[:2] + box[2:] / 2) + matrix[:, 2]
     half = np.hypot(*(matrix[:, :2] * (box[2:] / 2)).T)
@@ -87,7 +89,8 @@ def cut_off(matrix: np.ndarray, left: float, top: float) -> np.ndarray:
 
 
 def crop_rectangle(matrix: np.ndarray, size: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """The rectangle (left, top, right, bottom) of a picture of `shape` that holds the crop of side `size`, cut at its borders."""
+    """The rectangle (left, top, right, bottom) of a picture of `shape` that holds the crop of side `size`, cut at its
+    borders."""
     corners = transform_points(np.array([[0, 0], [size, 0], [size, size], [0, size]]) - 0.5, invert(matrix))
     left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, [shape[1], shape[0]])
     right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 1, 0, [shape[1], shape[0]])

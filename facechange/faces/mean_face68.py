@@ -19,6 +19,7 @@ MIRRORED = [*_OUTLINE_AND_BROWS, *_NOSE_AND_EYES, *_MOUTH]
 
 @cache
 def read_mean_face() -> tuple[np.ndarray, np.ndarray]:
-    """The mean face [68, 3] (see `evaluation.factor_faces`) and the standard deviations [4] of `measure_openings` among faces."""
+    """The mean face [68, 3] (see `evaluation.factor_faces`) and the standard deviations [4] of `measure_openings` among
+    faces."""
     stored = parse_toml((files("facechange") / "faces" / "mean_face68.toml").read_text(encoding="utf-8"))
     return np.array(stored["points"]), np.array(stored["opening_deviations"])

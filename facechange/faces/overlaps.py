@@ -1,4 +1,4 @@
-"""Of several claims of one face, keep the best."""
+"""Of several detections of one face, keep the best."""
 
 from __future__ import annotations
 

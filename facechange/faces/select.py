@@ -37,7 +37,8 @@ class FaceSelector:
 
     Those that `rules` name, each face by one of them, or with `all_but` those that none names.
 
-    Beside other rules `all` names the faces that they leave. Raises `FaceError` where two rules have a selector in common.
+    Beside other rules `all` names the faces that they leave. Raises `FaceError` where two rules have a selector in
+    common.
     """
 
     rules: tuple[Rule, ...] = ((ALL,),)
@@ -70,7 +71,8 @@ class Chosen:
 
 
 def parse_selectors(text: str) -> Rule:
-    """The selectors of a text: a word, `like:PICTURE`, or numbers with commas between them. Raises `FaceError` for anything else."""
+    """The selectors of a text: a word, `like:PICTURE`, or numbers with commas between them. Raises `FaceError` for
+    anything else."""
     word = text.strip().lower()
     if word in SELECTOR_WORDS:
         return (Selector(word),)
@@ -98,18 +100,25 @@ def left_to_right(faces: Sequence[Face]) -> list[Face]:
 
 
 def choose_faces(
-    faces: list[Face], selection: FaceSelector, picture_size: tuple[int, int], cosines: Mapping[Path, np.ndarray], least: float
+    faces: list[Face],
+    selection: FaceSelector,
+    picture_size: tuple[int, int],
+    cosines: Mapping[Path, np.ndarray],
+    least: float,
 ) -> Chosen:
-    """The faces that `selection` means of `faces`, all there are from left to right in a picture of `picture_size` (width, height).
+    """The faces that `selection` means of `faces`, all there are from left to right in a picture of `picture_size`
+    (width, height).
 
-    `cosines` [N] says for each picture of a person how like it each face is; below `least` it is another person's. Raises
-    `FaceError` where no face is meant and `ContestedFaceError` where two rules name one face.
+    `cosines` [N] says for each picture of a person how like it each face is; below `least` it is another person's.
+    Raises `FaceError` where no face is meant and `ContestedFaceError` where two rules name one face.
     """
     if not faces:
         raise FaceError("No face was found.", "Use a sharper or larger picture of a face that is not covered.")
     named = match_people(selection.rules, cosines, least)
     unmet = {}
-    for selector in (selector for rule in selection.rules for selector in rule if selector not in named and selector != ALL):
+    for selector in (
+        selector for rule in selection.rules for selector in rule if selector not in named and selector != ALL
+    ):
         try:
             named[selector] = select_place(faces, selector, picture_size)
         except FaceError as error:
@@ -131,9 +140,13 @@ def choose_faces(
 
 
 def select_place(faces: Sequence[Face], selector: Selector, picture_size: tuple[int, int]) -> int:
-    """Which of `faces`, left to right and at least one, a word but `all` or a number names; raises `FaceError` where none is."""
+    """Which of `faces`, left to right and at least one, a word but `all` or a number names; raises `FaceError` where
+    none is."""
     if selector.like is not None:
-        raise FaceError(f"No face is like the one in {selector.like.name}.", "Choose it by number, or use another picture of the person.")
+        raise FaceError(
+            f"No face is like the one in {selector.like.name}.",
+            "Choose it by number, or use another picture of the person.",
+        )
     indices = range(len(faces))
     match selector.word:
         case "largest":
@@ -146,7 +159,10 @@ def select_place(faces: Sequence[Face], selector: Selector, picture_size: tuple[
             middle = np.array(picture_size) / 2
             return min(indices, key=lambda index: float(np.hypot(*(_centre(faces[index]) - middle))))
     if selector.number > len(faces):
-        raise FaceError(f"There is no face {selector.number}; {len(faces)} found.", f"Faces are numbered 1 to {len(faces)} from the left.")
+        raise FaceError(
+            f"There is no face {selector.number}; {len(faces)} found.",
+            f"Faces are numbered 1 to {len(faces)} from the left.",
+        )
     return selector.number - 1
 
 
@@ -172,7 +188,8 @@ def match_people(rules: Sequence[Rule], cosines: Mapping[Path, np.ndarray], leas
 
 
 def rules_by_face(rules: Sequence[Rule], named: Mapping[Selector, int], faces: Collection[int]) -> dict[int, list[int]]:
-    """For each face that is named, the rules that name it in their order. `named` is whom selectors name; `all` names the rest."""
+    """For each face that is named, the rules that name it in their order. `named` is whom selectors name; `all` names
+    the rest."""
     by_face: dict[int, list[int]] = {}
     for number, rule in enumerate(rules):
         for face in dict.fromkeys(named[selector] for selector in rule if selector in named):

@@ -1,8 +1,8 @@
 """Monochrome pictures stay so: grey, sepia and other tints, whatever colours a network draws into them.
 
-All colours of a monochrome picture lie on one curve from luma to colour; of a grey one, on the neutral axis. A crop is found to
-be monochrome by how far its colours stray from their own curve, compared with how far they are from grey: compression strays a
-little, and a face in colour, however pale, strays as lips do from skin.
+All colours of a monochrome picture lie on one curve from luma to colour; of a grey one, on the neutral axis. A crop is
+found to be monochrome by how far its colours stray from their own curve, compared with how far they are from grey:
+compression strays a little, and a face in colour, however pale, strays as lips do from skin.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ _FITTED_PX = 256  # side at which the curve is laid through the colours
 _COMPARED_PX = 64  # side at which what strays from it is looked at: averages, into which compression's noise vanishes
 _MEMORY = 0.9  # of the last frames in what is thought of the next
 _ROUNDING = 0.6 / 255  # chroma that is none: what rounding to eight bits makes of grey
-# Of `Tint.stray`: up to the first a crop is monochrome, from the second on in colour. Of 60 photographs of officials in colour none was
-# below 0.20, and as sepia in JPEG of quality 60 none above 0.11; at a fifth of the size up to 0.19, and in a tint of two colours 0.24.
+# Of `Tint.stray`: up to the first a crop is monochrome, from the second on in colour. Of 60 photographs of officials in
+# colour none was
+# below 0.20, and as sepia in JPEG of quality 60 none above 0.11; at a fifth of the size up to 0.19, and in a tint of
+# two colours 0.24.
 MONOCHROME, COLOURED = 0.13, 0.2
 
 
@@ -64,13 +66,15 @@ def find_tint(crop: np.ndarray) -> Tint:
 
 
 def keep_tint(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """A changed crop `after` [R, R, 3] float32 in [0, 1] in the tint of `before` where that is monochrome, else as it is."""
+    """A changed crop `after` [R, R, 3] float32 in [0, 1] in the tint of `before` where that is monochrome, else as it
+    is."""
     tint = find_tint(before)
     return _blend(tint, after, tint.share)
 
 
 class TintMemory:
-    """`keep_tint` for the faces of a video, by number: whether one is monochrome is what its last frames said, so that nothing flickers."""
+    """`keep_tint` for the faces of a video, by number: whether one is monochrome is what its last frames said, so that
+    nothing flickers."""
 
     def __init__(self, shares: dict[int, float] | None = None) -> None:
         self.shares = shares or {}  # by number, what `keep` needs of the frames before

@@ -44,7 +44,12 @@ def expression_error_openings68(changed: Pose68, target: Pose68) -> float:
     return float(np.mean(np.abs(difference) / read_mean_face()[1]))
 
 
-@metric("% of its width", LOWER, "pairs; difference of the lips' distance in percent of the mouth's width, pose taken out", LANDMARKER)
+@metric(
+    "% of its width",
+    LOWER,
+    "pairs; difference of the lips' distance in percent of the mouth's width, pose taken out",
+    LANDMARKER,
+)
 def mouth_opening_error68(changed: Pose68, target: Pose68) -> float:
     """Is the mouth open as far as the target's was? 0..100 and more."""
     return 100 * abs(float(measure_openings(changed.frontal)[MOUTH] - measure_openings(target.frontal)[MOUTH]))

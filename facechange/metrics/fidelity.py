@@ -1,4 +1,5 @@
-"""What a change must keep: everything outside the face, and of the face light, colour and lines (Fig. 7 of the patent), in one crop.
+"""What a change must keep: everything outside the face, and of the face light, colour and lines (Fig. 7 of the patent),
+in one crop.
 
 Crops are uint8 [R, R, 3] RGB; `landmarks68` [68, 2] are the target's, in pixels of the crop.
 """
@@ -21,8 +22,10 @@ FEATURES = (slice(17, 22), slice(22, 27), slice(36, 42), slice(42, 48), slice(48
 COLOUR_BLUR = 1 / 64  # of the side: finer than the shade of a nose, coarser than its pores
 WRINKLES = (1 / 256, 1 / 64)  # of the side: finer is noise, coarser is light
 LEAST_DETAIL = 0.5  # luma levels; a flat target has no detail to keep
-TEETH_LEAST_OPENING, EYE_LEAST_OPENING = 0.12, 0.18  # of the mouth's or the eye's width between lips or lids: less shows too little
-TEETH_BRIGHTEST, EYE_BRIGHTEST = 0.4, 0.3  # of the open mouth and of the eye: teeth, not the gap; white, with a spark of light in both
+# of the mouth's or the eye's width between lips or lids: less shows too little
+TEETH_LEAST_OPENING, EYE_LEAST_OPENING = 0.12, 0.18
+# of the open mouth and of the eye: teeth, not the gap; white, with a spark of light in both
+TEETH_BRIGHTEST, EYE_BRIGHTEST = 0.4, 0.3
 LEAST_PIXELS = 12
 LEAST_SPREAD = 1.0  # CIELAB units; no face is told apart by less
 ODD_SHARE, ROUNDS = 0.1, 3  # of the unchanged faces, in light from one side say, the oddest do not tell what is natural
@@ -44,7 +47,8 @@ def psnr_crop(changed: np.ndarray, target: np.ndarray, where: np.ndarray | None 
 
 
 def ssim_crop(changed: np.ndarray, target: np.ndarray, where: np.ndarray | None = None) -> float:
-    """SSIM (Wang et al. 2004, Gaussian window of 1.5 px) of the luma of two uint8 [H, W, 3] crops: 1 where they are equal.
+    """SSIM (Wang et al. 2004, Gaussian window of 1.5 px) of the luma of two uint8 [H, W, 3] crops: 1 where they are
+    equal.
 
     Only pixels where `where` [H, W] is not 0 count; it must keep at least one.
     """
@@ -63,8 +67,12 @@ def _blur(image: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(image, (11, 11), SSIM_SIGMA_PX, borderType=cv2.BORDER_REFLECT)
 
 
-psnr_self_crop = Metric("psnr_self_crop", "dB", HIGHER, "each face changed by its own identity; PSNR of the whole change crop", psnr_crop)
-ssim_self_crop = Metric("ssim_self_crop", "SSIM", HIGHER, "each face changed by its own identity; SSIM of the whole change crop", ssim_crop)
+psnr_self_crop = Metric(
+    "psnr_self_crop", "dB", HIGHER, "each face changed by its own identity; PSNR of the whole change crop", psnr_crop
+)
+ssim_self_crop = Metric(
+    "ssim_self_crop", "SSIM", HIGHER, "each face changed by its own identity; SSIM of the whole change crop", ssim_crop
+)
 
 
 @metric("dB", HIGHER, "pairs; PSNR of the change crop outside the convex hull of the target's 68 landmarks")
@@ -105,9 +113,12 @@ def skin_brightness_difference68(changed: np.ndarray, target: np.ndarray, landma
     "pairs; mean distance in CIELAB's (a*, b*) on the same skin, both crops blurred with a deviation of a 64th of their side",
 )
 def skin_colour_difference68(changed: np.ndarray, target: np.ndarray, landmarks68: np.ndarray) -> float:
-    """Mean distance in CIELAB's (a*, b*) between two blurred uint8 [R, R, 3] crops, pixel by pixel over the target's skin."""
+    """Mean distance in CIELAB's (a*, b*) between two blurred uint8 [R, R, 3] crops, pixel by pixel over the target's
+    skin."""
     size = target.shape[0]
-    after, before = (cv2.GaussianBlur(crop.astype(np.float32) / 255, (0, 0), size * COLOUR_BLUR) for crop in (changed, target))
+    after, before = (
+        cv2.GaussianBlur(crop.astype(np.float32) / 255, (0, 0), size * COLOUR_BLUR) for crop in (changed, target)
+    )
     moved = cv2.cvtColor(after, cv2.COLOR_RGB2LAB)[..., 1:] - cv2.cvtColor(before, cv2.COLOR_RGB2LAB)[..., 1:]
     return cv2.mean(np.hypot(moved[..., 0], moved[..., 1]), skin_mask68(landmarks68, size))[0]
 
@@ -118,7 +129,8 @@ def skin_colour_difference68(changed: np.ndarray, target: np.ndarray, landmarks6
     "pairs; correlation of the luma's detail between a 256th and a 64th of the side with the target's, on the skin inside the hull",
 )
 def wrinkle_correlation_skin68(changed: np.ndarray, target: np.ndarray, landmarks68: np.ndarray) -> float:
-    """Correlation of the luma of two uint8 [R, R, 3] crops between two blurs, on the skin; 1 is every line kept, 0 none.
+    """Correlation of the luma of two uint8 [R, R, 3] crops between two blurs, on the skin; 1 is every line kept, 0
+    none.
 
     The skin is the hull of the target's `landmarks68` [68, 2] without brows, eyes and mouth.
     """
@@ -137,10 +149,11 @@ def _wrinkles(crop: np.ndarray) -> np.ndarray:
 @metric(
     "ratio",
     ONE,
-    "pairs; deviation of the Laplacian inside the hull, the result's over the target's, at the model's measure",
+    "pairs; deviation of the Laplacian inside the hull, the result's over the target's, at the model's resolution",
 )
 def sharpness_ratio_hull68(changed: np.ndarray, target: np.ndarray, landmarks68: np.ndarray) -> float:
-    """Detail of the changed face over the target's, inside the hull of `landmarks68` [68, 2]; 1 is as sharp, less is softer.
+    """Detail of the changed face over the target's, inside the hull of `landmarks68` [68, 2]; 1 is as sharp, less is
+    softer.
 
     Detail is the standard deviation of the luma's Laplacian in uint8 [R, R, 3] crops.
     """
@@ -161,7 +174,8 @@ class NaturalSpread:
     covariance: np.ndarray
 
     def measure(self, regions: np.ndarray) -> np.ndarray:
-        """How far `regions` [..., 4, 3] are from the median, in spreads: the root mean square of their whitened parts, [...]."""
+        """How far `regions` [..., 4, 3] are from the median, in spreads: the root mean square of their whitened parts,
+        [...]."""
         departures = regions.reshape(*regions.shape[:-2], -1) - self.median
         whitened = np.linalg.solve(np.linalg.cholesky(self.covariance), departures[..., None])[..., 0]
         return np.sqrt((whitened**2).mean(-1))
@@ -174,11 +188,14 @@ def measure_regions(crop: np.ndarray, landmarks68: np.ndarray) -> np.ndarray:
     """
     lab = cv2.cvtColor(crop.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     sides = face_regions(landmarks68, crop.shape[0])
-    return np.array([_median(lab, region) - _median(lab, cheek) for brow, socket, cheek in sides for region in (brow, socket)])
+    return np.array(
+        [_median(lab, region) - _median(lab, cheek) for brow, socket, cheek in sides for region in (brow, socket)]
+    )
 
 
 def face_regions(landmarks68: np.ndarray, size: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Brow, eye socket without the eye, and cheek, of the viewer's left side and then of the right: uint8 [size, size] masks."""
+    """Brow, eye socket without the eye, and cheek, of the viewer's left side and then of the right: uint8 [size, size]
+    masks."""
     eyes_px = float(np.linalg.norm(landmarks68[36:42].mean(0) - landmarks68[42:48].mean(0)))
     down = landmarks68[48:60].mean(0) - landmarks68[36:48].mean(0)
     down /= max(float(np.linalg.norm(down)), 1e-9)
@@ -189,7 +206,9 @@ def face_regions(landmarks68: np.ndarray, size: int) -> list[tuple[np.ndarray, n
         socket = hull_mask(np.concatenate([brow, eye, eye + down * eyes_px * REACH]), size)
         socket[(_thicken(hull_mask(eye, size), eyes_px * 0.04) | brow_mask) > 0] = 0
         middle = 0.5 * eye.mean(0) + 0.35 * landmarks68[mouth] + 0.15 * landmarks68[outline]
-        cheek = cv2.circle(np.zeros((size, size), np.uint8), tuple(map(int, np.rint(middle))), max(1, round(eyes_px * 0.14)), 1, -1)
+        cheek = cv2.circle(
+            np.zeros((size, size), np.uint8), tuple(map(int, np.rint(middle))), max(1, round(eyes_px * 0.14)), 1, -1
+        )
         regions.append((brow_mask, socket, cheek))
     return regions
 
@@ -201,7 +220,9 @@ def natural_spread(regions: np.ndarray) -> NaturalSpread:
     for _ in range(ROUNDS):
         median = np.median(rows[kept], axis=0)
         departures = rows[kept] - median
-        natural = NaturalSpread(median, departures.T @ departures / kept.sum() + LEAST_SPREAD**2 * np.eye(rows.shape[1]))
+        natural = NaturalSpread(
+            median, departures.T @ departures / kept.sum() + LEAST_SPREAD**2 * np.eye(rows.shape[1])
+        )
         distances = natural.measure(regions)
         kept = distances <= np.quantile(distances, 1 - ODD_SHARE)
     return natural
@@ -242,14 +263,19 @@ def _thicken(mask: np.ndarray, reach_px: float) -> np.ndarray:
 def teeth_colour_difference68(changed: np.ndarray, target: np.ndarray, landmarks68: np.ndarray) -> float:
     """Distance in CIELAB between the teeth of two uint8 [R, R, 3] crops; NaN where the target's mouth is shut.
 
-    Teeth are taken for the brightest part of what lies between the lips by the target's `landmarks68` [68, 2], of each crop its own.
+    Teeth are taken for the brightest part of what lies between the lips by the target's `landmarks68` [68, 2], of each
+    crop its own.
     """
     width = float(np.linalg.norm(landmarks68[54] - landmarks68[48]))
     opening = float(np.linalg.norm(landmarks68[[65, 66, 67]].mean(0) - landmarks68[[61, 62, 63]].mean(0)))
     inside = hull_mask(landmarks68[60:68], target.shape[0]) > 0
     if opening < TEETH_LEAST_OPENING * width or inside.sum() < LEAST_PIXELS / TEETH_BRIGHTEST:
         return float("nan")
-    return float(np.linalg.norm(_brightest_lab(changed, inside, TEETH_BRIGHTEST) - _brightest_lab(target, inside, TEETH_BRIGHTEST)))
+    return float(
+        np.linalg.norm(
+            _brightest_lab(changed, inside, TEETH_BRIGHTEST) - _brightest_lab(target, inside, TEETH_BRIGHTEST)
+        )
+    )
 
 
 @metric(
@@ -258,16 +284,23 @@ def teeth_colour_difference68(changed: np.ndarray, target: np.ndarray, landmarks
     "pairs whose target has open eyes; distance in CIELAB of the brightest three tenths of the eyes",
 )
 def eye_white_colour_difference68(changed: np.ndarray, target: np.ndarray, landmarks68: np.ndarray) -> float:
-    """Distance in CIELAB between the eye whites of two uint8 [R, R, 3] crops, the mean of both eyes; NaN where both are shut.
+    """Distance in CIELAB between the eye whites of two uint8 [R, R, 3] crops, the mean of both eyes; NaN where both are
+    shut.
 
     The white is taken for the brightest part of an eye by the target's `landmarks68` [68, 2], of each crop its own.
     """
     distances = []
     for eye in (landmarks68[36:42], landmarks68[42:48]):
-        opening = np.linalg.norm(eye[[4, 5]].mean(0) - eye[[1, 2]].mean(0)) / max(float(np.linalg.norm(eye[3] - eye[0])), 1e-9)
+        opening = np.linalg.norm(eye[[4, 5]].mean(0) - eye[[1, 2]].mean(0)) / max(
+            float(np.linalg.norm(eye[3] - eye[0])), 1e-9
+        )
         inside = hull_mask(eye, target.shape[0]) > 0
         if opening >= EYE_LEAST_OPENING and inside.sum() >= LEAST_PIXELS / EYE_BRIGHTEST:
-            distances.append(np.linalg.norm(_brightest_lab(changed, inside, EYE_BRIGHTEST) - _brightest_lab(target, inside, EYE_BRIGHTEST)))
+            distances.append(
+                np.linalg.norm(
+                    _brightest_lab(changed, inside, EYE_BRIGHTEST) - _brightest_lab(target, inside, EYE_BRIGHTEST)
+                )
+            )
     return float(np.mean(distances)) if distances else float("nan")
 
 
@@ -297,7 +330,8 @@ def chroma_grey_crop(changed: np.ndarray) -> float:
 
 @metric("dB", HIGHER, "pairs with a thing put before 6 to 30 % of the target's face; PSNR on its pixels")
 def psnr_occluder(changed: np.ndarray, covered: np.ndarray, occluder: np.ndarray) -> float:
-    """PSNR in dB of a changed crop and its `covered` target, uint8 [R, R, 3], on the pixels of the `occluder` (uint8 [R, R])."""
+    """PSNR in dB of a changed crop and its `covered` target, uint8 [R, R, 3], on the pixels of the `occluder` (uint8
+    [R, R])."""
     return psnr_crop(changed, covered, occluder)
 
 

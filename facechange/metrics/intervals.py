@@ -27,15 +27,19 @@ def bootstrap_mean(values: np.ndarray, unit: str, seed: int = 0, resamples: int 
 
 
 def wilson_percent(successes: int, total: int) -> Interval:
-    """A share in percent with its 95 % score interval (Wilson 1927), which stays honest near 0 and 100; `total` >= 1."""
+    """A share in percent with its 95 % score interval (Wilson 1927), which stays honest near 0 and 100; `total` >=
+    1."""
     share, z = successes / total, 1.96
     centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
     reach = z / (1 + z**2 / total) * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
     return Interval(100 * share, float(100 * max(0, centre - reach)), float(100 * min(1, centre + reach)), "%")
 
 
-def bootstrap_blocks(measure: Callable[[np.ndarray], float], count: int, unit: str, seed: int = 0, resamples: int = 500) -> Interval:
-    """`measure` of rows 0..`count` in time, with the interval of the moving block bootstrap (Künsch 1989): neighbours are alike.
+def bootstrap_blocks(
+    measure: Callable[[np.ndarray], float], count: int, unit: str, seed: int = 0, resamples: int = 500
+) -> Interval:
+    """`measure` of rows 0..`count` in time, with the interval of the moving block bootstrap (Künsch 1989): neighbours
+    are alike.
 
     `measure` takes rows [N]. Blocks are of the square root of `count` rows.
     """

@@ -24,17 +24,25 @@ class Pose68:
 def fit_pose(landmarks68: np.ndarray, size_px: int) -> Pose68:
     """Pose of a face with `landmarks68` [68, 2] in pixels of its change crop of side `size_px`.
 
-    The rotation is the one whose perspective picture of the mean face's rigid points fits best (PnP). What the landmarks
-    differ from that picture, turned back upright, is then laid on the mean face as seen from the front.
+    The rotation is the one whose perspective picture of the mean face's rigid points fits best (PnP). What the
+    landmarks differ from that picture, turned back upright, is then laid on the mean face as seen from the front.
     """
     face, _ = read_mean_face()
     focal, middle = FOCAL_CROPS * size_px, (size_px - 1) / 2
     camera = np.array([[focal, 0, middle], [0, focal, middle], [0, 0, 1.0]])
     landmarks68 = np.asarray(landmarks68, np.float64)
     eyes_px = max(float(np.linalg.norm(landmarks68[45] - landmarks68[36])), 1.0)
-    place = np.array([[0.0], [0.0], [focal / eyes_px]])  # a guess to start from: upright, before the camera, of the right size
+    # a guess to start from: upright, before the camera, of the right size
+    place = np.array([[0.0], [0.0], [focal / eyes_px]])
     _, turn, place = cv2.solvePnP(
-        face[RIGID_POINTS], landmarks68[RIGID_POINTS], camera, None, np.zeros((3, 1)), place, True, cv2.SOLVEPNP_ITERATIVE
+        face[RIGID_POINTS],
+        landmarks68[RIGID_POINTS],
+        camera,
+        None,
+        np.zeros((3, 1)),
+        place,
+        True,
+        cv2.SOLVEPNP_ITERATIVE,
     )
     rotation = cv2.Rodrigues(turn)[0]
     seen = cv2.projectPoints(face, turn, place, camera, None)[0][:, 0]  # [68, 2]
@@ -52,7 +60,8 @@ def fit_pose(landmarks68: np.ndarray, size_px: int) -> Pose68:
     LANDMARKER,
 )
 def pose_error_pnp68(changed: Pose68, target: Pose68) -> float:
-    """Pose error (Table 1 of the patent): the angle between two heads, 0..180; for small ones the length of (yaw, pitch, roll)."""
+    """Pose error (Table 1 of the patent): the angle between two heads, 0..180; for small ones the length of (yaw,
+    pitch, roll)."""
     return _turn_degrees(changed.rotation @ target.rotation.T)
 
 
@@ -61,19 +70,24 @@ class Mesh:
     """The dense mesh of one face in pixels of its picture."""
 
     points: np.ndarray  # [468, 3]: x, y and, growing away from the viewer, z
-    irises: np.ndarray  # [2, 2]: where each iris lies from the middle between the corners of its eye, along and across, in eye widths
+    # [2, 2]: where each iris lies from the middle between the corners of its eye, along and across, in eye widths
+    irises: np.ndarray
 
 
-@metric("degrees", LOWER, "pairs; the rotation between MediaPipe's dense meshes (468 points in 3-D) of target and result")
+@metric(
+    "degrees", LOWER, "pairs; the rotation between MediaPipe's dense meshes (468 points in 3-D) of target and result"
+)
 def pose_error_mesh468(changed: Mesh, target: Mesh) -> float:
-    """The angle, 0..180, of the rotation of the similarity that takes the target's mesh to the changed face's (Umeyama 1991)."""
+    """The angle, 0..180, of the rotation of the similarity that takes the target's mesh to the changed face's (Umeyama
+    1991)."""
     ours, theirs = (mesh.points - mesh.points.mean(0) for mesh in (changed, target))
     left, _, right = np.linalg.svd(ours.T @ theirs)
     return _turn_degrees(left @ np.diag([1, 1, np.sign(np.linalg.det(left @ right))]) @ right)
 
 
 def _turn_degrees(rotation: np.ndarray) -> float:
-    """The angle of a rotation [3, 3] by the chord: the arc cosine of the trace cannot tell angles under a hundredth of a degree apart."""
+    """The angle of a rotation [3, 3] by the chord: the arc cosine of the trace cannot tell angles under a hundredth of
+    a degree apart."""
     return float(np.degrees(2 * np.arcsin(min(1.0, np.linalg.norm(rotation - np.eye(3)) / np.sqrt(8)))))
 
 

@@ -1,7 +1,7 @@
 """What moves that should not: a changed video beside the one it was made from, frame by frame.
 
-Each metric is a ratio, 1 for a change that moves exactly as its original does. An original that hardly moves is taken to move a
-little, so that a ratio stays finite.
+Each metric is a ratio, 1 for a change that moves exactly as its original does. An original that hardly moves is taken
+to move a little, so that a ratio stays finite.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ _STRAYING_PX = 1.0  # forward and backward flow that do not lead back: covered o
 def crop_departures(points: np.ndarray) -> np.ndarray:
     """How far the crop of a face departs from even movement, in parts of its mean side: [T - 2].
 
-    `points` are the five points of one face in successive frames, [T, 5, 2] px, T of 3 or more; NaN where the face was not found, and
-    so is what depends on it. Each value is the root mean square, over the crop's corners, of the second difference in time.
+    `points` are the five points of one face in successive frames, [T, 5, 2] px, T of 3 or more; NaN where the face was
+    not found, and so is what depends on it. Each value is the root mean square, over the crop's corners, of the second
+    difference in time.
     """
     assert points.ndim == 3 and len(points) >= 3, points.shape
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64)
@@ -38,17 +39,20 @@ def crop_departures(points: np.ndarray) -> np.ndarray:
     "original's, both located frame by frame",
 )
 def crop_jitter(changed: np.ndarray, original: np.ndarray) -> float:
-    """How much the crop of a face shakes, what a viewer sees as wobbling, by the `crop_departures` of both videos [N]."""
+    """How much the crop of a face shakes, what a viewer sees as wobbling, by the `crop_departures` of both videos
+    [N]."""
     return _root_mean_square(changed) / max(_root_mean_square(original), LEAST_JITTER)
 
 
 def warp_differences(
     before: np.ndarray, after: np.ndarray, changed_before: np.ndarray, changed_after: np.ndarray
 ) -> tuple[float, float] | None:
-    """Mean absolute difference, in levels of 255, of a frame from the next one moved back: (of the changed video, of the original).
+    """Mean absolute difference, in levels of 255, of a frame from the next one moved back: (of the changed video, of
+    the original).
 
-    All are uint8 [H, W, 3] RGB, two frames of the original and the same two of the changed video. The movement is found in the
-    original (DIS optical flow), where it was before the change; pixels that it leads astray do not count. None where it leads all astray.
+    All are uint8 [H, W, 3] RGB, two frames of the original and the same two of the changed video. The movement is found
+    in the original (DIS optical flow), where it was before the change; pixels that it leads astray do not count. None
+    where it leads all astray.
     """
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     old, new = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (before, after))
@@ -67,7 +71,8 @@ def warp_differences(
     "mean difference of a frame from the next one moved back by the original's own optical flow; a changed video's over its original's",
 )
 def warp_error(changed: np.ndarray, original: np.ndarray) -> float:
-    """How much a changed video flickers beyond what its original moves (after Lai et al. 2018), by the `warp_differences` of both [N]."""
+    """How much a changed video flickers beyond what its original moves (after Lai et al. 2018), by the
+    `warp_differences` of both [N]."""
     return float(np.mean(changed)) / max(float(np.mean(original)), LEAST_DIFFERENCE)
 
 

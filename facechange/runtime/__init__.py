@@ -1,6 +1,6 @@
 """Run exported graphs."""
 
-from facechange.runtime.crops import BakedIdentity, ChangedCrops, CropChanger
+from facechange.runtime.crops import BakedIdentity, ChangedCrops, CropSwapper
 from facechange.runtime.graph import CHANGE_NAMES, EMBEDDED_NAMES, Graph, graph_path, load_graph
 from facechange.runtime.tensors import to_tensor, to_unit_range
 
@@ -9,7 +9,7 @@ __all__ = [
     "EMBEDDED_NAMES",
     "BakedIdentity",
     "ChangedCrops",
-    "CropChanger",
+    "CropSwapper",
     "Graph",
     "graph_path",
     "load_graph",

@@ -1,7 +1,7 @@
 """Specialise a graph to constant inputs: compute once what depends on them alone, and fold scalings into convolutions.
 
-Nothing here knows an architecture. For a graph whose input sets factors before and after a convolution, such as the identity
-of a face change, what is left is a plain convolution.
+Nothing here knows an architecture. For a graph whose input sets factors before and after a convolution, such as the
+identity of a face change, what is left is a plain convolution.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ Evaluate = Callable[[bytes], dict[str, np.ndarray]]  # runs a graph without inpu
 
 
 def bake_model(data: bytes, inputs: Mapping[str, np.ndarray], evaluate: Evaluate) -> bytes:
-    """The ONNX model `data` with `inputs` fixed to these float32 arrays; its other inputs and all outputs stay as they are."""
+    """The ONNX model `data` with `inputs` fixed to these float32 arrays; its other inputs and all outputs stay as they
+    are."""
     model = parse_model(data)
     graph = model.graph
     _replace(graph.input, [value for value in graph.input if value.name not in inputs])
@@ -63,7 +64,11 @@ def fold_scalings(graph: Any, constants: dict[str, np.ndarray]) -> None:
         for name in node.input:
             readers.setdefault(name, []).append(node)
     for node in graph.node:
-        if node.op_type == "Conv" and node.input[1] in constants and not any(a.name == "group" and a.i != 1 for a in node.attribute):
+        if (
+            node.op_type == "Conv"
+            and node.input[1] in constants
+            and not any(a.name == "group" and a.i != 1 for a in node.attribute)
+        ):
             _own_constants(node, constants)
             _fold_before(node, maker, readers, constants)
             _fold_after(node, readers, constants)
@@ -79,7 +84,9 @@ def _own_constants(node: Any, constants: dict[str, np.ndarray]) -> None:
             node.input[place] = name
 
 
-def _fold_before(node: Any, maker: dict[str, Any], readers: dict[str, list[Any]], constants: dict[str, np.ndarray]) -> None:
+def _fold_before(
+    node: Any, maker: dict[str, Any], readers: dict[str, list[Any]], constants: dict[str, np.ndarray]
+) -> None:
     weight = constants[node.input[1]]  # [O, I, h, w]
     reader, name = node, node.input[0]
     while name in maker and len(readers[name]) == 1:
@@ -119,7 +126,8 @@ def _fold_after(node: Any, readers: dict[str, list[Any]], constants: dict[str, n
 
 
 def _split_operands(node: Any, constants: dict[str, np.ndarray]) -> tuple[str, str]:
-    """The names of the constant and of the other operand of a node of two inputs; empty where it has not one of each."""
+    """The names of the constant and of the other operand of a node of two inputs; empty where it has not one of
+    each."""
     if len(node.input) != 2 or (node.input[0] in constants) == (node.input[1] in constants):
         return "", ""
     first, second = node.input

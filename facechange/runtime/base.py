@@ -9,11 +9,13 @@ from typing import Protocol
 
 import numpy as np
 
-EXACT_FROM_PX = 128  # layers of a picture-making network that are as wide or wider stay in float32 where the rest is bfloat16
+# layers of a picture-making network that are as wide or wider stay in float32 where the rest is bfloat16
+EXACT_FROM_PX = 128
 
 
 class Engine(Protocol):
-    """A graph made ready to run; may be shared between threads. Any exception it raises in `run` is the graph's to explain."""
+    """A graph made ready to run; may be shared between threads. Any exception it raises in `run` is the graph's to
+    explain."""
 
     name: str  # for people: "OpenVINO CPU bf16"
     input_names: list[str]
@@ -33,7 +35,8 @@ class Model:
     bfloat16: bool  # whether it may be computed in bfloat16
     threads: int
     many_runs: bool = False  # whether many pictures are to come
-    fixed: Mapping[str, np.ndarray] = field(default_factory=dict)  # constant inputs; an identity: nothing of it may reach a disk
+    # constant inputs; an identity: nothing of it may reach a disk
+    fixed: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def program_path(model: Model) -> Path:

@@ -11,7 +11,8 @@ from facechange.runtime.exposure import expose, find_exponents
 from facechange.runtime.graph import Graph
 from facechange.runtime.tensors import to_tensor, to_unit_range
 
-KEPT_PX = 128  # the finest mask that says where nothing changes; those of levels grown beyond say where the target's detail comes in
+# the finest mask that says where nothing changes; those of levels grown beyond say where the target's detail comes in
+KEPT_PX = 128
 PIXELS_A_RUN = 1 << 20  # crops are run together up to so many pixels: 64 of 128², one of 1024²; it bounds memory
 
 
@@ -21,16 +22,19 @@ class ChangedCrops:
 
     before: np.ndarray  # [N, R, R, 3] float32 in [0, 1]: the crops
     after: np.ndarray  # [N, R, R, 3] float32 in [0, 1]
-    masks: list[list[np.ndarray]]  # for each crop masks [h, w] float32 in [0, 1], coarse to fine: all, or the one for `put_back` alone
+    # for each crop masks [h, w] float32 in [0, 1], coarse to fine: all, or the one for `paste_back` alone
+    masks: list[list[np.ndarray]]
 
     def kept_mask(self, index: int) -> np.ndarray | None:
-        """The mask that `put_back` takes for a crop, the finest of `KEPT_PX` at most; None where the graph has none."""
+        """The mask that `paste_back` takes for a crop, the finest of `KEPT_PX` at most; None where the graph has
+        none."""
         return next((mask for mask in reversed(self.masks[index]) if len(mask) <= KEPT_PX), None)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BakedIdentity:
-    """An identity folded into a face-change graph, quicker to run for it: made by `CropChanger.bake`, kept by whoever asked.
+    """An identity folded into a face-change graph, quicker to run for it: made by `CropSwapper.bake`, kept by whoever
+    asked.
 
     It lives in memory only, because it is biometric.
     """
@@ -39,12 +43,14 @@ class BakedIdentity:
     graph: Graph  # which takes crops alone
 
 
-class CropChanger:
+class CropSwapper:
     """A face-change graph as a function of crops. Raises `ModelError` for a graph of another kind."""
 
     def __init__(self, graph: Graph) -> None:
         if "changed" not in graph.output_names or graph.card.size_px <= 0:
-            raise ModelError(f"{graph.card.name} is not a face-change model.", "Give a graph written by facechange export.")
+            raise ModelError(
+                f"{graph.card.name} is not a face-change model.", "Give a graph written by facechange export."
+            )
         self.card = graph.card
         self.size_px = graph.card.size_px
         self.engine, self.engine_reason = graph.engine, graph.engine_reason
@@ -60,11 +66,17 @@ class CropChanger:
     def change(self, crops: np.ndarray, identity: np.ndarray | BakedIdentity, with_masks: bool = False) -> ChangedCrops:
         """Give `crops` the `identity`: [512] or a baked one for all of them, or [N, 512], one each.
 
-        `crops` are [N, R, R, 3] RGB: uint8, uint16 or float32 in [0, 1]. With `with_masks` every control mask comes along.
+        `crops` are [N, R, R, 3] RGB: uint8, uint16 or float32 in [0, 1]. With `with_masks` every control mask comes
+        along.
         """
         assert crops.shape[1:] == (self.size_px, self.size_px, 3), crops.shape
-        graph, given = (identity.graph, {}) if isinstance(identity, BakedIdentity) else (self._graph, {"identity": identity})
-        inputs = {name: np.broadcast_to(np.asarray(each, np.float32), (len(crops), each.shape[-1])) for name, each in given.items()}
+        graph, given = (
+            (identity.graph, {}) if isinstance(identity, BakedIdentity) else (self._graph, {"identity": identity})
+        )
+        inputs = {
+            name: np.broadcast_to(np.asarray(each, np.float32), (len(crops), each.shape[-1]))
+            for name, each in given.items()
+        }
         at_once = max(PIXELS_A_RUN // self.size_px**2, 1)
         parts = [
             self._run(graph, crops[part], {name: each[part] for name, each in inputs.items()}, with_masks)
@@ -86,12 +98,14 @@ class CropChanger:
         after = np.stack([to_unit_range(tensor[None]) for tensor in outputs["changed"]])
         if exponents is not None:
             after = expose(after, 1 / exponents)
-        return ChangedCrops(before, after, [[outputs[name][index, 0] for name in wanted] for index in range(len(crops))])
+        return ChangedCrops(
+            before, after, [[outputs[name][index, 0] for name in wanted] for index in range(len(crops))]
+        )
 
 
 def kept_mask_names(output_names: list[str]) -> list[str]:
     """The mask output that `ChangedCrops.kept_mask` is; none where the graph has none."""
-    return [name for name in _coarse_to_fine(output_names) if _measure_and_layer(name)[0] <= KEPT_PX][-1:]
+    return [name for name in _coarse_to_fine(output_names) if _resolution_and_layer(name)[0] <= KEPT_PX][-1:]
 
 
 def _to_float(crops: np.ndarray) -> np.ndarray:
@@ -107,9 +121,9 @@ def _to_tensors(crops: np.ndarray) -> np.ndarray:
 
 
 def _coarse_to_fine(output_names: list[str]) -> list[str]:
-    """The mask outputs (`mask_MEASURE_LAYER`) in the order in which the generator makes them."""
-    return sorted((name for name in output_names if name.startswith("mask_")), key=_measure_and_layer)
+    """The mask outputs (`mask_RESOLUTION_LAYER`) in the order in which the generator makes them."""
+    return sorted((name for name in output_names if name.startswith("mask_")), key=_resolution_and_layer)
 
 
-def _measure_and_layer(mask_name: str) -> tuple[int, ...]:
+def _resolution_and_layer(mask_name: str) -> tuple[int, ...]:
     return tuple(int(part) for part in mask_name.split("_")[1:])

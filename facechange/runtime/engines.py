@@ -14,11 +14,12 @@ LARGE_PX = 1024  # side of the input from which one run on OpenVINO saves what i
 
 
 def preferred_engines(model: Model) -> dict[str, str]:
-    """The engines that `auto` tries in turn, and why: those on accelerators that seem to be there, last the quickest on processors.
+    """The engines that `auto` tries in turn, and why: those on accelerators that seem to be there, last the quickest on
+    processors.
 
-    ONNX Runtime is ready sooner, OpenVINO runs faster: a graph that runs once or twice is for the one, a graph for many runs,
-    as a baked one is, for the other. So is a large one, for which ONNX Runtime takes several times the memory, in float32
-    where it runs but once or twice: a network that is not baked loses more to bfloat16 (docs/performance.md).
+    ONNX Runtime is ready sooner, OpenVINO runs faster: a graph that runs once or twice is for the one, a graph for many
+    runs, as a baked one is, for the other. So is a large one, for which ONNX Runtime takes several times the memory, in
+    float32 where it runs but once or twice: a network that is not baked loses more to bfloat16 (docs/performance.md).
     """
     import onnxruntime
 
@@ -41,7 +42,8 @@ def preferred_engines(model: Model) -> dict[str, str]:
 
 
 def choose_engine(model: Model, engine: str) -> tuple[Engine, str]:
-    """`model` ready on the engine of that name, one of `ENGINES`, and in words why it was taken. Raises what `open_engine` does."""
+    """`model` ready on the engine of that name, one of `ENGINES`, and in words why it was taken. Raises what
+    `open_engine` does."""
     if engine != "auto":
         return open_engine(model, engine), "as it was asked for"
     preferred, missing = preferred_engines(model), ""
@@ -63,7 +65,8 @@ def open_engine(model: Model, engine: str) -> Engine:
     if engine == "pytorch":
         if not program_path(model).is_file():
             raise ModelError(
-                f"There is no PyTorch program at {program_path(model)}.", f"Write it with: facechange export program {model.path}"
+                f"There is no PyTorch program at {program_path(model)}.",
+                f"Write it with: facechange export program {model.path}",
             )
         if not find_spec("torch"):
             raise DependencyError("PyTorch is not installed.", "Install it with: pip install 'facechange[train]'")

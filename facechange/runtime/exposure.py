@@ -1,11 +1,13 @@
-"""Lift the exposure of dark faces before a face-change model sees them, and take it back after: cameras and skins differ."""
+"""Lift the exposure of dark faces before a face-change model sees them, and take it back after: cameras and skins
+differ."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-# Where the face lies in the FFHQ-style crop (faces.geometry.ffhq_crop_matrix), in parts of the side: top, bottom, left, right.
+# Where the face lies in the FFHQ-style crop (faces.geometry.ffhq_crop_matrix), in parts of the side: top, bottom, left,
+# right.
 FACE = (0.38, 0.8, 0.32, 0.68)
 EXPONENTS = (0.5, 1.0)  # dark faces alone are lifted, and not so far that their noise would be stretched
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601

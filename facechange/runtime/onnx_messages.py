@@ -1,6 +1,7 @@
 """The part of the ONNX file format that specialising a graph needs, without the package `onnx`.
 
-Field numbers are those of onnx.proto (IR version 8). What is not named here is kept as it is when a model is read and written.
+Field numbers are those of onnx.proto (IR version 8). What is not named here is kept as it is when a model is read and
+written.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ def _message_types() -> dict[str, Any]:
                 field.type_name = f".{file.package}.{kind}"
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{file.package}.{name}")) for name in _FIELDS}
+    return {
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{file.package}.{name}")) for name in _FIELDS
+    }
 
 
 def parse_model(data: bytes) -> Any:
@@ -57,7 +60,10 @@ def parse_model(data: bytes) -> Any:
 def make_tensor(name: str, values: np.ndarray) -> Any:
     """A tensor to be a graph's initializer; float32 or int64."""
     return _message_types()["Tensor"](
-        name=name, dims=values.shape, data_type=_DATA_TYPES[values.dtype], raw_data=np.ascontiguousarray(values).tobytes()
+        name=name,
+        dims=values.shape,
+        data_type=_DATA_TYPES[values.dtype],
+        raw_data=np.ascontiguousarray(values).tobytes(),
     )
 
 

@@ -1,4 +1,5 @@
-"""ONNX Runtime: the engine of the base install, on processors and, where its other packages are installed, on accelerators."""
+"""ONNX Runtime: the engine of the base install, on processors and, where its other packages are installed, on
+accelerators."""
 
 from __future__ import annotations
 
@@ -24,7 +25,11 @@ class OnnxRuntimeEngine:
 
     def __init__(self, session: Any, engine: str) -> None:
         self._session = session
-        self.name = "ONNX Runtime CPU" if engine == "cpu" else f"ONNX Runtime {PROVIDERS[engine].removesuffix('ExecutionProvider')}"
+        self.name = (
+            "ONNX Runtime CPU"
+            if engine == "cpu"
+            else f"ONNX Runtime {PROVIDERS[engine].removesuffix('ExecutionProvider')}"
+        )
         self.input_names: list[str] = [value.name for value in session.get_inputs()]
         self.output_names: list[str] = [value.name for value in session.get_outputs()]
 
@@ -34,7 +39,8 @@ class OnnxRuntimeEngine:
 
 
 def open_session(model: Model, engine: str) -> OnnxRuntimeEngine:
-    """Load `model` for the provider of that name; raises `ModelError` where it cannot be loaded or this machine lacks it."""
+    """Load `model` for the provider of that name; raises `ModelError` where it cannot be loaded or this machine lacks
+    it."""
     import onnxruntime  # late: a command that runs no graph need not load it
 
     provider = PROVIDERS[engine]
@@ -46,11 +52,18 @@ def open_session(model: Model, engine: str) -> OnnxRuntimeEngine:
     options.intra_op_num_threads = model.threads
     options.log_severity_level = 4  # what fails comes back as an exception
     try:
-        session = onnxruntime.InferenceSession(model.data, options, providers=[provider, "CPUExecutionProvider"][: 1 + (engine != "cpu")])
+        session = onnxruntime.InferenceSession(
+            model.data, options, providers=[provider, "CPUExecutionProvider"][: 1 + (engine != "cpu")]
+        )
     except Exception as error:  # ONNX Runtime's own errors share no public base class
-        raise ModelError(f"{model.path.name} cannot be loaded ({str(error).splitlines()[0]}).", "Export the model again.") from error
+        raise ModelError(
+            f"{model.path.name} cannot be loaded ({str(error).splitlines()[0]}).", "Export the model again."
+        ) from error
     if session.get_providers()[0] != provider:  # ONNX Runtime falls back in silence
-        raise ModelError(f"This machine cannot use {engine}: its driver or a library is missing.", "Choose another execution provider.")
+        raise ModelError(
+            f"This machine cannot use {engine}: its driver or a library is missing.",
+            "Choose another execution provider.",
+        )
     return OnnxRuntimeEngine(session, engine)
 
 
@@ -67,4 +80,6 @@ def evaluate_constants(data: bytes) -> dict[str, np.ndarray]:
         names = [value.name for value in session.get_outputs()]
         return dict(zip(names, session.run(names, {}), strict=True))
     except Exception as error:  # as above
-        raise ModelError(f"The inputs do not fit the graph ({str(error).splitlines()[0]}).", "Check the shapes its card names.") from error
+        raise ModelError(
+            f"The inputs do not fit the graph ({str(error).splitlines()[0]}).", "Check the shapes its card names."
+        ) from error

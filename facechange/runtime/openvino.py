@@ -13,7 +13,8 @@ from facechange.core import ModelError
 from facechange.core.settings import cache_folder
 from facechange.runtime.base import EXACT_FROM_PX, Model
 
-# A model of one node that must keep its precision: only a file can say so, and what was read can be given to other nodes.
+# A model of one node that must keep its precision: only a file can say so, and what was read can be given to other
+# nodes.
 _PRECISE = b"""<net name="precise" version="11">
 <layers>
 <layer id="0" name="in" type="Parameter" version="opset1">
@@ -28,8 +29,8 @@ _PRECISE = b"""<net name="precise" version="11">
 class OpenVinoEngine:
     """A compiled model and the requests that run it, one for each thread that is inside at once.
 
-    Fixed shapes are worth up to half the time of a large network, and a batch is not worth compiling for: where only the
-    number of items is free, the model is compiled for one and the items of a batch run one after the other.
+    Fixed shapes are worth up to half the time of a large network, and a batch is not worth compiling for: where only
+    the number of items is free, the model is compiled for one and the items of a batch run one after the other.
     """
 
     def __init__(self, compiled: Any, names: list[str], precision: str, *, one_by_one: bool) -> None:
@@ -53,7 +54,10 @@ class OpenVinoEngine:
                 return _infer(request, inputs, outputs)
             items = []
             for index in range(batch):
-                one = {name: values[index : index + 1] if len(values) == batch else values for name, values in inputs.items()}
+                one = {
+                    name: values[index : index + 1] if len(values) == batch else values
+                    for name, values in inputs.items()
+                }
                 items.append(_infer(request, one, outputs))
             return [np.concatenate(parts) for parts in zip(*items, strict=True)]
         finally:
@@ -86,7 +90,8 @@ def open_compiled(model: Model, *, low_precision: bool) -> OpenVinoEngine:
 
 def _infer(request: Any, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:
     request.infer(dict(inputs), share_inputs=True, share_outputs=True)
-    return [np.array(request.get_tensor(name).data) for name in outputs]  # a copy: the request writes its own memory again
+    # a copy: the request writes its own memory again
+    return [np.array(request.get_tensor(name).data) for name in outputs]
 
 
 def _fix_batch(network: Any) -> bool:
@@ -101,8 +106,8 @@ def _fix_batch(network: Any) -> bool:
 def _shield_constants(network: Any) -> None:
     """Subtract the negative of what does not depend on the inputs instead of adding it to a convolution, in place.
 
-    OpenVINO (2026.4) lets a convolution write its sum over the other summand, also where that is computed only once: from
-    the second run on it would be wrong. It does not do so with differences.
+    OpenVINO (2026.4) lets a convolution write its sum over the other summand, also where that is computed only once:
+    from the second run on it would be wrong. It does not do so with differences.
     """
     from openvino import opset13 as operations
 
@@ -110,15 +115,22 @@ def _shield_constants(network: Any) -> None:
     for node in network.get_ordered_ops():
         parents = [value.get_node() for value in node.input_values()]
         kind = node.get_type_name()
-        if kind != "Parameter" and (kind == "ShapeOf" or not any(parent.get_friendly_name() in varying for parent in parents)):
+        if kind != "Parameter" and (
+            kind == "ShapeOf" or not any(parent.get_friendly_name() in varying for parent in parents)
+        ):
             continue
         varying.add(node.get_friendly_name())
         if kind != "Add" or node.output(0).partial_shape.is_dynamic:
             continue
         for fixed, convolved in ((0, 1), (1, 0)):
-            overwritten = parents[fixed].get_friendly_name() not in varying and node.input_value(fixed).shape == node.output(0).shape
+            overwritten = (
+                parents[fixed].get_friendly_name() not in varying
+                and node.input_value(fixed).shape == node.output(0).shape
+            )
             if overwritten and parents[convolved].get_type_name() == "Convolution":
-                difference = operations.subtract(node.input_value(convolved), operations.negative(node.input_value(fixed)))
+                difference = operations.subtract(
+                    node.input_value(convolved), operations.negative(node.input_value(fixed))
+                )
                 node.output(0).replace(difference.output(0))
                 varying.add(difference.get_friendly_name())
 
@@ -129,26 +141,35 @@ def _keep_fine_exact(core: Any, network: Any) -> None:
     A picture's last layers cancel large features, and what bfloat16 rounds there shifts colours (docs/performance.md).
     """
     shapes = [port.partial_shape for port in network.outputs]
-    pictures = [shape.to_shape()[3] for shape in shapes if shape.is_static and len(shape) == 4 and shape.to_shape()[1] == 3]
+    pictures = [
+        shape.to_shape()[3] for shape in shapes if shape.is_static and len(shape) == 4 and shape.to_shape()[1] == 3
+    ]
     if not pictures:
         return
     exact_from = min(EXACT_FROM_PX, *pictures)
     precise = core.read_model(_PRECISE, b"").get_parameters()[0].get_rt_info()
     for node in network.get_ordered_ops():
         shape = node.output(0).partial_shape
-        if node.get_type_name() not in ("Constant", "Result") and shape.is_static and len(shape) == 4 and shape.to_shape()[3] >= exact_from:
+        if (
+            node.get_type_name() not in ("Constant", "Result")
+            and shape.is_static
+            and len(shape) == 4
+            and shape.to_shape()[3] >= exact_from
+        ):
             for key in precise:
                 node.set_rt_info(precise[key], key)
 
 
 def _compile(core: Any, network: Any, settings: dict[str, Any], folder: Path | None) -> Any:
-    """Compile with the cache of compiled models in `folder`; without it where it is None or cannot be written or read."""
+    """Compile with the cache of compiled models in `folder`; without it where it is None or cannot be written or
+    read."""
     if folder is not None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             return core.compile_model(network, "CPU", settings | {"CACHE_DIR": str(folder)})
         except (OSError, RuntimeError):
-            pass  # a full disk, a folder of somebody else, a damaged cache: a graph that is at fault fails below once more
+            # a full disk, a folder of somebody else, a damaged cache: a graph that is at fault fails below once more
+            pass
     return core.compile_model(network, "CPU", settings)
 
 

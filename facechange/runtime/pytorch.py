@@ -1,6 +1,8 @@
-"""PyTorch (extra `train`): runs a program that `facechange export program` wrote beside a graph, on a GPU where there is one.
+"""PyTorch (extra `train`): runs a program that `facechange export program` wrote beside a graph, on a GPU where there
+is one.
 
-The program (`NAME.pt2` beside `NAME.onnx`) holds its own code and weights, so that no architecture is known here either.
+The program (`NAME.pt2` beside `NAME.onnx`) holds its own code and weights, so that no architecture is known here
+either.
 """
 
 from __future__ import annotations
@@ -23,28 +25,37 @@ from facechange.runtime.base import Model, program_path
 
 REMEDY = "Write it again with: facechange export program MODEL"
 WARM_UP_RUNS = 3
-FACTS = (
-    "facechange.json"  # inside the program: the graph it belongs to, the names of its inputs and outputs, whether it computes in bfloat16
+METADATA = (
+    # inside the program: the graph it belongs to, the names of its inputs and outputs, whether it computes in bfloat16
+    "facechange.json"
 )
 
 
 class PyTorchEngine:
     """A program on a device; constant inputs wait there. One thread at a time is inside.
 
-    With `record` it is recorded as a CUDA graph for each batch that comes, and replayed: one launch instead of hundreds.
-    PyTorch's own ("reduce-overhead") fail in every thread but the one that loaded them.
+    With `record` it is recorded as a CUDA graph for each batch that comes, and replayed: one launch instead of
+    hundreds. PyTorch's own ("reduce-overhead") fail in every thread but the one that loaded them.
     """
 
-    def __init__(self, program: Any, facts: dict[str, Any], fixed: Mapping[str, np.ndarray], device: torch.device, *, record: bool) -> None:
+    def __init__(
+        self,
+        program: Any,
+        metadata: dict[str, Any],
+        fixed: Mapping[str, np.ndarray],
+        device: torch.device,
+        *,
+        record: bool,
+    ) -> None:
         self._program, self._device = program, device
         self._recorded: dict[int, _Recording] | None = {} if record else None  # by batch
         self._inside = threading.Lock()
-        self._order: list[str] = facts["inputs"]
+        self._order: list[str] = metadata["inputs"]
         self._fixed = {name: self._upload(values) for name, values in fixed.items()}
         where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-        self.name = f"PyTorch {where} {'bf16' if facts['bfloat16'] else 'fp32'}"
+        self.name = f"PyTorch {where} {'bf16' if metadata['bfloat16'] else 'fp32'}"
         self.input_names = [name for name in self._order if name not in fixed]
-        self.output_names: list[str] = facts["outputs"]
+        self.output_names: list[str] = metadata["outputs"]
 
     def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:
         """All outputs are computed; those not asked for stay on the device."""
@@ -69,7 +80,8 @@ class PyTorchEngine:
         return self._recorded[batch].replay(inputs)
 
     def _upload(self, values: np.ndarray) -> torch.Tensor:
-        tensor = torch.from_numpy(np.require(values, requirements=["C", "W"]))  # PyTorch warns of memory that it may not write
+        # PyTorch warns of memory that it may not write
+        tensor = torch.from_numpy(np.require(values, requirements=["C", "W"]))
         if self._device.type != "cuda":
             return tensor
         tensor = tensor.pin_memory().to(self._device, non_blocking=True)
@@ -107,10 +119,11 @@ def _record(program: Any, inputs: list[torch.Tensor]) -> _Recording:
 
 
 def open_program(model: Model) -> PyTorchEngine:
-    """Load the program beside `model`, on a GPU where there is one, there compiled and recorded for many runs; raises `ModelError`."""
+    """Load the program beside `model`, on a GPU where there is one, there compiled and recorded for many runs; raises
+    `ModelError`."""
     path = program_path(model)
-    facts = _read_facts(path)
-    if facts["sha256"] != model.sha256:
+    metadata = _read_metadata(path)
+    if metadata["sha256"] != model.sha256:
         raise ModelError(f"{path.name} does not belong to {model.path.name}.", REMEDY)
     device = find_device()
     try:
@@ -120,11 +133,11 @@ def open_program(model: Model) -> PyTorchEngine:
     many = device.type == "cuda" and (model.many_runs or bool(model.fixed))  # worth the time that compiling takes
     if device.type == "cuda":
         # TensorFloat-32 has eight times the precision of bfloat16; a network that must not be rounded gets neither.
-        torch.backends.cudnn.allow_tf32 = facts["bfloat16"]
+        torch.backends.cudnn.allow_tf32 = metadata["bfloat16"]
         torch.backends.cudnn.benchmark = many
         network = network.to(memory_format=torch.channels_last)
         network = torch.compile(network) if many and find_spec("triton") else network
-    return PyTorchEngine(network, facts, model.fixed, device, record=many)
+    return PyTorchEngine(network, metadata, model.fixed, device, record=many)
 
 
 def place_program(program: torch.export.ExportedProgram, device: torch.device) -> Any:
@@ -142,10 +155,10 @@ def sees_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-def _read_facts(path: Path) -> dict[str, Any]:
+def _read_metadata(path: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
-            (name,) = [name for name in archive.namelist() if name.endswith(f"/{FACTS}")]
+            (name,) = [name for name in archive.namelist() if name.endswith(f"/{METADATA}")]
             return parse_json(archive.read(name))
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path.name} is not a program of facechange ({error}).", REMEDY) from None

@@ -1,4 +1,5 @@
-"""Ablations: one run, the same with one idea of the patent taken out at a time, and the patent's recipe without additions."""
+"""Ablations: one run, the same with one idea of the patent taken out at a time, and the patent's recipe without
+additions."""
 
 from __future__ import annotations
 
@@ -28,10 +29,12 @@ class Variant:
 VARIANTS = (
     Variant("whole", "everything"),
     Variant("no-mask-loss", "without L_mask", weights={"mask": 0.0}),
-    Variant("no-masks", "without masks (every M is 1/2)", {"learn_masks": False}, {"mask": 0.0, "kept_background": 0.0}),
+    Variant(
+        "no-masks", "without masks (every M is 1/2)", {"learn_masks": False}, {"mask": 0.0, "kept_background": 0.0}
+    ),
     Variant("no-feature-matching", "without L_FM", weights={"feature_matching": 0.0}),
     Variant("no-contrast", "without the second term of L_ICL", weights={"contrast": 0.0}),
-    Variant("one-teacher", "one teacher in L_ICL", {"judges": ("recogniser",)}),
+    Variant("one-recognizer", "one recognizer in L_ICL", {"recognizers": ("recognizer",)}),
     Variant("patent", "the patent's recipe, no additions", recipe="patent"),
 )
 
@@ -55,7 +58,9 @@ def vary(config: FaceConfig, variant: Variant) -> FaceConfig:
 def train_variant(config: FaceConfig, variant: Variant, report: Callable[[dict[str, float]], None]) -> TrainedVariant:
     """Train and export one variant, or go on where it stopped; raises what `train_face` and `export_face` raise."""
     if config.start_from is not None or config.loss_below > float("-inf") or config.minutes < float("inf"):
-        raise TrainingError("Ablations start from nothing and see equally many pictures.", "Give a number of pictures only.")
+        raise TrainingError(
+            "Ablations start from nothing and see equally many pictures.", "Give a number of pictures only."
+        )
     asked = vary(config, variant)
     ended = train_face(asked, report)
     graph = asked.run / "change.onnx"

@@ -44,7 +44,10 @@ def flip_some(pictures: Tensor, points: Tensor, generator: torch.Generator) -> t
 def identity_matrices(points: Tensor, size: int = 112) -> Tensor:
     """Batch of `geometry.identity_crop_matrix`: points [N, 5, 2] to matrices [N, 2, 3]."""
     template = constant(tuple(map(tuple, ARCFACE_POINTS_112.tolist())), points.device) * (size / 112)
-    source, destination = torch.view_as_complex(points.float().contiguous()), torch.view_as_complex(template.contiguous())
+    source, destination = (
+        torch.view_as_complex(points.float().contiguous()),
+        torch.view_as_complex(template.contiguous()),
+    )
     source_mean, destination_mean = source.mean(1, keepdim=True), destination.mean()
     centred = source - source_mean
     turn = (centred.conj() * (destination - destination_mean)).sum(1) / (centred.abs() ** 2).sum(1)
@@ -53,8 +56,11 @@ def identity_matrices(points: Tensor, size: int = 112) -> Tensor:
     return torch.stack(rows, 1)
 
 
-def jitter_matrices(matrices: Tensor, size: int, generator: torch.Generator, roll_degrees: float, scale: float, shift: float) -> Tensor:
-    """Follow each matrix by a random turn, scale (a fraction) and shift (a fraction of `size`) about the crop's centre."""
+def jitter_matrices(
+    matrices: Tensor, size: int, generator: torch.Generator, roll_degrees: float, scale: float, shift: float
+) -> Tensor:
+    """Follow each matrix by a random turn, scale (a fraction) and shift (a fraction of `size`) about the crop's
+    centre."""
     count = len(matrices)
     angle = torch.deg2rad(uniform(generator, (count,), -roll_degrees, roll_degrees))
     factor = 1 + uniform(generator, (count,), -scale, scale)
@@ -66,7 +72,8 @@ def jitter_matrices(matrices: Tensor, size: int, generator: torch.Generator, rol
 
 
 def warp(pictures: Tensor, matrices: Tensor, size: int) -> Tensor:
-    """Bilinear warp by matrices [N, 2, 3] (picture to crop, pixel centres) to [N, C, size, size]; differentiable in `pictures`."""
+    """Bilinear warp by matrices [N, 2, 3] (picture to crop, pixel centres) to [N, C, size, size]; differentiable in
+    `pictures`."""
     height, width = pictures.shape[-2:]
     # affine_grid wants crop-to-picture in coordinates where -1 and 1 are the outer edges of the outer pixels.
     (a, b), (c, d) = (row.unbind(1) for row in matrices[:, :, :2].unbind(1))
@@ -84,15 +91,17 @@ def warp(pictures: Tensor, matrices: Tensor, size: int) -> Tensor:
 def to_grey(pictures: Tensor) -> Tensor:
     """Without colour: [N, 3, H, W] whose three channels are all the mean of R, G and B.
 
-    Not a luma: the gradient of judges that see faces through this one changes colours as it weighs them. Luma weighs green
-    most, and shadows came out purple.
+    Not a luma: the gradient of recognizers that see faces through this one changes colours as it weighs them. Luma
+    weighs green most, and shadows came out purple.
     """
     return pictures.mean(1, keepdim=True).expand_as(pictures)
 
 
 def grey_some(pictures: Tensor, generator: torch.Generator, share: float) -> Tensor:
     """Take the colour out of a share of the batch."""
-    return torch.where((uniform(generator, (len(pictures),), 0, 1) < share).view(-1, 1, 1, 1), to_grey(pictures), pictures)
+    return torch.where(
+        (uniform(generator, (len(pictures),), 0, 1) < share).view(-1, 1, 1, 1), to_grey(pictures), pictures
+    )
 
 
 def change_light(pictures: Tensor, generator: torch.Generator, strength: float) -> Tensor:
@@ -115,7 +124,9 @@ def add_noise(pictures: Tensor, generator: torch.Generator, largest_sigma: float
     return (pictures + noise * sigma).clamp(-1, 1)
 
 
-def random_boxes(count: int, size: int, generator: torch.Generator, share: float, smallest: float = 0.15, largest: float = 0.45) -> Tensor:
+def random_boxes(
+    count: int, size: int, generator: torch.Generator, share: float, smallest: float = 0.15, largest: float = 0.45
+) -> Tensor:
     """Sharp rectangles, 1 inside, 0 outside, [N, 1, size, size]; all 0 for the rest of the batch."""
     centre = uniform(generator, (count, 2), 0, size)
     half = uniform(generator, (count, 2), smallest, largest) * size / 2
@@ -126,7 +137,8 @@ def random_boxes(count: int, size: int, generator: torch.Generator, share: float
 
 
 def half_plane(count: int, size: int, generator: torch.Generator, softness: float = 0.06) -> Tensor:
-    """Masks [N, 1, size, size] in [0, 1] that split the picture along a random line near the centre with a soft edge."""
+    """Masks [N, 1, size, size] in [0, 1] that split the picture along a random line near the centre with a soft
+    edge."""
     angle = uniform(generator, (count, 1, 1), 0, 2 * torch.pi)
     offset = uniform(generator, (count, 1, 1), -0.25, 0.25)
     axis = torch.linspace(-1, 1, size, device=generator.device)

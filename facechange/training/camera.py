@@ -25,12 +25,13 @@ def to_light(pictures: Tensor) -> Tensor:
 
 
 def from_light(light: Tensor) -> Tensor:
-    """Linear light, clipped to 0..1, to [-1, 1]."""
+    """EqualizedLinear light, clipped to 0..1, to [-1, 1]."""
     return light.clamp(1e-6, 1).pow(1 / GAMMA) * 2 - 1
 
 
 def light_from_side(pictures: Tensor, points: Tensor, generator: torch.Generator) -> Tensor:
-    """One lamp far to a side of a head-shaped ellipsoid at `points` [N, 5, 2]; what is behind the head gets an even light."""
+    """One lamp far to a side of a head-shaped ellipsoid at `points` [N, 5, 2]; what is behind the head gets an even
+    light."""
     count = len(pictures)
 
     def draw(low: float, high: float) -> Tensor:
@@ -55,7 +56,9 @@ def dim_light(pictures: Tensor, generator: torch.Generator) -> Tensor:
     """A dark room: little light, a warm cast, the shot and read noise of a sensor whose gain is turned up."""
     count = len(pictures)
     exposure = torch.exp(uniform(generator, (count, 1, 1, 1), math.log(0.08), math.log(0.4)))
-    cast = 1 + uniform(generator, (count, 1, 1, 1), 0, 0.25) * constant((1.0, 0.1, -0.9), pictures.device).view(1, 3, 1, 1)
+    cast = 1 + uniform(generator, (count, 1, 1, 1), 0, 0.25) * constant((1.0, 0.1, -0.9), pictures.device).view(
+        1, 3, 1, 1
+    )
     light = to_light(pictures) * exposure * cast
     noise = torch.randn(pictures.shape, generator=generator, device=pictures.device)
     grain = uniform(generator, (count, 1, 1, 1), 0, 1)
@@ -65,7 +68,8 @@ def dim_light(pictures: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def blur(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Blur by a camera that moves (a line), or one that is out of focus (a disc), up to 1/24 of the side; mirrored at the edges.
+    """Blur by a camera that moves (a line), or one that is out of focus (a disc), up to 1/24 of the side; mirrored at
+    the edges.
 
     Both are exact products in the frequency domain: sinc along the line, 2 J1(x) / x for the disc.
     """
@@ -111,7 +115,8 @@ FROM_YCBCR = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 
 
 def compress(pictures: Tensor, generator: torch.Generator, worst: float = 20, best: float = 85) -> Tensor:
-    """JPEG without its file: YCbCr with halved chroma, 8 × 8 cosines, rounded to the steps of a random quality; R is a multiple of 16."""
+    """JPEG without its file: YCbCr with halved chroma, 8 × 8 cosines, rounded to the steps of a random quality; R is a
+    multiple of 16."""
     quality = uniform(generator, (len(pictures), 1, 1, 1), worst, best)
     factor = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
     ycbcr = mix_channels(pictures, TO_YCBCR)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from facechange.core import TrainingError
 from facechange.core.stored import build, parse_json, parse_toml, read_text
-from facechange.model.presets import SIZES_PX
+from facechange.models.presets import SIZES_PX
 
 # Formula 6, then the additions; the mask's weight is for means (prototype runs: 0.1 to 0.5).
 LOSS_WEIGHTS = {
@@ -34,14 +34,15 @@ LOSS_WEIGHTS = {
     "pose": 25.0,
     "tone": 2.0,
     "colour": 10.0,
-    "drawn": 10.0,
+    "low_frequency": 10.0,
     "texture": 10.0,
 }
 # Of the mapping; reconstruction is that of recovered pairs (`training.recovered`) and of a person's own picture.
 MAPPING_WEIGHTS = {"identity": 25.0, "contrast": 50.0, "reconstruction": 20.0, "tone": 5.0, "colour": 20.0}
 
-# How often each is done to a picture (`training.spoiling`): about a quarter of them end up covered, half as the camera saw them clean.
-SPOILING_SHARES = {
+# How often each is done to a picture (`training.degradations`): about a quarter of them end up covered, half as the
+# camera saw them clean.
+DEGRADATION_SHARES = {
     "turn": 0.35,
     "hand": 0.04,
     "glasses": 0.06,
@@ -60,7 +61,7 @@ SPOILING_SHARES = {
     "grey": 0.03,
 }
 
-JUDGES = ("identity", "recogniser")  # the run's identity network, and the other one
+RECOGNIZERS = ("identity", "recognizer")  # the run's identity network, and the other one
 
 Table = dict[str, Any]
 Config = TypeVar("Config", bound="RunConfig")
@@ -91,33 +92,39 @@ class FaceConfig(RunConfig):
     """A run of the face-change model."""
 
     train: Path  # aligned shards of at least `size`
-    identity: Path  # the identity network, first teacher of L_ICL: a checkpoint, an exported graph (.onnx), or MobileFaceNet (.safetensors)
-    recogniser: Path  # the second teacher, one of the same kinds
+    # the identity network, first recognizer of L_ICL: a checkpoint, an exported graph (.onnx), or MobileFaceNet
+    # (.safetensors)
+    identity: Path
+    recognizer: Path  # the second recognizer, one of the same kinds
     recipe: str | None = None  # the table of `recipes.toml` that these values started from
     preset: str = "small"
     size: int = 128
-    start_from: Path | None = None  # a checkpoint of this or a lower measure whose weights carry over
+    start_from: Path | None = None  # a checkpoint of this or a lower resolution whose weights carry over
     landmarks: Path | None = None  # a run of the landmark network, which holds pose and expression
-    window: int | None = None  # train the finest measure alone, on windows of so many pixels; `start_from` is half as large
-    finest_from: Path | None = None  # on windows: a checkpoint of such a run over another smaller model, whose finest measure goes on
+    # train the finest resolution alone, on windows of so many pixels; `start_from` is half as large
+    window: int | None = None
+    # on windows: a checkpoint of such a run over another smaller model, whose finest resolution goes on
+    finest_from: Path | None = None
     learning_rate: float = 5e-3  # weights are equalised: a step moves them by about this share
-    discriminator_rate: float = 1.0  # the discriminator's learning rate, over that of the changer
+    discriminator_rate: float = 1.0  # the discriminator's learning rate, over that of the swapper
     annealed_share: float = 0.3  # of `pictures`: over the last of them the learning rate falls to zero
     warm_up_pictures: int = 500  # the first of a run, over which it rises
     adam_betas: tuple[float, float] = (0.5, 0.99)
     same_object_share: float = 0.1
     recovered_share: float = 0.4  # of pairs whose target is the source's picture with somebody else's face on it
     morphed_share: float = 0.5  # of the pairs of different people: how often Y is to be a morph
-    viewed_shares: tuple[float, float] = (0.8, 0.4)  # of pairs of one person, of others: how often f_id is read from the spoilt source
+    # of pairs of one person, of others: how often f_id is read from the degraded source
+    viewed_shares: tuple[float, float] = (0.8, 0.4)
     identity_ramp_pictures: int = 4_000
-    average_pictures: int = 5_000  # half-life of the generator's moving average
+    ema_pictures: int = 5_000  # half-life of the generator's moving average
     gradient_penalty: float = 0.2  # 0.0002 R² / batch (Karras et al. 2020, limited data) at 128²
     gradient_penalty_interval: int = 16
     augment_discriminator: bool = True  # D sees pictures with changed colours and cut-outs
-    free_judges: bool = False  # judges see results as they are and paint anywhere; else turned, without colour, in the face alone
+    # recognizers see results as they are and paint anywhere; else turned, without colour, in the face alone
+    free_recognizers: bool = False
     backgrounds: Path | None = None  # tar of photographs without a face that occluders are cut from; else from faces
-    spoiling: dict[str, float] = field(default_factory=lambda: dict(SPOILING_SHARES))
-    judges: tuple[str, ...] = JUDGES  # the teachers of L_ICL
+    degradations: dict[str, float] = field(default_factory=lambda: dict(DEGRADATION_SHARES))
+    recognizers: tuple[str, ...] = RECOGNIZERS  # the recognizers of L_ICL
     face_median: float = 0.56  # luma in 0..1 to which dark faces are lifted (runtime.exposure); 0: as they are
     learn_masks: bool = True  # else every M is 1/2: attribute features are simply added
     weights: dict[str, float] = field(default_factory=lambda: dict(LOSS_WEIGHTS))
@@ -127,21 +134,42 @@ class FaceConfig(RunConfig):
     def __post_init__(self) -> None:
         unknown = set(self.weights) - set(LOSS_WEIGHTS)
         if unknown:
-            raise TrainingError(f"There is no loss named {', '.join(sorted(unknown))}.", f"Losses are {', '.join(LOSS_WEIGHTS)}.")
-        unknown = set(self.spoiling) - set(SPOILING_SHARES)
+            raise TrainingError(
+                f"There is no loss named {', '.join(sorted(unknown))}.", f"Losses are {', '.join(LOSS_WEIGHTS)}."
+            )
+        unknown = set(self.degradations) - set(DEGRADATION_SHARES)
         if unknown:
-            raise TrainingError(f"Nothing spoils pictures by {', '.join(sorted(unknown))}.", f"Choose from {', '.join(SPOILING_SHARES)}.")
-        if not self.judges or set(self.judges) - set(JUDGES):
-            raise TrainingError("There is no such judge of identity.", f"Name one or more of {', '.join(JUDGES)}.")
-        if self.window is not None and (self.start_from is None or self.window not in SIZES_PX or self.window >= self.size):
+            raise TrainingError(
+                f"Nothing degrades pictures by {', '.join(sorted(unknown))}.",
+                f"Choose from {', '.join(DEGRADATION_SHARES)}.",
+            )
+        if not self.recognizers or set(self.recognizers) - set(RECOGNIZERS):
+            raise TrainingError(
+                "There is no such recognizer of identity.", f"Name one or more of {', '.join(RECOGNIZERS)}."
+            )
+        if self.window is not None and (
+            self.start_from is None or self.window not in SIZES_PX or self.window >= self.size
+        ):
             raise TrainingError(
                 f"Windows of {self.window} pixels do not fit.",
                 "They are 64, 128, ... and smaller than the picture, and --start-from names a model of half the picture's size.",
             )
         if self.finest_from is not None and self.window is None:
-            raise TrainingError("A finest measure goes on alone on windows only.", "Give --window, or leave --finest-from out.")
-        shares = [self.same_object_share, self.recovered_share, self.morphed_share, *self.viewed_shares, *self.spoiling.values()]
-        if self.batch < 2 or not all(0 <= share <= 1 for share in shares) or self.same_object_share + self.recovered_share > 1:
+            raise TrainingError(
+                "A finest resolution goes on alone on windows only.", "Give --window, or leave --finest-from out."
+            )
+        shares = [
+            self.same_object_share,
+            self.recovered_share,
+            self.morphed_share,
+            *self.viewed_shares,
+            *self.degradations.values(),
+        ]
+        if (
+            self.batch < 2
+            or not all(0 <= share <= 1 for share in shares)
+            or self.same_object_share + self.recovered_share > 1
+        ):
             raise TrainingError("A batch has at least 2 pictures and a share lies in 0..1.", "Correct the numbers.")
 
 
@@ -151,7 +179,7 @@ class IdentityConfig(RunConfig):
 
     train: Path  # aligned shards
     val: Path
-    teacher: Path  # MobileFaceNet, safetensors
+    recognizer: Path  # MobileFaceNet, safetensors
     pictures: int = 200_000  # the learning rate falls to zero over this many
     batch: int = 64
     learning_rate: float = 2e-3
@@ -165,7 +193,7 @@ class MappingConfig(RunConfig):
     train: Path  # aligned shards
     change: Path  # the face-change model to map for: a checkpoint or an exported graph (.onnx)
     identity: Path  # the identity network, whose vectors the model knows; one with a mapping already goes on from it
-    recogniser: Path  # MobileFaceNet, safetensors
+    recognizer: Path  # MobileFaceNet, safetensors
     backgrounds: Path | None = None  # tar of photographs without a face that occluders are cut from; else from faces
     pictures: int = 16_000  # the learning rate falls to zero over the last of them
     same_object_share: float = 0.06
@@ -176,7 +204,9 @@ class MappingConfig(RunConfig):
     def __post_init__(self) -> None:
         unknown = set(self.weights) - set(MAPPING_WEIGHTS)
         if unknown:
-            raise TrainingError(f"There is no loss named {', '.join(sorted(unknown))}.", f"Losses are {', '.join(MAPPING_WEIGHTS)}.")
+            raise TrainingError(
+                f"There is no loss named {', '.join(sorted(unknown))}.", f"Losses are {', '.join(MAPPING_WEIGHTS)}."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,8 +222,8 @@ class LandmarksConfig(RunConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LocatorConfig(RunConfig):
-    """A run of the locator."""
+class ScoutConfig(RunConfig):
+    """A run of the scout."""
 
     faces: Path  # folder with train.jsonl and its shards
     backgrounds: Path  # tar of photographs without a face
@@ -209,6 +239,17 @@ def default_of(kind: type[RunConfig], name: str) -> str:
     """The default of a field in words, for help."""
     default = next(part for part in fields(kind) if part.name == name).default
     return "none" if default is MISSING or default is None or default in (math.inf, -math.inf) else f"{default}"
+
+
+# What tables of the release before say.
+EARLIER_KEYS = {
+    "average_pictures": "ema_pictures",
+    "spoiling": "degradations",
+    "judges": "recognizers",
+    "teacher": "recognizer",
+    "recogniser": "recognizer",
+    "drawn": "low_frequency",
+}
 
 
 def describe_weights(weights: Mapping[str, float], usual: Mapping[str, float] = LOSS_WEIGHTS) -> str:
@@ -239,9 +280,11 @@ def apply_recipe(config: FaceConfig, name: str) -> FaceConfig:
 
 
 def resolve_config(kind: type[Config], path: Path | None, given: Table, fallback: Table | None = None) -> Config:
-    """The table of a run: its defaults, `fallback`, a recipe that the file names, the file, a recipe that is given, what else is given.
+    """The table of a run: its defaults, `fallback`, a recipe that the file names, the file, a recipe that is given,
+    what else is given.
 
-    `path` is TOML, or the `config.json` of a run, or None. Of weights and shares single ones may be given. Raises `TrainingError`.
+    `path` is TOML, or the `config.json` of a run, or None. Of weights and shares single ones may be given. Raises
+    `TrainingError`.
     """
     stored = {} if path is None else _read_table(kind, path)
     given = {name: value for name, value in given.items() if value is not None}
@@ -251,7 +294,7 @@ def resolve_config(kind: type[Config], path: Path | None, given: Table, fallback
     needed = [part.name for part in fields(kind) if part.default is MISSING and part.default_factory is MISSING]
     missing = [name for name in needed if name not in values]
     if missing:
-        remedy = "Give each as an option (the teacher is --recogniser), or in a table to --config."
+        remedy = "Give each as an option (the recognizer is --recognizer), or in a table to --config."
         raise TrainingError(f"Nothing says which {', '.join(missing)} the run has.", remedy)
     return _build(kind, values, str(path or "The run"))
 
@@ -262,23 +305,35 @@ def load_config(path: Path, kind: type[Config] = FaceConfig) -> Config:  # type:
 
 
 def _read_table(kind: type[RunConfig], path: Path) -> Table:
-    """A table from a file: what an older run's JSON says that is no longer known is left out; in TOML it is an error."""
+    """A table from a file: what an older run's JSON says that is no longer known is left out; in TOML it is an
+    error."""
     try:
         text = read_text(path)
         table = parse_json(text) if path.suffix == ".json" else parse_toml(text)
         if not isinstance(table, dict):
             raise ValueError("it is not a table")
     except (OSError, ValueError) as error:
-        raise TrainingError(f"{path} is not the table of a run ({error}).", "Give TOML, or the config.json of a run.") from None
+        raise TrainingError(
+            f"{path} is not the table of a run ({error}).", "Give TOML, or the config.json of a run."
+        ) from None
     if path.suffix != ".json":
         return table
     known = {part.name for part in fields(kind)}
+    table = {EARLIER_KEYS.get(name, name): value for name, value in table.items()}
+    if isinstance(table.get("weights"), dict):
+        table["weights"] = {EARLIER_KEYS.get(name, name): value for name, value in table["weights"].items()}
+    if isinstance(table.get("recognizers"), list):
+        table["recognizers"] = [EARLIER_KEYS.get(name, name) for name in table["recognizers"]]
     return {name: value for name, value in table.items() if name in known and value is not None}
 
 
 def _merge(values: Table, more: Table) -> Table:
     """`values` with `more` over them, tables within them too."""
-    inner = {name: values[name] | value for name, value in more.items() if isinstance(value, dict) and isinstance(values.get(name), dict)}
+    inner = {
+        name: values[name] | value
+        for name, value in more.items()
+        if isinstance(value, dict) and isinstance(values.get(name), dict)
+    }
     return values | more | inner
 
 
@@ -286,6 +341,11 @@ def _build(kind: type[Config], values: Table, told: str) -> Config:
     """`values` over the defaults, checked; raises `TrainingError` that begins with `told`."""
     usual = {part.name: part.default_factory() for part in fields(kind) if part.default_factory is not MISSING}
     try:
-        return build(kind, {name: str(value) if isinstance(value, Path) else value for name, value in _merge(usual, values).items()})
+        return build(
+            kind,
+            {name: str(value) if isinstance(value, Path) else value for name, value in _merge(usual, values).items()},
+        )
     except ValueError as error:
-        raise TrainingError(f"{told} is not the table of a run ({error}).", "Give TOML, or the config.json of a run.") from None
+        raise TrainingError(
+            f"{told} is not the table of a run ({error}).", "Give TOML, or the config.json of a run."
+        ) from None

@@ -18,7 +18,9 @@ INK, LINE, FRAME = (40, 40, 40), (160, 90, 20), (200, 200, 200)  # BGR
 def draw_curves(rows: Sequence[dict[str, float]], path: Path) -> None:
     """Write every value of `rows` against their `pictures` as a PNG: a panel each, means of neighbouring rows."""
     names = sorted({name for row in rows for name in row} - {"pictures", "pictures_per_second"})
-    panels = [_draw_panel(name, np.array([(row["pictures"], row[name]) for row in rows if name in row])) for name in names]
+    panels = [
+        _draw_panel(name, np.array([(row["pictures"], row[name]) for row in rows if name in row])) for name in names
+    ]
     blank = np.full((PANEL_PX[1], PANEL_PX[0], 3), 255, np.uint8)
     panels += [blank] * (-len(panels) % COLUMNS)
     sheet = np.vstack([np.hstack(panels[start : start + COLUMNS]) for start in range(0, len(panels), COLUMNS)])

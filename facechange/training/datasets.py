@@ -41,17 +41,17 @@ class Dataset:
     sha256: dict[str, str]
 
 
-def describe_shards(folder: Path, notes: str | None, facts: Mapping[str, Mapping[str, str]]) -> Dataset:
+def describe_shards(folder: Path, notes: str | None, metadata: Mapping[str, Mapping[str, str]]) -> Dataset:
     """What the lines of the aligned shards in `folder` say of their faces.
 
-    `facts` by source has `origin`, `licence` and `split` for lines that were written before lines said so. Where `notes` is None those
-    that `dataset.json` has already stay. Raises `TrainingError`.
+    `metadata` by source has `origin`, `licence` and `split` for lines that were written before lines said so. Where
+    `notes` is None those that `dataset.json` has already stay. Raises `TrainingError`.
     """
     if notes is None:
         notes = _read(folder).notes if (folder / NAME).exists() else ""
     lines = [line for line in read_lines(folder) if "skipped" not in line]
     size = min((int(line["size"]) for line in lines), default=0)
-    told = [dict(facts.get(line["source"], {})) | line for line in lines]
+    told = [dict(metadata.get(line["source"], {})) | line for line in lines]
     known = (tuple(line.get(name) for name in ("origin", "licence", "split")) for line in told)
     return _count(known, size, notes, _list_shards(folder))
 
@@ -71,19 +71,24 @@ def save_dataset(dataset: Dataset, folder: Path) -> None:
 
 
 def read_dataset(folder: Path) -> Dataset | None:
-    """What `dataset.json` says of the shards beside it; None where there is none. Raises `TrainingError` where it is of other shards."""
+    """What `dataset.json` says of the shards beside it; None where there is none. Raises `TrainingError` where it is of
+    other shards."""
     if not (folder / NAME).exists():
         return None
     dataset = _read(folder)
     if _hash_files(_list_shards(folder)) != dataset.sha256:
-        raise TrainingError(f"{folder / NAME} describes other shards than those beside it.", "Give the same data prepare again.")
+        raise TrainingError(
+            f"{folder / NAME} describes other shards than those beside it.", "Give the same data prepare again."
+        )
     return dataset
 
 
 def note_dataset(progress: dict[str, Any], dataset: Dataset | None) -> None:
     """Say in a run's progress what it learns from now; in `earlier_data` stays in words what it learned from before."""
     if progress["pictures"] and _stored(progress) != dataset:
-        progress["earlier_data"] = list(dict.fromkeys([*progress.get("earlier_data", []), tell_dataset(_stored(progress))]))
+        progress["earlier_data"] = list(
+            dict.fromkeys([*progress.get("earlier_data", []), tell_dataset(_stored(progress))])
+        )
     progress["dataset"] = None if dataset is None else asdict(dataset)
 
 
@@ -110,7 +115,9 @@ def _count(faces: Iterable[tuple[str | None, ...]], size_px: int, notes: str, pa
     known = [tuple(part or NOT_STATED for part in face) for face in faces]
     origins = Counter((origin, licence) for origin, licence, _ in known)
     splits = Counter(split for _, _, split in known)
-    ordered = tuple(Origin(*names, count) for names, count in sorted(origins.items(), key=lambda item: (-item[1], item[0])))
+    ordered = tuple(
+        Origin(*names, count) for names, count in sorted(origins.items(), key=lambda item: (-item[1], item[0]))
+    )
     return Dataset(len(known), size_px, dict(sorted(splits.items())), ordered, notes, _hash_files(paths))
 
 
@@ -118,12 +125,16 @@ def _read(folder: Path) -> Dataset:
     try:
         return build(Dataset, read_json(folder / NAME))
     except (OSError, ValueError) as error:
-        raise TrainingError(f"{folder / NAME} does not describe a set of faces ({error}).", "Delete it, and prepare again.") from None
+        raise TrainingError(
+            f"{folder / NAME} does not describe a set of faces ({error}).", "Delete it, and prepare again."
+        ) from None
 
 
 def _list_shards(folder: Path) -> list[Path]:
     """The files of every finished shard."""
-    return [path.with_suffix(suffix) for path in sorted(folder.glob("aligned-*.jsonl")) for suffix in (".tar", ".jsonl")]
+    return [
+        path.with_suffix(suffix) for path in sorted(folder.glob("aligned-*.jsonl")) for suffix in (".tar", ".jsonl")
+    ]
 
 
 def _hash_files(paths: Iterable[Path]) -> dict[str, str]:

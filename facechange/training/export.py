@@ -15,22 +15,22 @@ from torch import Tensor, nn
 from facechange.core import ModelCard, ModelError, hash_file, load_card
 from facechange.core.stored import parse_toml
 from facechange.data.labelled import LabelledFaces
-from facechange.model.export import (
+from facechange.models.export import (
     SMALLEST_HALVED,
-    export_changer,
     export_graph,
     export_program,
+    export_swapper,
     fine_layers,
     output_names,
     withstands_bfloat16,
 )
-from facechange.model.identity import IDENTITY_SIZE, MappedIdentity, count_parameters
-from facechange.model.recogniser import load_recogniser
+from facechange.models.identity import IDENTITY_SIZE, MappedIdentity, count_parameters
+from facechange.models.recognizer import load_recognizer
 from facechange.runtime import Graph, load_graph, to_tensor
 from facechange.training.checkpoint import read_checkpoint
-from facechange.training.config import JUDGES
+from facechange.training.config import RECOGNIZERS
 from facechange.training.datasets import tell_data
-from facechange.training.starting import TRAINED_BY, describe_progress, load_face_changer, load_identity_network
+from facechange.training.starting import TRAINED_BY, describe_progress, load_face_change_network, load_identity_network
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -52,7 +52,8 @@ def read_published(name: str) -> dict[str, str]:
 
 
 def export_identity(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = None) -> ModelCard:
-    """Write the identity network of a run as `path` (.onnx) with its card (.json); raises `TrainingError`, `ModelError`."""
+    """Write the identity network of a run as `path` (.onnx) with its card (.json); raises `TrainingError`,
+    `ModelError`."""
     network = round_weights(load_identity_network(checkpoint).eval())
     crop = torch.rand(2, 3, IDENTITY_SIZE, IDENTITY_SIZE) * 2 - 1
     export_graph(network, path, {"crop": crop}, {"crop": {0: "faces"}, "identity": {0: "faces"}}, half=True)
@@ -84,17 +85,17 @@ def export_identity(checkpoint: Path, path: Path, metrics: dict[str, Any] | None
     return card
 
 
-def export_recogniser(teacher: Path, path: Path, faces: LabelledFaces | None = None) -> ModelCard:
+def export_recognizer(recognizer: Path, path: Path, faces: LabelledFaces | None = None) -> ModelCard:
     """Write MobileFaceNet, the second look at who a face is, as `path` (.onnx) with its card; raises `ModelError`.
 
     On `faces`, each of another person, is measured how alike different people look to it.
     """
-    network, published = round_weights(load_recogniser(teacher)), read_published("mobilefacenet")
+    network, published = round_weights(load_recognizer(recognizer)), read_published("mobilefacenet")
     crop = torch.rand(2, 3, IDENTITY_SIZE, IDENTITY_SIZE) * 2 - 1
     export_graph(network, path, {"crop": crop}, {"crop": {0: "faces"}, "identity": {0: "faces"}}, half=True)
     card = ModelCard(
         name="mobilefacenet",
-        role="recogniser",
+        role="recognizer",
         version=published["version"],
         summary="A second reading of who a face is, by which changes are checked: a unit vector of 128 numbers.",
         licence=published["licence"],
@@ -118,49 +119,51 @@ def export_recogniser(teacher: Path, path: Path, faces: LabelledFaces | None = N
 
 
 def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = None) -> ModelCard:
-    """Write the averaged face-change model of a run as `path` (.onnx) with its card; raises `TrainingError`, `ModelError`."""
-    changer = round_weights(load_face_changer(checkpoint).eval())
-    export_changer(changer, path, half=True)
+    """Write the averaged face-change model of a run as `path` (.onnx) with its card; raises `TrainingError`,
+    `ModelError`."""
+    swapper = round_weights(load_face_change_network(checkpoint).eval())
+    export_swapper(swapper, path, half=True)
     progress = read_checkpoint(checkpoint)[1]
-    size = changer.size_px
+    size = swapper.size_px
     generator = torch.Generator().manual_seed(0)
     identity = nn.functional.normalize(torch.randn(2, 512, generator=generator), dim=1)
     card = ModelCard(
-        name=f"facechange-{changer.preset}-{size}",
+        name=f"facechange-{swapper.preset}-{size}",
         role="change",
         version="0.1.0",
         summary="Puts the identity of one face on the crop of another and keeps everything else (US 12,387,300 B2).",
         licence="Apache-2.0",
         sha256=hash_file(path),
         size_px=size,
-        parameters=count_parameters(changer),
+        parameters=count_parameters(swapper),
         normalisation=NORMALISATION,
         template="FFHQ-style crop from five points (faces.geometry.ffhq_crop_matrix)",
         inputs={"target": f"[N, 3, {size}, {size}] float32 in [-1, 1]", "identity": "[N, 512] float32, length 1"},
         outputs={
             "changed": f"[N, 3, {size}, {size}], nominally in [-1, 1]",
-            "mask_MEASURE_LAYER": "[N, 1, h, h] in [0, 1], 1 where the target is kept",
+            "mask_RESOLUTION_LAYER": "[N, 1, h, h] in [0, 1], 1 where the target is kept",
         },
         data=" ".join(tell_data(progress)),
-        training=f"{TRAINED_BY[len(progress.get('judges', JUDGES))]}{'; then '.join(describe_progress(progress))}.",
+        training=f"{TRAINED_BY[len(progress.get('recognizers', RECOGNIZERS))]}{'; then '.join(describe_progress(progress))}.",
         limits=LIMITS,
         metrics=metrics or {},
         face_median=float(progress.get("face_median", 0.0)),
-        bfloat16=withstands_bfloat16(changer, size, identity, precise=fine_layers(changer)),
+        bfloat16=withstands_bfloat16(swapper, size, identity, precise=fine_layers(swapper)),
     )
     card.save(path.with_suffix(".json"))
     target = torch.rand(2, 3, size, size) * 2 - 1
     inputs = {"target": target, "identity": identity}
-    compare_with_graph(path, lambda *given: _flat(changer(*given, with_masks=True)), inputs, output_names(changer))
+    compare_with_graph(path, lambda *given: _flat(swapper(*given, with_masks=True)), inputs, output_names(swapper))
     return card
 
 
 def export_face_program(graph: Path) -> Path:
-    """Write a face-change graph as a PyTorch program (.pt2) beside it, which is quickest on GPUs; raises `TrainingError`, `ModelError`."""
+    """Write a face-change graph as a PyTorch program (.pt2) beside it, which is quickest on GPUs; raises
+    `TrainingError`, `ModelError`."""
     card = load_card(graph.with_suffix(".json"))
     if card.role != "change":
         raise ModelError(f"{card.name} is not a face-change model.", "Give a graph written by facechange export face.")
-    return export_program(load_face_changer(graph), graph, bfloat16=card.bfloat16)
+    return export_program(load_face_change_network(graph), graph, bfloat16=card.bfloat16)
 
 
 def _tell_identity_data(progress: dict[str, Any], mapped: bool) -> str:
@@ -195,7 +198,9 @@ def _flat(outputs: tuple[Tensor, list[Tensor]]) -> tuple[Tensor, ...]:
 def _measure_strangers(graph: Graph, faces: LabelledFaces) -> dict[str, Any]:
     """The cosine that one pair of different people in a hundred exceeds."""
     chosen = range(0, len(faces), max(len(faces) // FACES_MEASURED, 1))
-    vectors = np.concatenate([graph.run({"crop": to_tensor(faces.identity_crop(index))})["identity"] for index in chosen])
+    vectors = np.concatenate(
+        [graph.run({"crop": to_tensor(faces.identity_crop(index))})["identity"] for index in chosen]
+    )
     cosines = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
     return {"cosine_different_faces_p99": {"mean": round(float(np.percentile(cosines, 99)), 5), "unit": "cosine"}}
 
@@ -209,4 +214,6 @@ def compare_with_graph(path: Path, network: Any, inputs: dict[str, Tensor], name
     for name, expected in zip(names, ours if isinstance(ours, tuple) else (ours,), strict=True):
         difference = float(np.abs(found[name] - expected.numpy()).max())
         if difference > LARGEST_DIFFERENCE * max(1.0, float(expected.abs().max())):
-            raise ModelError(f"The exported graph differs from PyTorch by {difference:.2g} in {name}.", "Report this: it is a bug.")
+            raise ModelError(
+                f"The exported graph differs from PyTorch by {difference:.2g} in {name}.", "Report this: it is a bug."
+            )

@@ -1,4 +1,5 @@
-"""Training of the face-change model: its data, where a run starts, its schedule, its sheets (para. 94); the loop is `training.loop`."""
+"""Training of the face-change model: its data, where a run starts, its schedule, its sheets (para. 94); the loop is
+`training.loop`."""
 
 from __future__ import annotations
 
@@ -11,10 +12,10 @@ from torch import Tensor
 
 from facechange.core import TrainingError
 from facechange.data.shards import load_faces
-from facechange.model.discriminator import Discriminator
-from facechange.model.face_changer import fix_masks
-from facechange.model.growing import FinestLevel, grow_changer, grow_discriminator
-from facechange.model.presets import find_preset
+from facechange.models.discriminator import Discriminator
+from facechange.models.face_change import fix_masks
+from facechange.models.growing import FinestLevel, grow_discriminator, grow_swapper
+from facechange.models.presets import find_preset
 from facechange.training.checkpoint import load_part, read_checkpoint
 from facechange.training.config import FaceConfig
 from facechange.training.datasets import read_dataset
@@ -24,36 +25,45 @@ from facechange.training.face_step import FaceNetworks, FaceStep, build_networks
 from facechange.training.landmarks import load_landmark_network
 from facechange.training.loop import Progress, Report, Run, Training, train
 from facechange.training.sheets import draw_sheet, grant_sheets
-from facechange.training.starting import data_behind, describe_stages, is_graph, load_face_changer, load_identity_network
+from facechange.training.starting import (
+    data_behind,
+    describe_stages,
+    is_graph,
+    load_face_change_network,
+    load_identity_network,
+)
 from facechange.training.textures import load_textures
 
 SMALLEST_KEPT = 128  # pictures are held at this size at least, because the identity crop is cut from them
-AVERAGE_SHARE = 0.1  # the moving average never looks back further than this share of the pictures seen
+EMA_SHARE = 0.1  # the moving average never looks back further than this share of the pictures seen
 
 
 def train_face(config: FaceConfig, report: Report = lambda row: None) -> Run:
     """Train the face-change model, or go on with the run in `config.run`; raises what `train` raises.
 
-    `ConsentError` among it, where consent for its faces is withdrawn while sheets of them are drawn.
+    `ConsentError` among it, where consent for its faces is revoked while sheets of them are drawn.
     """
     return train(FaceTraining, config, report)
 
 
 class FaceTraining(Training):
-    """Formulas 1 to 6 and their additions on pairs of faces: whole pictures, or windows of the finest measure alone."""
+    """Formulas 1 to 6 and their additions on pairs of faces: whole pictures, or windows of the finest resolution
+    alone."""
 
     checkpoint = "face.safetensors"
 
     def __init__(self, config: FaceConfig, device: torch.device) -> None:
         self.config: FaceConfig = config
         self._faces = load_faces(config.train, max(config.size, SMALLEST_KEPT)).to(device)
-        self._textures = None if config.backgrounds is None else load_textures(config.backgrounds, config.size).to(device)
+        self._textures = (
+            None if config.backgrounds is None else load_textures(config.backgrounds, config.size).to(device)
+        )
         landmarks = None if config.landmarks is None else load_landmark_network(config.landmarks)
-        identity, recogniser = load_identity_network(config.identity), load_identity_network(config.recogniser)
-        self.run = _make_step(config, build_networks(config, identity, recogniser, landmarks))
+        identity, recognizer = load_identity_network(config.identity), load_identity_network(config.recognizer)
+        self.run = _make_step(config, build_networks(config, identity, recognizer, landmarks))
         self.networks, self.optimisers = self.run.networks.trained(), self.run.optimisers
         self.rates = {"discriminator_optimiser": config.discriminator_rate}
-        self.averages = [(self.run.networks.average, self.run.networks.changer)]
+        self.averages = [(self.run.networks.ema, self.run.networks.swapper)]
         self.dataset = read_dataset(config.train)
 
     def begin(self) -> Progress:
@@ -66,9 +76,9 @@ class FaceTraining(Training):
             progress["finest_before"] = _carry_finest(self.config.finest_from, self.run)
         return progress
 
-    def facts(self) -> Progress:
+    def metadata(self) -> Progress:
         """What describes the model and this stage of its training."""
-        told = ("preset", "size", "window", "weights", "learning_rate", "face_median", "recipe", "judges")
+        told = ("preset", "size", "window", "weights", "learning_rate", "face_median", "recipe", "recognizers")
         return {name: getattr(self.config, name) for name in told}
 
     def batches(self, first: int) -> Iterator[FaceBatch]:
@@ -88,8 +98,8 @@ class FaceTraining(Training):
         return config.learning_rate * max(min(rising, falling, 1.0), 0.0)
 
     def decay(self, number: int) -> float:
-        """Half of it is of the last `average_pictures`."""
-        half_life = min(self.config.average_pictures, AVERAGE_SHARE * number * self.config.batch + 1)
+        """Half of it is of the last `ema_pictures`."""
+        half_life = min(self.config.ema_pictures, EMA_SHARE * number * self.config.batch + 1)
         return 0.5 ** (self.config.batch / half_life)
 
     def draw_sheet(self, batch: FaceBatch, pictures: int) -> None:
@@ -102,39 +112,44 @@ def _make_step(config: FaceConfig, networks: FaceNetworks) -> FaceStep:
     if config.window is None:
         return FaceStep(config, networks)
     assert config.start_from is not None
-    smaller = load_face_changer(config.start_from)
+    smaller = load_face_change_network(config.start_from)
     if 2 * smaller.size_px != config.size:
         raise TrainingError(
-            f"{config.start_from} is a model of {smaller.size_px} pixels.", f"With --window, start from one of {config.size // 2}."
+            f"{config.start_from} is a model of {smaller.size_px} pixels.",
+            f"With --window, start from one of {config.size // 2}.",
         )
     return DetailStep(config, networks, smaller)
 
 
 def _start_from(path: Path, run: FaceStep) -> list[str]:
-    """Carry over the weights of a checkpoint or graph of this or a lower measure; a grown model first gives the same pictures.
+    """Carry over the weights of a checkpoint or graph of this or a lower resolution; a grown model first gives the same
+    pictures.
 
-    On windows all but the finest measure stays the average, which is what the finest measure is shown. The discriminator starts
-    afresh where the run left none, or one of windows. Returns the stages behind it, each described in words.
+    On windows all but the finest resolution stays the ema, which is what the finest resolution is shown. The
+    discriminator starts afresh where the run left none, or one of windows. Returns the stages behind it, each described
+    in words.
     """
     networks, config = run.networks, run.config
-    for name, network in (("changer", networks.changer), ("average", networks.average)):
+    for name, network in (("swapper", networks.swapper), ("ema", networks.ema)):
         torch.manual_seed(config.seed)  # the new layers of both start alike
-        before = load_face_changer(path, name if config.window is None else "average")
+        before = load_face_change_network(path, name if config.window is None else "ema")
         if before.preset != config.preset:
             raise TrainingError(f"{path} is of the preset {before.preset}.", f"Go on with --preset {before.preset}.")
-        network.load_state_dict(grow_changer(before, config.size).state_dict())
+        network.load_state_dict(grow_swapper(before, config.size).state_dict())
         if not config.learn_masks:
             fix_masks(network)
     if not is_graph(path) and config.window is None and read_checkpoint(path)[1].get("window") is None:
         preset, size = find_preset(config.preset), int(read_checkpoint(path)[1]["size"])
         smaller = Discriminator(preset.discriminator_channels(size))
         load_part(path, "discriminator", smaller)
-        networks.discriminator.load_state_dict(grow_discriminator(smaller, preset.discriminator_channels(config.size)).state_dict())
+        networks.discriminator.load_state_dict(
+            grow_discriminator(smaller, preset.discriminator_channels(config.size)).state_dict()
+        )
     return describe_stages(path)
 
 
 def _carry_finest(path: Path, run: FaceStep) -> str:
-    """Carry over the finest measure, and its discriminator, of a run on windows over another smaller model.
+    """Carry over the finest resolution, and its discriminator, of a run on windows over another smaller model.
 
     Little of it depends on that model. Returns the stage that taught it, in words; raises `TrainingError`.
     """
@@ -145,8 +160,8 @@ def _carry_finest(path: Path, run: FaceStep) -> str:
             f"{path} is no run of the preset {config.preset} on windows of {config.window} at {config.size} pixels.",
             "Give the checkpoint of such a run to --finest-from.",
         )
-    before = FinestLevel(load_face_changer(path)).learned
-    for network in (networks.changer, networks.average):
+    before = FinestLevel(load_face_change_network(path)).learned
+    for network in (networks.swapper, networks.ema):
         for mine, theirs in zip(FinestLevel(network).learned, before, strict=True):
             mine.load_state_dict(theirs.state_dict())
     load_part(path, "discriminator", networks.discriminator)

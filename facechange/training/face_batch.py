@@ -1,4 +1,4 @@
-"""One training batch: pairs of source and target, spoilt the way real photographs are."""
+"""One training batch: pairs of source and target, degraded the way real photographs are."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from facechange.data.shards import AlignedFaces
 from facechange.faces.mean_face68 import MIRRORED
 from facechange.training import augment, camera
 from facechange.training.config import FaceConfig
+from facechange.training.degradations import degrade_scenes
 from facechange.training.morphs import draw_people
 from facechange.training.recovered import put_other_faces_on
 from facechange.training.scenes import Scenes
-from facechange.training.spoiling import spoil_scenes
 
 IDENTITY_SIZE = 112
 BORDER_PX = 3  # as far into a result as the zero padding of convolutions was seen
@@ -27,26 +27,30 @@ class FaceBatch:
 
     source: Tensor
     source_points: Tensor  # [N, 5, 2] in pixels of `source`
-    person: Tensor  # [N, 3, S, S] in [-1, 1]: whose identity Y gets, unspoilt: the source's person, or a morph; S is that of the faces
+    # [N, 3, S, S] in [-1, 1]: whose identity Y gets, unspoilt: the source's person, or a morph; S is that of the faces
+    person: Tensor
     person_points: Tensor  # [N, 5, 2] in pixels of `person`
     target: Tensor
     target_points: Tensor  # [N, 5, 2] in pixels of `target`
     background: Tensor  # M_bg [N, 1, R, R]: 1 outside the face hull and on whatever covers the face
     covered: Tensor  # [N, 1, R, R]: 1 where something covers the face
     border: Tensor  # [N, 1, R, R]: 1 along the picture's border
-    same_object: Tensor  # [N]: 1 where source and target show one person: the same picture, or one with somebody else's face on it
-    wanted: Tensor  # what Y is held to: the target, or, of a recovered pair, the picture before somebody else's face came on it
+    # [N]: 1 where source and target show one person: the same picture, or one with somebody else's face on it
+    same_object: Tensor
+    # what Y is held to: the target, or, of a recovered pair, the picture before somebody else's face came on it
+    wanted: Tensor
     whole_target: Tensor  # `target`, also where that is a window of it
-    viewed: Tensor  # [N] bool: f_id is read from `source`, spoilt as it is, and not from `person`
+    viewed: Tensor  # [N] bool: f_id is read from `source`, degraded as it is, and not from `person`
 
 
 def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Tensor | None = None) -> FaceBatch:
     """Batch number `step`: a function of the seed and the step alone, so a resumed run sees the same sequence.
 
-    Half of the pairs of different people ask for a morph's identity, so that few identities are not learnt by heart. Of recovered
-    pairs (`recovered`) the identity is read from another view of the picture, so that it is no code of its pixels.
-    Sources are spoilt as targets are, and apart from them: they are the discriminator's real pictures, and where it never
-    saw a hat it would pay the generator for taking hats off. Occluders are cut from `textures`, or from the faces.
+    Half of the pairs of different people ask for a morph's identity, so that few identities are not learnt by heart. Of
+    recovered pairs (`recovered`) the identity is read from another view of the picture, so that it is no code of its
+    pixels. Sources are degraded as targets are, and apart from them: they are the discriminator's real pictures, and
+    where it never saw a hat it would pay the generator for taking hats off. Occluders are cut from `textures`, or from
+    the faces.
     """
     device, count = faces.pictures.device, config.batch
     generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)
@@ -68,15 +72,21 @@ def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Ten
     clean = resize(augment.to_float(stacked[:, :3]), config.size)
     textures = faces.pictures if textures is None else textures
     state = generator.get_state()
-    scenes = spoil_scenes(Scenes(clean, points, background, torch.zeros_like(background)), config.spoiling, generator, textures)
+    scenes = degrade_scenes(
+        Scenes(clean, points, background, torch.zeros_like(background)), config.degradations, generator, textures
+    )
     wanted, source = scenes.pictures.contiguous(memory_format=torch.channels_last).split(count)
     target = wanted
     if recovered:
-        places = (_landmarks_of(faces, index[:recovered], mirrored[:recovered]) + 0.5) * (config.size / faces.size) - 0.5
+        places = (_landmarks_of(faces, index[:recovered], mirrored[:recovered]) + 0.5) * (
+            config.size / faces.size
+        ) - 0.5
         clean = clean.clone()
         clean[:recovered] = put_other_faces_on(clean[:recovered], places, background[:recovered], faces, generator)
-        generator.set_state(state)  # spoilt once more in the very same way
-        again = spoil_scenes(Scenes(clean, points, background, torch.zeros_like(background)), config.spoiling, generator, textures)
+        generator.set_state(state)  # degraded once more in the very same way
+        again = degrade_scenes(
+            Scenes(clean, points, background, torch.zeros_like(background)), config.degradations, generator, textures
+        )
         target = again.pictures[:count].contiguous(memory_format=torch.channels_last)
     if config.face_median:
         exponents = camera.find_exponents(target, config.face_median)
@@ -103,7 +113,8 @@ def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Ten
 
 
 def _landmarks_of(faces: AlignedFaces, index: Tensor, mirrored: Tensor) -> Tensor:
-    """The landmarks [N, L, 2] of faces, 68 or, where these are not known, five, of those `mirrored` [N] as they lie in the mirror image."""
+    """The landmarks [N, L, 2] of faces, 68 or, where these are not known, five, of those `mirrored` [N] as they lie in
+    the mirror image."""
     every, order = (faces.points, [1, 0, 2, 4, 3]) if faces.landmarks is None else (faces.landmarks, MIRRORED)
     landmarks = every[index]
     flipped = landmarks[:, order]
@@ -112,12 +123,15 @@ def _landmarks_of(faces: AlignedFaces, index: Tensor, mirrored: Tensor) -> Tenso
 
 
 def crop_identity(pictures: Tensor, points: Tensor, matrices: Tensor | None = None) -> Tensor:
-    """The 112² crop of the ArcFace template, differentiable in `pictures` [N, 3, S, S]; `matrices` replace the points' own."""
+    """The 112² crop of the ArcFace template, differentiable in `pictures` [N, 3, S, S]; `matrices` replace the points'
+    own."""
     matrices = augment.identity_matrices(points) if matrices is None else matrices
     while pictures.shape[-1] > augment.LARGEST_UNSHRUNK:
         pictures = functional.avg_pool2d(pictures, 2)
         # pixel i of the half-sized picture is centred on 2 i + 0.5 of the full one
-        matrices = torch.cat([matrices[:, :, :2] * 2, matrices[:, :, 2:] + matrices[:, :, :2].sum(2, keepdim=True) * 0.5], 2)
+        matrices = torch.cat(
+            [matrices[:, :, :2] * 2, matrices[:, :, 2:] + matrices[:, :, :2].sum(2, keepdim=True) * 0.5], 2
+        )
     return augment.warp(pictures, matrices, IDENTITY_SIZE)
 
 
@@ -125,7 +139,9 @@ def crop_identity(pictures: Tensor, points: Tensor, matrices: Tensor | None = No
 def read_identities(faces: AlignedFaces, network: nn.Module, rows: Tensor | None = None) -> Tensor:
     """The identity [N, 512] of every face, or of `rows` of them, as `network` reads it from the picture as it is."""
     rows = torch.arange(len(faces)) if rows is None else rows
-    read = [network(crop_identity(augment.to_float(faces.pictures[part]), faces.points[part])) for part in rows.split(32)]
+    read = [
+        network(crop_identity(augment.to_float(faces.pictures[part]), faces.points[part])) for part in rows.split(32)
+    ]
     return torch.cat(read)
 
 

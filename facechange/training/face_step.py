@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facechange.model.discriminator import Discriminator
-from facechange.model.face_changer import FaceChanger, fix_masks
-from facechange.model.landmarks import LandmarkNetwork
-from facechange.model.presets import find_preset
+from facechange.models.discriminator import Discriminator
+from facechange.models.face_change import FaceChangeNetwork, fix_masks
+from facechange.models.landmarks import LandmarkNetwork
+from facechange.models.presets import find_preset
 from facechange.training import augment, losses
 from facechange.training.config import FaceConfig
 from facechange.training.face_batch import FaceBatch, crop_identity
@@ -23,47 +23,47 @@ from facechange.training.starting import AnyIdentity
 
 REACH_CELLS = 16  # a side: as fine as the reach of L_ICL follows the face
 
-Judge = Callable[[Tensor], Tensor]
+Recognizer = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class FaceNetworks:
-    """What is trained (`changer`, `discriminator`), its moving average, and the frozen judges of identity."""
+    """What is trained (`swapper`, `discriminator`), its moving average, and the frozen recognizers of identity."""
 
-    changer: FaceChanger
-    average: FaceChanger
+    swapper: FaceChangeNetwork
+    ema: FaceChangeNetwork
     discriminator: Discriminator
     identity: AnyIdentity
-    recogniser: AnyIdentity
+    recognizer: AnyIdentity
     landmarks: LandmarkNetwork | None
 
-    def judges(self, names: Sequence[str]) -> dict[str, Judge]:
-        """z of L_ICL by each teacher: crops [N, 3, 112, 112] to unit vectors."""
-        every: dict[str, Judge] = {"identity": self.identity.view, "recogniser": self.recogniser.view}
+    def recognizers(self, names: Sequence[str]) -> dict[str, Recognizer]:
+        """z of L_ICL by each recognizer: crops [N, 3, 112, 112] to unit vectors."""
+        every: dict[str, Recognizer] = {"identity": self.identity.view, "recognizer": self.recognizer.view}
         return {name: every[name] for name in names}
 
     def trained(self) -> dict[str, nn.Module]:
         """The networks that a checkpoint holds."""
-        return {"changer": self.changer, "average": self.average, "discriminator": self.discriminator}
+        return {"swapper": self.swapper, "ema": self.ema, "discriminator": self.discriminator}
 
 
 def build_networks(
     config: FaceConfig,
     identity: AnyIdentity,
-    recogniser: AnyIdentity,
+    recognizer: AnyIdentity,
     landmarks: LandmarkNetwork | None = None,
 ) -> FaceNetworks:
     """Fresh networks of the preset on the run's device, channels-last."""
     device = resolve_device(config.device)
-    changer = place(FaceChanger(config.preset, config.size), device)
+    swapper = place(FaceChangeNetwork(config.preset, config.size), device)
     if not config.learn_masks:
-        fix_masks(changer)
+        fix_masks(swapper)
     return FaceNetworks(
-        changer,
-        copy.deepcopy(changer).eval().requires_grad_(False),
+        swapper,
+        copy.deepcopy(swapper).eval().requires_grad_(False),
         place(Discriminator(find_preset(config.preset).discriminator_channels(config.size, config.window)), device),
         place(identity, device).eval().requires_grad_(False),
-        place(recogniser, device).eval().requires_grad_(False),
+        place(recognizer, device).eval().requires_grad_(False),
         None if landmarks is None else place(landmarks, device).eval().requires_grad_(False),
     )
 
@@ -80,11 +80,13 @@ class FaceStep:
             return torch.optim.Adam(learned, config.learning_rate, config.adam_betas, fused=True)
 
         self.optimisers: dict[str, torch.optim.Optimizer] = {
-            "changer_optimiser": adam(networks.changer),
+            "swapper_optimiser": adam(networks.swapper),
             "discriminator_optimiser": adam(networks.discriminator),
         }
-        self._change, self._discriminate = self.compiled(networks.changer), self.compiled(networks.discriminator)
-        self._judges = {name: self.compiled(judge) for name, judge in networks.judges(config.judges).items()}
+        self._change, self._discriminate = self.compiled(networks.swapper), self.compiled(networks.discriminator)
+        self._recognizers = {
+            name: self.compiled(recognizer) for name, recognizer in networks.recognizers(config.recognizers).items()
+        }
 
     def compiled(self, function: Any) -> Any:
         """`function`, compiled in a run that asks for it."""
@@ -93,70 +95,92 @@ class FaceStep:
     def advance(self, batch: FaceBatch, step: int) -> dict[str, Tensor]:
         """Train both sides on `batch`; gives every loss term, unweighted, `total` and `discriminator`."""
         generator = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + step + 500_000)
-        spoil = augment_for_discriminator(batch.target, generator) if self.config.augment_discriminator else _as_it_is
-        changed, terms = self._generator_terms(batch, self.read_identities(batch), spoil, generator)
+        perturb = augment_for_discriminator(batch.target, generator) if self.config.augment_discriminator else _as_it_is
+        changed, terms = self._generator_terms(batch, self.read_identities(batch), perturb, generator)
         total = losses.total_loss(terms, self.config.weights | self._identity_weights(step))
-        self._descend("changer_optimiser", total)
-        terms |= self._discriminator_terms(batch, changed.detach(), spoil, step)
+        self._descend("swapper_optimiser", total)
+        terms |= self._discriminator_terms(batch, changed.detach(), perturb, step)
         return {name: value.detach() for name, value in terms.items()} | {"total": total.detach()}
 
     @torch.no_grad()
     def read_identities(self, batch: FaceBatch) -> Tensor:
-        """f_id [N, 512] of each pair, read from the clean picture of the person or from the spoilt source."""
-        clean, spoilt = crop_identity(batch.person, batch.person_points), crop_identity(batch.source, batch.source_points)
-        crop = torch.where(batch.viewed.view(-1, 1, 1, 1), spoilt, clean)
+        """f_id [N, 512] of each pair, read from the clean picture of the person or from the degraded source."""
+        clean, degraded = (
+            crop_identity(batch.person, batch.person_points),
+            crop_identity(batch.source, batch.source_points),
+        )
+        crop = torch.where(batch.viewed.view(-1, 1, 1, 1), degraded, clean)
         with autocast(self.device):
             return self.networks.identity(crop.contiguous(memory_format=torch.channels_last))
 
     def _identity_weights(self, step: int) -> dict[str, float]:
-        """The weights of L_ICL's terms, raised slowly in a run that starts from nothing: its gradient paints before D can object."""
+        """The weights of L_ICL's terms, raised slowly in a run that starts from nothing: its gradient paints before D
+        can object."""
         ramp = 0 if self.config.start_from is not None else self.config.identity_ramp_pictures
         share = min(1.0, step * self.config.batch / ramp) if ramp > 0 else 1.0
         return {name: share * self.config.weights[name] for name in ("identity", "contrast")}
 
     def _generator_terms(
-        self, batch: FaceBatch, identity: Tensor, spoil: Callable[[Tensor], Tensor], generator: torch.Generator
+        self, batch: FaceBatch, identity: Tensor, perturb: Callable[[Tensor], Tensor], generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         self.networks.discriminator.requires_grad_(False)
         with autocast(self.device):
             changed, masks = self._change(batch.target, identity, with_masks=True)
             changed = changed.float()
-        terms = self.picture_terms(batch, changed, masks, spoil) | self._hold_landmarks(changed, batch.wanted, generator)
+        terms = self.picture_terms(batch, changed, masks, perturb) | self._hold_landmarks(
+            changed, batch.wanted, generator
+        )
         terms |= self.identity_terms(batch, changed, face_reach(batch.background, batch.covered), generator)
-        return changed, terms | {"tone": losses.tone_loss(changed, batch.wanted), "colour": losses.colour_loss(changed, batch.wanted)}
+        return changed, terms | {
+            "tone": losses.tone_loss(changed, batch.wanted),
+            "colour": losses.colour_loss(changed, batch.wanted),
+        }
 
-    def identity_terms(self, batch: FaceBatch, changed: Tensor, reach: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """Both terms of L_ICL of whole pictures `changed`, made of the last pairs of `batch`: means over the teachers.
+    def identity_terms(
+        self, batch: FaceBatch, changed: Tensor, reach: Tensor, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Both terms of L_ICL of whole pictures `changed`, made of the last pairs of `batch`: means over the
+        recognizers.
 
         `reach` [N, 1, R, R] is the share of their gradient that a pixel gets.
         """
         last = slice(-len(changed), None)
         people = batch.person[last], batch.person_points[last]
         target = batch.whole_target[last], batch.target_points[last]
-        return identity_terms(list(self._judges.values()), changed, people, target, None if self.config.free_judges else reach, generator)
+        return identity_terms(
+            list(self._recognizers.values()),
+            changed,
+            people,
+            target,
+            None if self.config.free_recognizers else reach,
+            generator,
+        )
 
     def picture_terms(
-        self, batch: FaceBatch, changed: Tensor, masks: Sequence[Tensor], spoil: Callable[[Tensor], Tensor]
+        self, batch: FaceBatch, changed: Tensor, masks: Sequence[Tensor], perturb: Callable[[Tensor], Tensor]
     ) -> dict[str, Tensor]:
         """The terms that a window of a picture has as well as the whole."""
         with autocast(self.device):
             with torch.no_grad():
-                wanted_features = self._discriminate(spoil(batch.wanted))[1]
-            logits, changed_features = self._discriminate(spoil(changed))
+                wanted_features = self._discriminate(perturb(batch.wanted))[1]
+            logits, changed_features = self._discriminate(perturb(changed))
         outside = self.config.feature_layers_outside_face
         return {
             "mask": losses.mask_loss(masks),
             "kept_background": losses.kept_background_loss(masks, batch.background),
             "gan": losses.generator_loss(logits),
             "reconstruction": losses.reconstruction_loss(changed, batch.wanted, batch.same_object),
-            "feature_matching": losses.feature_matching_loss(wanted_features, changed_features, batch.background, outside),
+            "feature_matching": losses.feature_matching_loss(
+                wanted_features, changed_features, batch.background, outside
+            ),
             "background": losses.kept_loss(changed, batch.wanted, batch.background),
             "occluder": losses.kept_loss(changed, batch.wanted, batch.covered),
             "border": losses.kept_loss(changed, batch.wanted, batch.border),
         }
 
     def _hold_landmarks(self, changed: Tensor, target: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """The losses by landmarks, in a run that was given a landmark network; in float32, for they compare small differences."""
+        """The losses by landmarks, in a run that was given a landmark network; in float32, for they compare small
+        differences."""
         if self.networks.landmarks is None:
             return {}
         seen, wanted = view_landmarks(changed, target, generator)
@@ -166,15 +190,20 @@ class FaceStep:
             found = self.networks.landmarks(seen)
         return {"landmarks": losses.landmark_loss(found, places), "pose": losses.pose_loss(found, places)}
 
-    def _discriminator_terms(self, batch: FaceBatch, changed: Tensor, spoil: Callable[[Tensor], Tensor], step: int) -> dict[str, Tensor]:
+    def _discriminator_terms(
+        self, batch: FaceBatch, changed: Tensor, perturb: Callable[[Tensor], Tensor], step: int
+    ) -> dict[str, Tensor]:
         config, discriminator = self.config, self.networks.discriminator
         discriminator.requires_grad_(True)
         with autocast(self.device):
-            real_logits, fake_logits = self._discriminate(spoil(batch.source))[0], self._discriminate(spoil(changed))[0]
+            real_logits, fake_logits = (
+                self._discriminate(perturb(batch.source))[0],
+                self._discriminate(perturb(changed))[0],
+            )
         terms = {"discriminator": losses.discriminator_loss(real_logits, fake_logits)}
         total = terms["discriminator"]
         if step % config.gradient_penalty_interval == 0:
-            real = spoil(batch.source).requires_grad_(True)
+            real = perturb(batch.source).requires_grad_(True)
             terms["gradient_penalty"] = losses.gradient_penalty(discriminator(real)[0], real)
             total = total + terms["gradient_penalty"] * config.gradient_penalty / 2 * config.gradient_penalty_interval
         self._descend("discriminator_optimiser", total)
@@ -187,39 +216,42 @@ class FaceStep:
 
 
 def identity_terms(
-    judges: Sequence[Judge],
+    recognizers: Sequence[Recognizer],
     changed: Tensor,
     people: tuple[Tensor, Tensor],
     target: tuple[Tensor, Tensor],
     reach: Tensor | None,
     generator: torch.Generator,
 ) -> dict[str, Tensor]:
-    """Both terms of L_ICL (formula 5) of results [N, 3, R, R]: means over the `judges`.
+    """Both terms of L_ICL (formula 5) of results [N, 3, R, R]: means over the `recognizers`.
 
-    `people` and `target` are whole pictures and their five points; `reach` [N, 1, R, R] is the share of the gradient that a pixel gets.
-    Where `reach` is None the judges see everything as it is, in colour, and their gradient goes everywhere, as in the patent.
+    `people` and `target` are whole pictures and their five points; `reach` [N, 1, R, R] is the share of the gradient
+    that a pixel gets. Where `reach` is None the recognizers see everything as it is, in colour, and their gradient goes
+    everywhere, as in the patent.
     """
     if reach is not None:
         changed = changed * reach + changed.detach() * (1 - reach)
-    show = _to_judge if reach is not None else _crop_for_judge
+    show = _to_recognizer if reach is not None else _crop_for_recognizer
     with autocast(changed.device):
         view = view_identity(changed, target[1], generator) if reach is not None else show(changed, target[1])
         with torch.no_grad():
             seen = [show(*people), show(*target)]
-            known = [[judge(each) for each in seen] for judge in judges]
-        judged = [(judge(view), *of_both) for judge, of_both in zip(judges, known, strict=True)]
+            known = [[recognizer(each) for each in seen] for recognizer in recognizers]
+        seen_whole = [(recognizer(view), *of_both) for recognizer, of_both in zip(recognizers, known, strict=True)]
     return {
-        "identity": torch.stack([losses.identity_loss(z, of_source) for z, of_source, _ in judged]).mean(),
-        "contrast": torch.stack([losses.contrast_loss(z, of_source, of_target) for z, of_source, of_target in judged]).mean(),
+        "identity": torch.stack([losses.identity_loss(z, of_source) for z, of_source, _ in seen_whole]).mean(),
+        "contrast": torch.stack(
+            [losses.contrast_loss(z, of_source, of_target) for z, of_source, of_target in seen_whole]
+        ).mean(),
     }
 
 
-def _to_judge(pictures: Tensor, points: Tensor) -> Tensor:
-    """What the judges see of a person or a target: the crop without colour, as they see the result."""
+def _to_recognizer(pictures: Tensor, points: Tensor) -> Tensor:
+    """What the recognizers see of a person or a target: the crop without colour, as they see the result."""
     return augment.to_grey(crop_identity(pictures, points)).contiguous(memory_format=torch.channels_last)
 
 
-def _crop_for_judge(pictures: Tensor, points: Tensor) -> Tensor:
+def _crop_for_recognizer(pictures: Tensor, points: Tensor) -> Tensor:
     """The same in colour."""
     return crop_identity(pictures, points).contiguous(memory_format=torch.channels_last)
 
@@ -227,18 +259,19 @@ def _crop_for_judge(pictures: Tensor, points: Tensor) -> Tensor:
 def face_reach(background: Tensor, covered: Tensor) -> Tensor:
     """What L_ICL may change: 1 in the face, falling to 0 within a tenth of the side; 0 where something covers it.
 
-    Takes M_bg and `FaceBatch.covered`, and gives as they are [N, 1, R, R] in [0, 1].
-    The judges see hair and forehead too, and their gradient would redraw the target's hair line after the source's.
+    Takes M_bg and `FaceBatch.covered`, and gives as they are [N, 1, R, R] in [0, 1]. The recognizers see hair and
+    forehead too, and their gradient would redraw the target's hair line after the source's.
     """
     near = (losses.shrink_mask(1 - background, REACH_CELLS) > 0).float()
     return functional.interpolate(near, size=background.shape[-1], mode="bilinear") * (1 - covered)
 
 
 def view_identity(changed: Tensor, points: Tensor, generator: torch.Generator) -> Tensor:
-    """What the judges of identity see of a result: crops turned, moved, mirrored, with other contrast, without colour.
+    """What the recognizers of identity see of a result: crops turned, moved, mirrored, with other contrast, without
+    colour.
 
-    A judge that always sees the same view gets fooled, and what it can't see its gradient does not paint: with colour in half
-    of the views, faces came out tinted long before D could object.
+    A recognizer that always sees the same view gets fooled, and what it can't see its gradient does not paint: with
+    colour in half of the views, faces came out tinted long before D could object.
     """
     matrices = augment.jitter_matrices(augment.identity_matrices(points), 112, generator, 4, 0.05, 0.02)
     view = augment.to_grey(crop_identity(changed, points, matrices))
@@ -248,7 +281,8 @@ def view_identity(changed: Tensor, points: Tensor, generator: torch.Generator) -
 
 
 def view_landmarks(changed: Tensor, target: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """What the landmark network sees of a result and its target: both without colour, turned, scaled and moved alike."""
+    """What the landmark network sees of a result and its target: both without colour, turned, scaled and moved
+    alike."""
     matrices = augment.constant(((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)), target.device).expand(len(target), 2, 3)
     matrices = augment.jitter_matrices(matrices, target.shape[-1], generator, 8, 0.08, 0.04)
     views = (augment.warp(augment.to_grey(pictures), matrices, target.shape[-1]) for pictures in (changed, target))
@@ -271,10 +305,10 @@ def augment_for_discriminator(like: Tensor, generator: torch.Generator) -> Calla
     saturation = augment.uniform(generator, (count, 1, 1, 1), 0.5, 1.5)
     shown = 1 - augment.random_boxes(count, size, generator, 0.5, 0.3, 0.5)
 
-    def spoil(pictures: Tensor) -> Tensor:
+    def perturb(pictures: Tensor) -> Tensor:
         grey = pictures.mean(1, keepdim=True)
         pictures = grey + (pictures - grey) * saturation
         middle = functional.adaptive_avg_pool2d(pictures, 1).mean(1, keepdim=True)
         return ((pictures - middle) * contrast + middle + brightness) * shown
 
-    return spoil
+    return perturb

@@ -1,4 +1,5 @@
-"""Train the landmark network on the labelled landmarks of aligned shards, in crops spoilt as the face-change model's are."""
+"""Train the landmark network on the labelled landmarks of aligned shards, in crops degraded as the face-change model's
+are."""
 
 from __future__ import annotations
 
@@ -15,26 +16,27 @@ from torch.nn import functional
 from facechange.core import TrainingError
 from facechange.data.shards import AlignedFaces, load_faces
 from facechange.faces.mean_face68 import MIRRORED
-from facechange.model.landmarks import LANDMARK_SIZE, LandmarkNetwork
+from facechange.models.landmarks import LANDMARK_SIZE, LandmarkNetwork
 from facechange.training import augment
 from facechange.training.checkpoint import load_part
-from facechange.training.config import SPOILING_SHARES, LandmarksConfig
+from facechange.training.config import DEGRADATION_SHARES, LandmarksConfig
 from facechange.training.datasets import read_dataset
+from facechange.training.degradations import degrade_scenes
 from facechange.training.loop import Progress, Report, Training, train
 from facechange.training.memory import autocast, place
 from facechange.training.morphs import move_landmarks
 from facechange.training.scenes import Scenes
-from facechange.training.spoiling import spoil_scenes
 
 TURN_SHARE = 0.7
 RESHAPED_SHARE = 0.8  # of the crops
-# What of a face is moved and scaled apart: outline, brows, nose, eyes, mouth; deviations, of the shift in parts of the side.
+# What of a face is moved and scaled apart: outline, brows, nose, eyes, mouth; deviations, of the shift in parts of the
+# side.
 PARTS = ((0, 17), (17, 22), (22, 27), (27, 36), (36, 42), (42, 48), (48, 68))
 PART_SHIFT, PART_SCALE = 0.015, 0.08
 
 
 def train_landmarks(config: LandmarksConfig, report: Report = lambda row: None) -> Path:
-    """Train or go on training in `config.run`; returns the checkpoint, whose `average` `train face --landmarks` reads.
+    """Train or go on training in `config.run`; returns the checkpoint, whose `ema` `train face --landmarks` reads.
 
     Raises as `train` does, and `TrainingError` where the shards lack landmarks.
     """
@@ -42,7 +44,7 @@ def train_landmarks(config: LandmarksConfig, report: Report = lambda row: None) 
 
 
 class LandmarksTraining(Training):
-    """Places of 68 landmarks in crops that are turned, spoilt and reshaped."""
+    """Places of 68 landmarks in crops that are turned, degraded and reshaped."""
 
     checkpoint = "landmarks.safetensors"
 
@@ -52,7 +54,7 @@ class LandmarksTraining(Training):
         self._network = place(LandmarkNetwork(), device)
         self._average = copy.deepcopy(self._network).eval().requires_grad_(False)
         self._optimiser = torch.optim.AdamW(self._network.parameters(), config.learning_rate, weight_decay=0.02)
-        self.networks = {"network": self._network, "average": self._average}
+        self.networks = {"network": self._network, "ema": self._average}
         self.optimisers = {"optimiser": self._optimiser}
         self.averages = [(self._average, self._network)]
         self.dataset = read_dataset(config.train)
@@ -79,32 +81,38 @@ class LandmarksTraining(Training):
         return self.config.learning_rate * (1 - progress["pictures"] / self.config.pictures)
 
     def evaluate(self) -> dict[str, float]:
-        """How far the average is off on held-out faces."""
+        """How far the ema is off on held-out faces."""
         return {"val_error_percent": mean_error(self._average, *self._val)}
 
 
 def make_batch(faces: AlignedFaces, landmarks: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Spoilt crops [count, 3, 128, 128] in [-1, 1] and their landmarks [count, 68, 2] in parts of the side."""
+    """Degraded crops [count, 3, 128, 128] in [-1, 1] and their landmarks [count, 68, 2] in parts of the side."""
     index = torch.randint(len(faces), (count,), generator=generator, device=generator.device)
     pictures, points, mirrored = augment.flip_some(faces.pictures[index], faces.points[index], generator)
     all68 = landmarks[index]
     flipped = all68[:, MIRRORED]
     flipped[..., 0] = faces.size - 1 - flipped[..., 0]
-    pictures, all68 = reshape_some(augment.to_float(pictures), torch.where(mirrored.view(-1, 1, 1), flipped, all68), generator)
+    pictures, all68 = reshape_some(
+        augment.to_float(pictures), torch.where(mirrored.view(-1, 1, 1), flipped, all68), generator
+    )
     points = torch.cat([points, all68], 1)
     background = torch.ones(count, 1, LANDMARK_SIZE, LANDMARK_SIZE, device=points.device)  # nobody asks for it here
     scenes = Scenes(pictures, points, background, background)
-    scenes = spoil_scenes(scenes, {"turn": TURN_SHARE}, generator, faces.pictures)
+    scenes = degrade_scenes(scenes, {"turn": TURN_SHARE}, generator, faces.pictures)
     wanted = (scenes.points[:, 5:] + 0.5) / LANDMARK_SIZE
-    scenes = spoil_scenes(replace(scenes, points=scenes.points[:, :5]), SPOILING_SHARES | {"turn": 0.0}, generator, faces.pictures)
+    scenes = degrade_scenes(
+        replace(scenes, points=scenes.points[:, :5]), DEGRADATION_SHARES | {"turn": 0.0}, generator, faces.pictures
+    )
     return scenes.pictures, wanted
 
 
 def reshape_some(pictures: Tensor, landmarks: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Give some of the faces in `pictures` [N, 3, S, S] another shape; returns pictures and `landmarks` [N, 68, 2], both moved.
+    """Give some of the faces in `pictures` [N, 3, S, S] another shape; returns pictures and `landmarks` [N, 68, 2],
+    both moved.
 
-    The new shape lies between the face's own and the next one's, or up to a fifth beyond, and each of `PARTS` is then moved and
-    scaled apart. A changed face has parts where no face of the data has them; a network that knows where they should be overlooks it.
+    The new shape lies between the face's own and the next one's, or up to a fifth beyond, and each of `PARTS` is then
+    moved and scaled apart. A changed face has parts where no face of the data has them; a network that knows where they
+    should be overlooks it.
     """
     count, size = len(pictures), pictures.shape[-1]
     chosen = augment.uniform(generator, (count, 1, 1), 0, 1) < RESHAPED_SHARE
@@ -115,7 +123,9 @@ def reshape_some(pictures: Tensor, landmarks: Tensor, generator: torch.Generator
         part = wanted[:, first:last]
         middle = part.mean(1, keepdim=True)
         shift, scale = (torch.randn(count, 1, 2, generator=generator, device=part.device) for _ in range(2))
-        parts.append(torch.where(chosen, middle + (part - middle) * (1 + PART_SCALE * scale) + PART_SHIFT * size * shift, part))
+        parts.append(
+            torch.where(chosen, middle + (part - middle) * (1 + PART_SCALE * scale) + PART_SHIFT * size * shift, part)
+        )
     wanted = torch.cat(parts, 1)
     return torch.where(chosen[..., None], move_landmarks(pictures, landmarks, wanted), pictures), wanted
 
@@ -130,7 +140,7 @@ def mean_error(network: LandmarkNetwork, faces: AlignedFaces, landmarks: Tensor)
 def load_landmark_network(path: Path) -> LandmarkNetwork:
     """The averaged network of a run; raises `TrainingError`."""
     network = LandmarkNetwork()
-    load_part(path, "average", network)
+    load_part(path, "ema", network)
     return network
 
 
@@ -138,5 +148,7 @@ def _load(folder: Path, device: torch.device) -> tuple[AlignedFaces, Tensor]:
     """The faces at 128 pixels and their landmarks [N, 68, 2] in pixels of them."""
     faces = load_faces(folder, LANDMARK_SIZE).to(device)
     if faces.landmarks is None:
-        raise TrainingError(f"Faces in {folder} have no landmarks.", "Prepare them from labelled faces (docs/map.md, Labelled faces).")
+        raise TrainingError(
+            f"Faces in {folder} have no landmarks.", "Prepare them from labelled faces (docs/map.md, Labelled faces)."
+        )
     return faces, faces.landmarks

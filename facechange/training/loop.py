@@ -1,6 +1,8 @@
-"""The training loop of every network, in time order: open or resume, a batch, a step, the average, the log, a checkpoint, the end.
+"""The training loop of every network, in time order: open or resume, a batch, a step, the ema, the log, a checkpoint,
+the end.
 
-A training supplies its networks, `batches`, `step` and, where there is something to measure or to show, `evaluate` and `draw_sheet`.
+A training supplies its networks, `batches`, `step` and, where there is something to measure or to show, `evaluate` and
+`draw_sheet`.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from torch import Tensor, nn
 
 from facechange.core import TrainingError
 from facechange.core.stored import read_json
-from facechange.training.checkpoint import load_checkpoint, save_checkpoint, update_average
+from facechange.training.checkpoint import load_checkpoint, save_checkpoint, update_ema
 from facechange.training.config import Config, RunConfig
 from facechange.training.datasets import Dataset, note_dataset
 from facechange.training.interrupt import PatientInterrupt
@@ -32,7 +34,8 @@ SHEET_SECONDS = 60
 EXPLOSION = 8.0  # the smoothed total may grow this many times over its best before the run is stopped
 SETTLED_STEPS = 200  # steps before the guard and the target range count
 
-Progress = dict[str, Any]  # what a checkpoint says beside tensors: `pictures`, `seconds` over all calls, and what the training adds
+# what a checkpoint says beside tensors: `pictures`, `seconds` over all calls, and what the training adds
+Progress = dict[str, Any]
 Report = Callable[[dict[str, float]], None]
 
 
@@ -59,10 +62,11 @@ class Training:
     dataset: Dataset | None = None  # what is known of the pictures; None: nothing is recorded
 
     def begin(self) -> Progress:
-        """Fill the networks of a new run where they don't start from nothing; returns what its progress says of that."""
+        """Fill the networks of a new run where they don't start from nothing; returns what its progress says of
+        that."""
         return {}
 
-    def facts(self) -> Progress:
+    def metadata(self) -> Progress:
         """What the progress in every checkpoint says, of a run that goes on too."""
         return {}
 
@@ -97,8 +101,8 @@ class Training:
 def train(kind: Callable[[Config, torch.device], Training], config: Config, report: Report = lambda row: None) -> Run:
     """Train what `kind` makes, or go on with the run in `config.run` exactly where it stopped.
 
-    Raises `TrainingError` where the data or a checkpoint do not fit, and, naming the last good checkpoint, where the loss is not finite
-    or explodes; `KeyboardInterrupt` once the step at hand is saved; what `draw_sheet` raises.
+    Raises `TrainingError` where the data or a checkpoint do not fit, and, naming the last good checkpoint, where the
+    loss is not finite or explodes; `KeyboardInterrupt` once the step at hand is saved; what `draw_sheet` raises.
     """
     called = time.monotonic()
     device = prepare_device(config.device)
@@ -120,8 +124,8 @@ def train(kind: Callable[[Config, torch.device], Training], config: Config, repo
                 for group in optimiser.param_groups:
                     group["lr"] = rate * training.rates.get(name, 1.0)
             unread.append(training.step(batch, number))
-            for average, network in training.averages:
-                update_average(average, network, training.decay(number))
+            for ema, network in training.averages:
+                update_ema(ema, network, training.decay(number))
 
             now = time.monotonic()
             progress["pictures"] += config.batch
@@ -152,7 +156,8 @@ def train(kind: Callable[[Config, torch.device], Training], config: Config, repo
 
 
 def _open_run(training: Training, checkpoint: Path) -> Progress:
-    """The progress of a new run, or of the one in the folder, whose state is read; the table in force is saved beside it."""
+    """The progress of a new run, or of the one in the folder, whose state is read; the table in force is saved beside
+    it."""
     config, table = training.config, training.config.run / "config.json"
     try:
         config.run.mkdir(parents=True, exist_ok=True)
@@ -161,7 +166,9 @@ def _open_run(training: Training, checkpoint: Path) -> Progress:
     except (OSError, ValueError, TypeError) as error:
         raise TrainingError(f"{config.run} cannot be used for a run ({error}).", "Choose another folder.") from None
     if changed:
-        raise TrainingError(f"{config.run} holds a run with another {', '.join(changed)}.", "Choose another folder for this one.")
+        raise TrainingError(
+            f"{config.run} holds a run with another {', '.join(changed)}.", "Choose another folder for this one."
+        )
     progress: Progress = {"pictures": 0, "seconds": 0.0, "total": math.nan, "best_total": math.inf}
     if checkpoint.exists():
         progress |= load_checkpoint(checkpoint, training.networks, training.optimisers)
@@ -169,11 +176,14 @@ def _open_run(training: Training, checkpoint: Path) -> Progress:
         progress |= training.begin()
     note_dataset(progress, training.dataset)
     config.save(table)
-    return progress | training.facts()
+    return progress | training.metadata()
 
 
-def _read_terms(unread: Sequence[dict[str, Tensor]], progress: Progress, batch: int, checkpoint: Path) -> dict[str, float]:
-    """Fetch the terms of some steps from the device at once, watch every total, and give their means as a row of the log."""
+def _read_terms(
+    unread: Sequence[dict[str, Tensor]], progress: Progress, batch: int, checkpoint: Path
+) -> dict[str, float]:
+    """Fetch the terms of some steps from the device at once, watch every total, and give their means as a row of the
+    log."""
     values = iter(torch.stack([value.float() for terms in unread for value in terms.values()]).tolist())
     rows = [dict(zip(terms, values, strict=False)) for terms in unread]
     seen = int(progress["pictures"])
@@ -185,14 +195,20 @@ def _read_terms(unread: Sequence[dict[str, Tensor]], progress: Progress, batch: 
 
 def _watch(total: float, progress: Progress, pictures: int, batch: int, checkpoint: Path) -> None:
     """The stability guard: keep the smoothed total and stop a run that is lost."""
-    progress["total"] = total if math.isnan(progress["total"]) else SMOOTHING * progress["total"] + (1 - SMOOTHING) * total
+    progress["total"] = (
+        total if math.isnan(progress["total"]) else SMOOTHING * progress["total"] + (1 - SMOOTHING) * total
+    )
     lost = f"The loss is not finite after {pictures:,} pictures." if not math.isfinite(total) else ""
     if not lost and pictures > SETTLED_STEPS * batch:
         progress["best_total"] = min(progress["best_total"], progress["total"])
         if progress["total"] > EXPLOSION * progress["best_total"]:
             lost = f"The loss exploded to {progress['total']:.1f} after {pictures:,} pictures."
     if lost:
-        kept = f"The last good checkpoint is {checkpoint}; go on from it" if checkpoint.exists() else "Nothing was saved yet; start again"
+        kept = (
+            f"The last good checkpoint is {checkpoint}; go on from it"
+            if checkpoint.exists()
+            else "Nothing was saved yet; start again"
+        )
         raise TrainingError(lost, f"{kept} with a lower learning rate.")
 
 

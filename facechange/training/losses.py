@@ -1,6 +1,6 @@
 """Losses 1 to 6 of the patent as pure functions, and the few additions that these data need.
 
-Means replace the sums of the patent everywhere, so that a weight means the same at every measure.
+Means replace the sums of the patent everywhere, so that a weight means the same at every resolution.
 Pictures are float32 [N, 3, R, R] in [-1, 1]; `background` is M_bg, [N, 1, R, R]: 1 outside the face hull.
 """
 
@@ -17,7 +17,8 @@ from torch.nn import functional
 from facechange.faces.mean_face68 import RIGID_POINTS, read_mean_face
 from facechange.training.augment import constant
 
-# Pairs of 300-W's landmarks (lids, lips, the mouth's corners), and for each a row [68] that subtracts the first from the last.
+# Pairs of 300-W's landmarks (lids, lips, the mouth's corners), and for each a row [68] that subtracts the first from
+# the last.
 _PAIRS = ((37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65), (48, 54))
 OPENINGS = tuple(tuple(float((index == last) - (index == first)) for index in range(68)) for first, last in _PAIRS)
 TEXTURE_PX = 8  # the patches in which the strength of detail is compared
@@ -58,7 +59,9 @@ def reconstruction_loss(changed: Tensor, target: Tensor, same_object: Tensor) ->
     return (per_picture * same_object).sum() / same_object.sum().clamp(min=1)
 
 
-def feature_matching_loss(target_features: Sequence[Tensor], changed_features: Sequence[Tensor], background: Tensor, first: int) -> Tensor:
+def feature_matching_loss(
+    target_features: Sequence[Tensor], changed_features: Sequence[Tensor], background: Tensor, first: int
+) -> Tensor:
     """Formula 4: root-mean-square distance of discriminator features of X_t and Y.
 
     Outside the face for the `first` layers, everywhere but at a tenth for the rest.
@@ -67,7 +70,9 @@ def feature_matching_loss(target_features: Sequence[Tensor], changed_features: S
     for layer, (real, fake) in enumerate(zip(target_features, changed_features, strict=True)):
         difference = (real.float() - fake.float()).square().mean(1, keepdim=True)
         if layer < first:
-            total = total + (difference * shrink_mask(background, real.shape[-1])).mean((1, 2, 3)).add(1e-8).sqrt().mean()
+            total = (
+                total + (difference * shrink_mask(background, real.shape[-1])).mean((1, 2, 3)).add(1e-8).sqrt().mean()
+            )
         else:
             total = total + 0.1 * difference.mean((1, 2, 3)).add(1e-8).sqrt().mean()
     return total
@@ -96,8 +101,9 @@ def kept_loss(changed: Tensor, target: Tensor, kept: Tensor) -> Tensor:
 def landmark_loss(changed: Tensor, target: Tensor) -> Tensor:
     """An addition: by how much the landmarks of Y and X_t [N, 68, 2], in parts of the side, differ.
 
-    The sum of two means of absolute differences: of the coordinates of the 51 inner landmarks, and of the openings of eyes and
-    mouth, which among 51 places would hardly count. The 17 of the outline are left out: they are background to L_rec and shape to L_ICL.
+    The sum of two means of absolute differences: of the coordinates of the 51 inner landmarks, and of the openings of
+    eyes and mouth, which among 51 places would hardly count. The 17 of the outline are left out: they are background to
+    L_rec and shape to L_ICL.
     """
     difference = changed - target
     return difference[:, 17:].abs().mean() + (constant(OPENINGS, difference.device) @ difference).abs().mean()
@@ -106,8 +112,8 @@ def landmark_loss(changed: Tensor, target: Tensor) -> Tensor:
 def pose_loss(changed: Tensor, target: Tensor) -> Tensor:
     """An addition: by how many radians the head of X_t turned on the way to Y, the mean of pitch, yaw and roll.
 
-    Both are landmarks [N, 68, 2] in parts of the side. L_ICL turns heads by noses of another length or place, which are few of
-    the 102 coordinates that `landmark_loss` holds.
+    Both are landmarks [N, 68, 2] in parts of the side. L_ICL turns heads by noses of another length or place, which are
+    few of the 102 coordinates that `landmark_loss` holds.
     """
     eyes_apart = (target[:, 45] - target[:, 36]).norm(dim=1, keepdim=True)
     moves = (changed - target).flatten(1) / eyes_apart
@@ -116,7 +122,8 @@ def pose_loss(changed: Tensor, target: Tensor) -> Tensor:
 
 @cache
 def _read_turns() -> tuple[tuple[float, ...], ...]:
-    """Three rows [136]: pitch, yaw and roll, to first order, out of what 68 landmarks moved by, the outer eye corners being 1 apart.
+    """Three rows [136]: pitch, yaw and roll, to first order, out of what 68 landmarks moved by, the outer eye corners
+    being 1 apart.
 
     The least-squares turn, shift and scale of the rigid points of a mean face that looks ahead.
     """
@@ -128,33 +135,40 @@ def _read_turns() -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(row) for row in rows.reshape(3, -1).tolist())
 
 
-def drawn_loss(changed: Tensor, drawn: Tensor, background: Tensor) -> Tensor:
-    """An addition for runs of the finest measure: mean |Y, halved - what the smaller model drew| inside the face."""
-    size = drawn.shape[-1]
-    difference = (functional.adaptive_avg_pool2d(changed.float(), size) - drawn.float()).abs()
+def low_frequency_loss(changed: Tensor, coarse: Tensor, background: Tensor) -> Tensor:
+    """An addition for runs of the finest resolution: mean |Y, halved - what the smaller model drew| inside the face."""
+    size = coarse.shape[-1]
+    difference = (functional.adaptive_avg_pool2d(changed.float(), size) - coarse.float()).abs()
     face = 1 - shrink_mask(background, size)
     return (difference * face).sum() / (3 * face.sum()).clamp(min=1)
 
 
 def texture_loss(changed: Tensor, target: Tensor) -> Tensor:
-    """An addition for runs of the finest measure: how far the strength of detail in Y is from that in X_t, in patches.
+    """An addition for runs of the finest resolution: how far the strength of detail in Y is from that in X_t, in
+    patches.
 
-    Both are fine detail alone; its strength is the root mean square over patches of `TEXTURE_PX`. What the detail shows is free.
+    Both are fine detail alone; its strength is the root mean square over patches of `TEXTURE_PX`. What the detail shows
+    is free.
     """
-    power = (functional.avg_pool2d(each.float().square().mean(1, keepdim=True), TEXTURE_PX) for each in (changed, target))
+    power = (
+        functional.avg_pool2d(each.float().square().mean(1, keepdim=True), TEXTURE_PX) for each in (changed, target)
+    )
     of_changed, of_target = (each.add(1e-6).sqrt() for each in power)
     return (of_changed - of_target).abs().mean()
 
 
 def tone_loss(changed: Tensor, target: Tensor) -> Tensor:
-    """An addition: mean |Y - X_t| after a strong blur (16 × 16 means), which keeps the light and the skin's brightness."""
-    return (functional.adaptive_avg_pool2d(changed.float(), 16) - functional.adaptive_avg_pool2d(target, 16)).abs().mean()
+    """An addition: mean |Y - X_t| after a strong blur (16 × 16 means), which keeps the light and the skin's
+    brightness."""
+    return (
+        (functional.adaptive_avg_pool2d(changed.float(), 16) - functional.adaptive_avg_pool2d(target, 16)).abs().mean()
+    )
 
 
 def colour_loss(changed: Tensor, target: Tensor) -> Tensor:
     """An addition: mean difference of Y and X_t in what R, G and B are from their mean, after a blur (32 × 32 means).
 
-    Judges see faces without colour, so nothing else says which colour the shade of a new nose is to have.
+    Recognizers see faces without colour, so nothing else says which colour the shade of a new nose is to have.
     """
     difference = functional.adaptive_avg_pool2d(changed.float(), 32) - functional.adaptive_avg_pool2d(target, 32)
     return (difference - difference.mean(1, keepdim=True)).abs().mean()

@@ -1,8 +1,9 @@
 """Train what stands between the identity network and a frozen face-change model, through that model.
 
-A generator follows identities as far as it has seen their like. It learned its own from few people; where vectors of others lie it draws
-somebody else. Moving those vectors to where it draws the right person takes far fewer pictures than training the generator anew, and
-serves every size of the model, since the blocks that decide who somebody is are the same in all of them.
+A generator follows identities as far as it has seen their like. It learned its own from few people; where vectors of
+others lie it draws somebody else. Moving those vectors to where it draws the right person takes far fewer pictures than
+training the generator anew, and serves every size of the model, since the blocks that decide who somebody is are the
+same in all of them.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from torch import Tensor
 
 from facechange.core import TrainingError, load_card
 from facechange.data.shards import load_faces
-from facechange.model.face_changer import FaceChanger
-from facechange.model.growing import shrink_changer
-from facechange.model.identity import IdentityMapping, IdentityNetwork, MappedIdentity
-from facechange.model.recogniser import RecogniserIdentity
+from facechange.models.face_change import FaceChangeNetwork
+from facechange.models.growing import shrink_swapper
+from facechange.models.identity import IdentityMapping, IdentityNetwork, MappedIdentity
+from facechange.models.recognizer import RecognizerIdentity
 from facechange.training import augment, losses
 from facechange.training.config import FaceConfig, MappingConfig
 from facechange.training.datasets import read_dataset
@@ -28,18 +29,18 @@ from facechange.training.face_batch import FaceBatch, crop_identity, make_batch,
 from facechange.training.face_step import face_reach, identity_terms
 from facechange.training.loop import Progress, Report, Training, train
 from facechange.training.memory import autocast, place
-from facechange.training.starting import data_behind, is_graph, load_face_changer, load_identity_network
+from facechange.training.starting import data_behind, is_graph, load_face_change_network, load_identity_network
 from facechange.training.textures import load_textures
 
 TRAINED_PX = 128  # a larger model is shrunk to it: finer blocks hardly say who somebody is
 FITTED_FACES = 256  # by which it is
 ANNEALED_SHARE = 0.4
 WARM_UP_STEPS = 30
-AVERAGE_STEPS = 60  # half-life of the mapping's moving average
+EMA_STEPS = 60  # half-life of the mapping's moving average
 
 
 def train_mapping(config: MappingConfig, report: Report = lambda row: None) -> Path:
-    """Train or go on training in `config.run`; returns the checkpoint, whose `average` is the identity network to export.
+    """Train or go on training in `config.run`; returns the checkpoint, whose `ema` is the identity network to export.
 
     Raises as `train` does, and `TrainingError` where other networks are given than the two that it joins.
     """
@@ -53,22 +54,26 @@ class MappingTraining(Training):
 
     def __init__(self, config: MappingConfig, device: torch.device) -> None:
         self.config: MappingConfig = config
-        network, recogniser = load_identity_network(config.identity), load_identity_network(config.recogniser)
+        network, recognizer = load_identity_network(config.identity), load_identity_network(config.recognizer)
         mapping = IdentityMapping()
         if isinstance(network, MappedIdentity):
             mapping, network = network.mapping, network.network
-        if not isinstance(network, IdentityNetwork) or not isinstance(recogniser, RecogniserIdentity):
-            raise TrainingError("The mapping joins the identity network and MobileFaceNet.", "Give them as --identity and --recogniser.")
-        for frozen in (network, recogniser):
+        if not isinstance(network, IdentityNetwork) or not isinstance(recognizer, RecognizerIdentity):
+            raise TrainingError(
+                "The mapping joins the identity network and MobileFaceNet.", "Give them as --identity and --recognizer."
+            )
+        for frozen in (network, recognizer):
             place(frozen, device).eval().requires_grad_(False)
-        self._mapped = MappedIdentity(network, recogniser, mapping.to(device).requires_grad_(True))
-        average = copy.deepcopy(self._mapped).requires_grad_(False)
-        self._optimiser = torch.optim.AdamW(self._mapped.mapping.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=1e-3)
-        self.networks = {"mapping": self._mapped.mapping, "average": average}
+        self._mapped = MappedIdentity(network, recognizer, mapping.to(device).requires_grad_(True))
+        ema = copy.deepcopy(self._mapped).requires_grad_(False)
+        self._optimiser = torch.optim.AdamW(
+            self._mapped.mapping.parameters(), config.learning_rate, (0.9, 0.99), weight_decay=1e-3
+        )
+        self.networks = {"mapping": self._mapped.mapping, "ema": ema}
         self.optimisers = {"optimiser": self._optimiser}
-        self.averages = [(average.mapping, self._mapped.mapping)]
-        self._changer = _load_changer(config, network, device)
-        size = self._changer.size_px
+        self.averages = [(ema.mapping, self._mapped.mapping)]
+        self._swapper = _load_swapper(config, network, device)
+        size = self._swapper.size_px
         self._faces = load_faces(config.train, max(size, TRAINED_PX)).to(device)
         self._textures = None if config.backgrounds is None else load_textures(config.backgrounds, size).to(device)
         self.dataset = read_dataset(config.train)
@@ -77,7 +82,7 @@ class MappingTraining(Training):
         """What the networks that it joins have learned from."""
         return {"earlier_data": data_behind(self.config.identity)}
 
-    def facts(self) -> Progress:
+    def metadata(self) -> Progress:
         """How these came about."""
         return {"earlier": _describe(self.config)}
 
@@ -88,8 +93,8 @@ class MappingTraining(Training):
             train=config.train,
             run=config.run,
             identity=config.identity,
-            recogniser=config.recogniser,
-            size=self._changer.size_px,
+            recognizer=config.recognizer,
+            size=self._swapper.size_px,
             batch=config.batch,
             seed=config.seed,
             same_object_share=config.same_object_share,
@@ -99,7 +104,7 @@ class MappingTraining(Training):
 
     def step(self, batch: FaceBatch, number: int) -> dict[str, Tensor]:
         """The weighted sum of `mapping_terms`."""
-        terms = mapping_terms(self._mapped, self._changer, batch, self.config.seed * 1_000_003 + number)
+        terms = mapping_terms(self._mapped, self._swapper, batch, self.config.seed * 1_000_003 + number)
         total = losses.total_loss(terms, self.config.weights)
         self._optimiser.zero_grad()
         total.backward()
@@ -112,47 +117,56 @@ class MappingTraining(Training):
         return self.config.learning_rate * max(min((step + 1) / WARM_UP_STEPS, 1.0, (1 - share) / ANNEALED_SHARE), 0.0)
 
     def decay(self, number: int) -> float:
-        """Half of it is of the last `AVERAGE_STEPS`."""
-        return 0.5 ** (1 / min(AVERAGE_STEPS, 0.1 * number + 1))
+        """Half of it is of the last `EMA_STEPS`."""
+        return 0.5 ** (1 / min(EMA_STEPS, 0.1 * number + 1))
 
 
-def mapping_terms(mapped: MappedIdentity, changer: FaceChanger, batch: FaceBatch, seed: int) -> dict[str, Tensor]:
-    """The loss terms of a batch, unweighted, whose gradient reaches the mapping alone; `seed` decides how the judges look at results."""
+def mapping_terms(mapped: MappedIdentity, swapper: FaceChangeNetwork, batch: FaceBatch, seed: int) -> dict[str, Tensor]:
+    """The loss terms of a batch, unweighted, whose gradient reaches the mapping alone; `seed` decides how the
+    recognizers look at results."""
     generator = torch.Generator(batch.target.device).manual_seed(seed)
     with torch.no_grad(), autocast(batch.target.device):
-        clean, spoilt = crop_identity(batch.person, batch.person_points), crop_identity(batch.source, batch.source_points)
-        crop = torch.where(batch.viewed.view(-1, 1, 1, 1), spoilt, clean).contiguous(memory_format=torch.channels_last)
-        seen = mapped.network(crop), mapped.recogniser(crop)
+        clean, degraded = (
+            crop_identity(batch.person, batch.person_points),
+            crop_identity(batch.source, batch.source_points),
+        )
+        crop = torch.where(batch.viewed.view(-1, 1, 1, 1), degraded, clean).contiguous(
+            memory_format=torch.channels_last
+        )
+        seen = mapped.network(crop), mapped.recognizer(crop)
     identity = mapped.mapping(*seen)
     with autocast(batch.target.device):
-        changed = changer(batch.target, identity).float()
+        changed = swapper(batch.target, identity).float()
     people, target = (batch.person, batch.person_points), (batch.whole_target, batch.target_points)
-    judges = [mapped.network.view, mapped.recogniser.view]
+    recognizers = [mapped.network.view, mapped.recognizer.view]
     return {
-        **identity_terms(judges, changed, people, target, face_reach(batch.background, batch.covered), generator),
+        **identity_terms(recognizers, changed, people, target, face_reach(batch.background, batch.covered), generator),
         "reconstruction": losses.reconstruction_loss(changed, batch.wanted, batch.same_object),
         "tone": losses.tone_loss(changed, batch.wanted),
         "colour": losses.colour_loss(changed, batch.wanted),
     }
 
 
-def _load_changer(config: MappingConfig, network: IdentityNetwork, device: torch.device) -> FaceChanger:
+def _load_swapper(config: MappingConfig, network: IdentityNetwork, device: torch.device) -> FaceChangeNetwork:
     """The frozen face-change model, of `TRAINED_PX` at most."""
-    changer = place(load_face_changer(config.change), device).eval().requires_grad_(False)
-    while changer.size_px > TRAINED_PX:
-        faces = load_faces(config.train, changer.size_px)
+    swapper = place(load_face_change_network(config.change), device).eval().requires_grad_(False)
+    while swapper.size_px > TRAINED_PX:
+        faces = load_faces(config.train, swapper.size_px)
         rows = torch.randperm(len(faces), generator=torch.Generator().manual_seed(config.seed))[:FITTED_FACES]
         pictures = augment.to_float(faces.pictures[rows]).to(device)
         identity = read_identities(faces.to(device), network, rows).roll(1, 0)
-        changer = place(shrink_changer(changer, pictures, identity), device).eval().requires_grad_(False)
-    return changer
+        swapper = place(shrink_swapper(swapper, pictures, identity), device).eval().requires_grad_(False)
+    return swapper
 
 
 def _describe(config: MappingConfig) -> dict[str, str]:
-    """How the networks came about that the mapping joins and that it is trained through, by the cards of exported graphs."""
+    """How the networks came about that the mapping joins and that it is trained through, by the cards of exported
+    graphs."""
     cards = {
         name: load_card(path.with_suffix(".json"))
         for name, path in (("identity", config.identity), ("change", config.change))
         if is_graph(path)
     }
-    return {name: card.training if name == "identity" else f"{card.name} {card.version}" for name, card in cards.items()}
+    return {
+        name: card.training if name == "identity" else f"{card.name} {card.version}" for name, card in cards.items()
+    }

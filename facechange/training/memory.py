@@ -28,7 +28,8 @@ def keep_freed_memory() -> None:
 
 
 def prepare_device(name: str) -> torch.device:
-    """The device of that name (`resolve_device`), set up to train fast: TensorFloat-32, tuned convolutions, kept buffers."""
+    """The device of that name (`resolve_device`), set up to train fast: TensorFloat-32, tuned convolutions, kept
+    buffers."""
     device = resolve_device(name)
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
@@ -39,7 +40,8 @@ def prepare_device(name: str) -> torch.device:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether `device` computes in bfloat16; a processor without AVX-512 emulates it thirty times slower than float32."""
+    """Whether `device` computes in bfloat16; a processor without AVX-512 emulates it thirty times slower than
+    float32."""
     return device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 

@@ -11,15 +11,17 @@ from facechange.training import augment
 
 GRID = 24  # places a side where the splines are evaluated; in between they are smooth enough to interpolate
 STIFFNESS = 1e-3  # lets landmarks of a few pixels' error be missed by a little rather than fold the picture
-BORDER = ((-1.0, -1.0), (-1.0, 0.0), (-1.0, 1.0), (0.0, -1.0), (0.0, 1.0), (1.0, -1.0), (1.0, 0.0), (1.0, 1.0))  # stays where it is
+# stays where it is
+BORDER = ((-1.0, -1.0), (-1.0, 0.0), (-1.0, 1.0), (0.0, -1.0), (0.0, 1.0), (1.0, -1.0), (1.0, 0.0), (1.0, 1.0))
 
 
 def draw_people(faces: AlignedFaces, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Pictures [N, 3, S, S] in [-1, 1] and their five points [N, 5, 2] in pixels: a quarter are `faces`, the others nobody of them.
+    """Pictures [N, 3, S, S] in [-1, 1] and their five points [N, 5, 2] in pixels: a quarter are `faces`, the others
+    nobody of them.
 
-    The shape of those lies between the shapes of two faces or up to three tenths beyond. Their skin, apart from that, is a
-    blend of both (0.35 of all), one's on one side of a line and the other's on the other (0.2), or that of one alone (0.2).
-    Without 68 landmarks the five points have to do. Large pictures are halved to 256 pixels or less.
+    The shape of those lies between the shapes of two faces or up to three tenths beyond. Their skin, apart from that,
+    is a blend of both (0.35 of all), one's on one side of a line and the other's on the other (0.2), or that of one
+    alone (0.2). Without 68 landmarks the five points have to do. Large pictures are halved to 256 pixels or less.
     """
     index = faces.draw(2 * count, generator)
     pictures, points = augment.to_float(faces.pictures[index]), faces.points[index]
@@ -50,12 +52,15 @@ def move_landmarks(pictures: Tensor, landmarks: Tensor, wanted: Tensor) -> Tenso
     system = torch.cat([torch.cat([bend, plane], 2), torch.cat([plane.mT, plane.new_zeros(count, 3, 3)], 2)], 1)
     weights = torch.linalg.solve(system, torch.cat([shift, shift.new_zeros(count, 3, 2)], 1))
 
-    centres = torch.linspace(1 / size - 1, 1 - 1 / size, GRID, device=pictures.device)  # of the outer pixels, and between them
+    # of the outer pixels, and between them
+    centres = torch.linspace(1 / size - 1, 1 - 1 / size, GRID, device=pictures.device)
     places = torch.stack(torch.meshgrid(centres, centres, indexing="xy"), 2).view(1, -1, 2).expand(count, -1, -1)
     terms = torch.cat([_bending(places, knots), torch.ones_like(places[..., :1]), places], 2)
     flow = (terms @ weights).mT.reshape(count, 2, GRID, GRID)
     flow = functional.interpolate(flow, size=(size, size), mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
-    still = functional.affine_grid(torch.eye(2, 3, device=flow.device).expand(count, 2, 3), [count, 1, size, size], align_corners=False)
+    still = functional.affine_grid(
+        torch.eye(2, 3, device=flow.device).expand(count, 2, 3), [count, 1, size, size], align_corners=False
+    )
     return functional.grid_sample(pictures, still + flow, padding_mode="border", align_corners=False)
 
 

@@ -1,7 +1,7 @@
 """Things in front of a face: hands, glasses, hats, hair, microphones, scarves, and patches of photographs.
 
-Each is a distance field in face coordinates (`scenes.face_coordinates`: eyes at about ±0.5, mouth at 1), negative inside, so
-that edges are as sharp at 1024² as at 64². M_bg counts what is covered: the model is to keep it.
+Each is a distance field in face coordinates (`scenes.face_coordinates`: eyes at about ±0.5, mouth at 1), negative
+inside, so that edges are as sharp at 1024² as at 64². M_bg counts what is covered: the model is to keep it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ class Cover:
 
 
 Draw = Callable[..., Tensor]  # (low, high, width=1) => uniform [N, width, 1, 1]
-Kind = Callable[[Tensor, Draw, Tensor], Cover]  # face coordinates [N, 2, R, R], dice, a photograph's texture [N, 3, R, R]
+# face coordinates [N, 2, R, R], dice, a photograph's texture [N, 3, R, R]
+Kind = Callable[[Tensor, Draw, Tensor], Cover]
 
 
 def cover_scenes(scenes: Scenes, generator: torch.Generator, kind: str, textures: Tensor) -> Scenes:
-    """Put an occluder of `kind` over every scene, with a soft shadow; `textures` [T, 3, S, S] uint8 are what patches are cut from."""
+    """Put an occluder of `kind` over every scene, with a soft shadow; `textures` [T, 3, S, S] uint8 are what patches
+    are cut from."""
     place = face_coordinates(scenes.points, scenes.size)
     count = len(scenes)
 
@@ -76,7 +78,9 @@ def hand(place: Tensor, draw: Draw, texture: Tensor) -> Cover:
         finger = torch.cat([turn.sin(), turn.cos()], 1)
         side = torch.cat([direction[:, 1:], -direction[:, :1]], 1) * (-0.24 * number)
         length = reach * (1.05 - 0.08 * abs(number))
-        distance = torch.minimum(distance, capsule(place, palm + side, palm + side + finger * length, 0.115 - 0.01 * abs(number)))
+        distance = torch.minimum(
+            distance, capsule(place, palm + side, palm + side + finger * length, 0.115 - 0.01 * abs(number))
+        )
     return Cover(distance, paint(distance, pick_colour(SKIN, draw), 0.14, draw, texture))
 
 
@@ -148,7 +152,9 @@ def patch(place: Tensor, draw: Draw, texture: Tensor) -> Cover:
     x, y = place[:, :1] - centre[:, :1], place[:, 1:] - centre[:, 1:]
     x, y = x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
     wave = 1 + torch.where(draw(0, 1) < 0.5, draw(0, 0.25), 0.0) * (3 * torch.atan2(y, x) + angle).cos()
-    distance = superellipse(x / wave, y / wave, draw(0.2, 0.75), draw(0.2, 0.75), torch.where(draw(0, 1) < 0.5, 2.0, 10.0))
+    distance = superellipse(
+        x / wave, y / wave, draw(0.2, 0.75), draw(0.2, 0.75), torch.where(draw(0, 1) < 0.5, 2.0, 10.0)
+    )
     colour = torch.where(draw(0, 1) < 0.75, texture, paint(distance, draw(0, 1, 3), 0.3, draw))
     return Cover(distance, colour)
 
@@ -180,7 +186,8 @@ def pick_colour(choices: tuple[tuple[float, ...], ...], draw: Draw) -> Tensor:
 
 
 def paint(distance: Tensor, colour: Tensor, roundness: float, draw: Draw, texture: Tensor | None = None) -> Tensor:
-    """A colour in 0..1 with darker edges over `roundness` face units, uneven light, and a trace of a texture; in [-1, 1]."""
+    """A colour in 0..1 with darker edges over `roundness` face units, uneven light, and a trace of a texture; in [-1,
+    1]."""
     depth = (-distance / roundness).clamp(0, 1)
     shade = 0.6 + 0.4 * depth * (2 - depth)
     size = distance.shape[-1]

@@ -10,22 +10,24 @@ from torch import Tensor
 
 from facechange.core import ModelCard, hash_file
 from facechange.data.shards import load_faces
-from facechange.model.export import export_graph
-from facechange.model.identity import count_parameters
-from facechange.model.personas import AXES, PersonaSampler
+from facechange.models.export import export_graph
+from facechange.models.identity import count_parameters
+from facechange.models.personas import AXES, PersonaSampler
 from facechange.training.datasets import read_dataset, tell_dataset
 from facechange.training.export import compare_with_graph, round_weights
 from facechange.training.face_batch import read_identities
 from facechange.training.starting import load_identity_network
 
 PICTURE_PX = 256
-LARGEST_SHARE = 99  # percentile of the cosines of different training faces: what a persona may be like one of them at most
+# percentile of the cosines of different training faces: what a persona may be like one of them at most
+LARGEST_SHARE = 99
 
 
 def export_personas(train: Path, identity: Path, path: Path) -> ModelCard:
     """Fit the sampler to the aligned faces in `train` as `identity` sees them; write `path` (.onnx) with its card.
 
-    Raises `TrainingError` where there are too few faces, `ModelError` where the graph does not compute what PyTorch does.
+    Raises `TrainingError` where there are too few faces, `ModelError` where the graph does not compute what PyTorch
+    does.
     """
     identities = read_identities(load_faces(train, PICTURE_PX), load_identity_network(identity).eval())
     sampler = round_weights(PersonaSampler(identities).eval())
@@ -44,7 +46,10 @@ def export_personas(train: Path, identity: Path, path: Path) -> ModelCard:
         normalisation="none",
         template="none",
         inputs={"noise": f"[N, {AXES}] float32, standard normal"},
-        outputs={"identity": "[N, 512] float32, length 1", "nearest": "[N] float32, largest cosine to a training identity"},
+        outputs={
+            "identity": "[N, 512] float32, length 1",
+            "nearest": "[N] float32, largest cosine to a training identity",
+        },
         data=tell_dataset(read_dataset(train)),
         training=f"Mean and {AXES} principal axes of the identities of {len(identities):,} faces.",
         limits="As varied as the faces that it learned from, no more. A persona may by chance be like a living person.",

@@ -6,37 +6,40 @@ import time
 
 import torch
 
-from facechange.model.costs import count_changer_costs, count_discriminator_costs
+from facechange.models.costs import count_discriminator_costs, count_swapper_costs
 from facechange.training.config import FaceConfig
-from facechange.training.detail_step import MARGIN_PX, count_judged, count_windows
+from facechange.training.detail_step import MARGIN_PX, count_whole, count_windows
 from facechange.training.memory import has_bfloat16, resolve_device
 
-IDENTITY_FLOPS = 2 * 1.8e9  # both judges of identity on one crop, forward and back to its pixels
+IDENTITY_FLOPS = 2 * 1.8e9  # both recognizers of identity on one crop, forward and back to its pixels
 BYTES_A_VALUE = 2  # activations are bfloat16
 
 
 def describe_plan(config: FaceConfig) -> list[str]:
     """Lines with parameters, operations and memory a picture, and the speed to expect on this machine."""
-    changer = count_changer_costs(config.preset, config.size)
+    swapper = count_swapper_costs(config.preset, config.size)
     discriminator = count_discriminator_costs(config.preset, config.size, config.window)
-    # D runs forward and backward for the generator's step, forward on X_t, and forward and backward on both pictures of its own
+    # D runs forward and backward for the generator's step, forward on X_t, and forward and backward on both pictures of
+    # its own
     critic_flops = 3 * discriminator.step_flops + discriminator.forward_flops
-    step_flops: float = changer.step_flops + critic_flops + IDENTITY_FLOPS
-    memory: float = BYTES_A_VALUE * (changer.saved_values + 2 * discriminator.saved_values)
-    if config.window is not None:  # what is smaller runs forward only, the finest measure on a part of the picture
-        smaller = count_changer_costs(config.preset, config.size // 2)
-        judged, windows = count_judged(config) / config.batch, count_windows(config)
-        share = windows * (config.window + 2 * MARGIN_PX) ** 2 / config.size**2 + judged
-        step_flops = smaller.forward_flops + share * (changer.step_flops - smaller.step_flops) + windows * critic_flops
-        step_flops += judged * IDENTITY_FLOPS
-        memory = BYTES_A_VALUE * (share * (changer.saved_values - smaller.saved_values) + 2 * windows * discriminator.saved_values)
-    states = 4 * (4 * changer.parameters + 3 * discriminator.parameters)  # weights, average, two Adam moments, float32
+    step_flops: float = swapper.step_flops + critic_flops + IDENTITY_FLOPS
+    memory: float = BYTES_A_VALUE * (swapper.saved_values + 2 * discriminator.saved_values)
+    if config.window is not None:  # what is smaller runs forward only, the finest resolution on a part of the picture
+        smaller = count_swapper_costs(config.preset, config.size // 2)
+        seen_whole, windows = count_whole(config) / config.batch, count_windows(config)
+        share = windows * (config.window + 2 * MARGIN_PX) ** 2 / config.size**2 + seen_whole
+        step_flops = smaller.forward_flops + share * (swapper.step_flops - smaller.step_flops) + windows * critic_flops
+        step_flops += seen_whole * IDENTITY_FLOPS
+        memory = BYTES_A_VALUE * (
+            share * (swapper.saved_values - smaller.saved_values) + 2 * windows * discriminator.saved_values
+        )
+    states = 4 * (4 * swapper.parameters + 3 * discriminator.parameters)  # weights, ema, two Adam moments, float32
     device = resolve_device(config.device)
     speed = _measure_flops(device) * 0.35 / step_flops  # a step reaches about a third of a large product's rate
     return [
         f"preset {config.preset}, {config.size} x {config.size}, on {device}",
-        f"parameters: changer {changer.parameters / 1e6:.1f} M, discriminator {discriminator.parameters / 1e6:.1f} M",
-        f"changer: {changer.forward_flops / 1e9:.1f} GFLOP a picture; whole step {step_flops / 1e9:.0f} GFLOP a picture",
+        f"parameters: swapper {swapper.parameters / 1e6:.1f} M, discriminator {discriminator.parameters / 1e6:.1f} M",
+        f"swapper: {swapper.forward_flops / 1e9:.1f} GFLOP a picture; whole step {step_flops / 1e9:.0f} GFLOP a picture",
         f"memory: {memory / 2**20:.0f} MiB a picture, {(memory * config.batch + states) / 2**30:.1f} GiB at batch {config.batch}",
         f"speed to expect: {say_speed(speed)}",
         f"{config.pictures:,} pictures: {config.pictures / speed / 3600:.1f} hours",
@@ -46,7 +49,9 @@ def describe_plan(config: FaceConfig) -> list[str]:
 def say_speed(pictures_a_second: float) -> str:
     """A speed in the unit in which it is no fraction of a picture."""
     units = ((1, "a second"), (60, "a minute"))
-    seconds, unit = next(((length, name) for length, name in units if pictures_a_second * length >= 1), (3600, "an hour"))
+    seconds, unit = next(
+        ((length, name) for length, name in units if pictures_a_second * length >= 1), (3600, "an hour")
+    )
     return f"{pictures_a_second * seconds:,.1f} pictures {unit}"
 
 

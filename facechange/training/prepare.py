@@ -22,7 +22,7 @@ from facechange.data.labelled import LabelledFace, LabelledFaces
 from facechange.data.shards import read_lines
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix, transform_points
-from facechange.pictures import read_picture
+from facechange.images import read_picture
 from facechange.training.datasets import describe_shards, save_dataset
 
 PICTURES_A_SHARD = 512
@@ -42,36 +42,37 @@ class Prepared:
 class _Source:
     name: str
     read: Callable[[], np.ndarray]  # uint8 [H, W, 3] RGB
-    label: LabelledFace | None  # known landmarks, or None: the locator has to look
-    facts: dict[str, str]  # `origin`, `licence` and `split` where they are known
+    label: LabelledFace | None  # known landmarks, or None: the scout has to look
+    metadata: dict[str, str]  # `origin`, `licence` and `split` where they are known
 
 
 def prepare_shards(
     source: Path,
     output: Path,
     size: int,
-    locate: Callable[[np.ndarray], list[Face]] | None = None,
+    detect: Callable[[np.ndarray], list[Face]] | None = None,
     smallest_face_px: int = 64,
     largest_enlargement: float = math.inf,
     report: Callable[[int, int], None] = lambda done, total: None,
     about: dict[str, str] | None = None,
 ) -> Prepared:
-    """Write the faces of `source` as aligned crops of `size` under `output`; a rerun continues where the last one ended.
+    """Write the faces of `source` as aligned crops of `size` under `output`; a rerun continues where the last one
+    ended.
 
-    `dataset.json` beside them says what they are. `about` may give `origin` and `licence`, for sources that do not say their own, and
-    `notes` on the whole set.
+    `dataset.json` beside them says what they are. `about` may give `origin` and `licence`, for sources that do not say
+    their own, and `notes` on the whole set.
 
-    `source` is a folder of pictures (then `locate` finds the faces) or a `.jsonl` of landmarks with its tar shards beside it,
-    or a folder with such files. Corrupt pictures, pictures without a face, and faces that a crop would show more than
-    `largest_enlargement` times as large are skipped and reported.
+    `source` is a folder of pictures (then `detect` finds the faces) or a `.jsonl` of landmarks with its tar shards
+    beside it, or a folder with such files. Corrupt pictures, pictures without a face, and faces that a crop would show
+    more than `largest_enlargement` times as large are skipped and reported.
     """
     about = about or {}
     sources = _list_sources(source, {name: value for name, value in about.items() if name != "notes"})
     output.mkdir(parents=True, exist_ok=True)
     done = {line["source"] for line in read_lines(output)}
     todo = [item for item in sources if item.name not in done]
-    if locate is None and any(item.label is None for item in todo):
-        raise TrainingError("Pictures without landmarks need the face locator.", "Install or train its weights first.")
+    if detect is None and any(item.label is None for item in todo):
+        raise TrainingError("Pictures without landmarks need the face scout.", "Install or train its weights first.")
     first = 1 + max((int(path.stem.split("-")[1]) for path in output.glob("aligned-*.jsonl")), default=-1)
     written = 0
     skipped: dict[str, str] = {}
@@ -79,18 +80,20 @@ def prepare_shards(
         batch = todo[start : start + PICTURES_A_SHARD]
         with ThreadPoolExecutor() as pool:
             results = []
-            for result in pool.map(lambda item: _align(item, size, locate, smallest_face_px, largest_enlargement), batch):
+            for result in pool.map(
+                lambda item: _align(item, size, detect, smallest_face_px, largest_enlargement), batch
+            ):
                 results.append(result)
                 report(start + len(results), len(todo))
         entries = [entry for result in results for entry in result]
         _write_shard(output / f"aligned-{number:05d}", entries)
         written += sum(picture is not None for _, picture in entries)
         skipped |= {line["source"]: line["skipped"] for line, picture in entries if picture is None}
-    save_dataset(describe_shards(output, about.get("notes"), {item.name: item.facts for item in sources}), output)
+    save_dataset(describe_shards(output, about.get("notes"), {item.name: item.metadata for item in sources}), output)
     return Prepared(written, skipped, len(sources) - len(todo))
 
 
-def needs_locator(source: Path) -> bool:
+def needs_detector(source: Path) -> bool:
     """Whether the faces of `source` have to be found: it is a folder of pictures without landmark files."""
     return source.is_dir() and not _landmark_files(source)
 
@@ -99,33 +102,42 @@ def _landmark_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.glob("*.jsonl")) if not path.stem.startswith("aligned-")]
 
 
-def _list_sources(source: Path, facts: dict[str, str]) -> list[_Source]:
-    """Everything there is to align, in order; `facts` are those of a source that says none of its own."""
+def _list_sources(source: Path, metadata: dict[str, str]) -> list[_Source]:
+    """Everything there is to align, in order; `metadata` are those of a source that says none of its own."""
     if source.is_file() and source.suffix == ".jsonl":
-        return list(_landmarked(source, facts))
+        return list(_landmarked(source, metadata))
     if not source.is_dir():
         raise TrainingError(f"{source} is neither a folder of pictures nor a .jsonl of landmarks.", "Check the path.")
     if landmark_files := _landmark_files(source):
-        return [item for path in landmark_files for item in _landmarked(path, facts)]
+        return [item for path in landmark_files for item in _landmarked(path, metadata)]
     pictures = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not pictures:
         raise TrainingError(f"{source} holds no pictures.", f"Known kinds: {', '.join(sorted(SUFFIXES))}.")
-    return [_Source(str(path.relative_to(source)), functools.partial(_read_pixels, path), None, facts) for path in pictures]
+    return [
+        _Source(str(path.relative_to(source)), functools.partial(_read_pixels, path), None, metadata)
+        for path in pictures
+    ]
 
 
 def _read_pixels(path: Path) -> np.ndarray:
     return read_picture(path).rgb8()
 
 
-def _landmarked(index: Path, facts: dict[str, str]) -> Iterator[_Source]:
+def _landmarked(index: Path, metadata: dict[str, str]) -> Iterator[_Source]:
     labelled = LabelledFaces(index.parent, index.stem)
     for number, face in enumerate(labelled.faces):
         own = {name: value for name, value in (("origin", face.origin), ("licence", face.licence)) if value is not None}
-        yield _Source(face.image, functools.partial(labelled.read, number), face, facts | own | {"split": index.stem})
+        yield _Source(
+            face.image, functools.partial(labelled.read, number), face, metadata | own | {"split": index.stem}
+        )
 
 
 def _align(
-    item: _Source, size: int, locate: Callable[[np.ndarray], list[Face]] | None, smallest_face_px: int, largest_enlargement: float
+    item: _Source,
+    size: int,
+    detect: Callable[[np.ndarray], list[Face]] | None,
+    smallest_face_px: int,
+    largest_enlargement: float,
 ) -> list[tuple[dict[str, Any], bytes | None]]:
     """The lines of one source, each with its encoded crop, or one `skipped` line."""
     try:
@@ -136,15 +148,17 @@ def _align(
     if item.label is not None:
         found = [(item.label.landmarks5, item.label.landmarks68)]
     else:
-        assert locate is not None
-        found = [(face.points, None) for face in locate(image) if face.size_px >= smallest_face_px]
+        assert detect is not None
+        found = [(face.points, None) for face in detect(image) if face.size_px >= smallest_face_px]
     if not found:
         return [({"source": item.name, "skipped": f"no face of {smallest_face_px} pixels or more"}, None)]
     entries: list[tuple[dict[str, Any], bytes | None]] = []
     for number, (points, landmarks68) in enumerate(found):
         matrix = ffhq_crop_matrix(points, size)
         if np.hypot(*matrix[:, 0]) > largest_enlargement:
-            entries.append(({"source": item.name, "skipped": f"the face is too small for crops of {size} pixels"}, None))
+            entries.append(
+                ({"source": item.name, "skipped": f"the face is too small for crops of {size} pixels"}, None)
+            )
             continue
         crop = warp_crop(image, matrix, size)
         line: dict[str, Any] = {
@@ -152,7 +166,7 @@ def _align(
             "source": item.name,
             "size": size,
             "points": np.round(transform_points(points, matrix), 2).tolist(),
-            **item.facts,
+            **item.metadata,
         }
         if item.label is not None and item.label.group is not None:
             line["group"] = item.label.group

@@ -1,7 +1,7 @@
 """Recovered pairs: a picture with somebody else's face put on it, to be given its own face back.
 
-Between pictures of different people an adversary alone says what the result should look like; here it is known. What has to come
-back is real skin, brows, teeth and glasses, where the other's were.
+Between pictures of different people an adversary alone says what the result should look like; here it is known. What
+has to come back is real skin, brows, teeth and glasses, where the other's were.
 """
 
 from __future__ import annotations
@@ -19,10 +19,14 @@ COLOUR_CELLS = 4  # a side: light and colour are matched in so many cells of the
 SMALLEST_CELL = 0.05  # cells with less of a face than this share have the mean of the others
 
 
-def put_other_faces_on(pictures: Tensor, landmarks: Tensor, background: Tensor, faces: AlignedFaces, generator: torch.Generator) -> Tensor:
-    """`pictures` [N, 3, S, S] in [-1, 1] whose faces are those of others, drawn from `faces`, with the pictures' own landmarks and light.
+def put_other_faces_on(
+    pictures: Tensor, landmarks: Tensor, background: Tensor, faces: AlignedFaces, generator: torch.Generator
+) -> Tensor:
+    """`pictures` [N, 3, S, S] in [-1, 1] whose faces are those of others, drawn from `faces`, with the pictures' own
+    landmarks and light.
 
-    `landmarks` [N, L, 2] are in pixels and of the kind that `faces` have, `background` [N, 1, S, S] is M_bg: what it covers stays.
+    `landmarks` [N, L, 2] are in pixels and of the kind that `faces` have, `background` [N, 1, S, S] is M_bg: what it
+    covers stays.
     """
     count, size = len(pictures), pictures.shape[-1]
     others = faces.draw(count, generator)
@@ -40,7 +44,8 @@ def put_other_faces_on(pictures: Tensor, landmarks: Tensor, background: Tensor, 
 
 
 def match_light(pictures: Tensor, wanted: Tensor, face: Tensor) -> Tensor:
-    """`pictures` with the light and colour that `wanted` has: their means over the face in coarse cells, and their contrast over all of it.
+    """`pictures` with the light and colour that `wanted` has: their means over the face in coarse cells, and their
+    contrast over all of it.
 
     All are [N, ., S, S]; `face` is 1 in the face.
     """

@@ -27,7 +27,9 @@ class RunLog:
             try:
                 lines = [line for line in read_text(path).splitlines() if line.endswith("}")]
                 rows = [row for row in map(parse_json, lines) if row["pictures"] <= pictures]
-                self.rows = [{name: value for name, value in row.items() if isinstance(value, int | float)} for row in rows]
+                self.rows = [
+                    {name: value for name, value in row.items() if isinstance(value, int | float)} for row in rows
+                ]
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise TrainingError(f"{path} is not the log of a run ({error}).", "Move it away.") from None
             path.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
@@ -41,7 +43,9 @@ class RunLog:
             self._board = SummaryWriter(str(self.folder / "tensorboard"))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
         if self._board is not None:
             self._board.close()

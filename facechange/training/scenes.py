@@ -1,4 +1,5 @@
-"""What a batch shows before the camera spoils it: pictures with their face points and M_bg, kept together through every change."""
+"""What a batch shows before the camera degrades it: pictures with their face points and M_bg, kept together through
+every change."""
 
 from __future__ import annotations
 
@@ -29,9 +30,11 @@ class Scenes:
 
 
 def pick_rows(count: int, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Rows [K] of a batch to work on, and which of them [K] to keep changed: each row of the batch with probability `share`.
+    """Rows [K] of a batch to work on, and which of them [K] to keep changed: each row of the batch with probability
+    `share`.
 
-    K depends on `count` and `share` alone, so that an accelerator never waits for a number, and work is done on few rows.
+    K depends on `count` and `share` alone, so that an accelerator never waits for a number, and work is done on few
+    rows.
     """
     wanted = count * share
     picked = min(count, int(-(-wanted // 1)))
@@ -39,7 +42,9 @@ def pick_rows(count: int, share: float, generator: torch.Generator) -> tuple[Ten
     return order[:picked], uniform(generator, (picked,), 0, 1) < wanted / max(picked, 1)
 
 
-def change_some(scenes: Scenes, share: float, generator: torch.Generator, change: Callable[[Scenes, torch.Generator], Scenes]) -> None:
+def change_some(
+    scenes: Scenes, share: float, generator: torch.Generator, change: Callable[[Scenes, torch.Generator], Scenes]
+) -> None:
     """`change` a share of the batch, in place: a copy of all for each change would cost more than the changes."""
     rows, kept = pick_rows(len(scenes), share, generator)
     if len(rows) == 0:
@@ -58,8 +63,9 @@ def _parts(scenes: Scenes) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def face_coordinates(points: Tensor, size: int) -> Tensor:
     """Where each pixel lies in the face's own frame: points [N, 5, 2] => [N, 2, size, size].
 
-    The origin is midway between the eyes, the first axis runs from the viewer's left eye to the right one, the second down
-    the face; the unit is the mean of the eyes' distance and that from eyes to mouth, so a turned head keeps its size.
+    The origin is midway between the eyes, the first axis runs from the viewer's left eye to the right one, the second
+    down the face; the unit is the mean of the eyes' distance and that from eyes to mouth, so a turned head keeps its
+    size.
     """
     eyes, mouth = points[:, :2].mean(1), points[:, 3:].mean(1)
     across, down = points[:, 1] - points[:, 0], mouth - eyes

@@ -11,24 +11,25 @@ import torch
 from torch import Tensor
 
 from facechange.core import ConsentError, Face, ModelCard, say
-from facechange.model.identity import count_parameters
+from facechange.models.identity import count_parameters
 from facechange.training.face_batch import FaceBatch
 from facechange.training.face_step import FaceStep
 
 if TYPE_CHECKING:
-    from facechange.trust import Grant
+    from facechange.consent import Grant
 
 SHEET_ROWS = 8
 
 
 def grant_sheets(shards: Path) -> Grant | None:
-    """Leave to show what a model in training makes of the faces in `shards`; None, which is said on stderr, where sheets cannot be.
+    """Leave to show what a model in training makes of the faces in `shards`; None, which is said on stderr, where
+    sheets cannot be.
 
-    They show changed faces, and leave as every changed picture does: that takes packages which a machine that only trains may not
-    have, and consent that is not withdrawn and is enough for the operator's settings.
+    They show changed faces, and leave as every changed picture does: that takes packages which a machine that only
+    trains may not have, and consent that is not revoked and is enough for the operator's settings.
     """
     try:
-        from facechange.trust import load_context, require_evaluation_grant  # late: may be missing
+        from facechange.consent import load_context, require_evaluation_grant
 
         return require_evaluation_grant(load_context(), sorted(shards.glob("aligned-*.jsonl")))
     except ImportError as error:
@@ -40,16 +41,16 @@ def grant_sheets(shards: Path) -> Grant | None:
 
 @torch.no_grad()
 def draw_sheet(folder: Path, run: FaceStep, batch: FaceBatch, pictures: int, grant: Grant) -> None:
-    """Publish `sheet-PICTURES.png`: a row a pair with source, target, the average model's result, its masks coarse to fine.
+    """Publish `sheet-PICTURES.png`: a row a pair with source, target, the ema model's result, its masks coarse to fine.
 
-    Raises what `trust.publish` raises.
+    Raises what `provenance.publish` raises.
     """
-    from facechange.pictures import as_picture
-    from facechange.trust import publish
+    from facechange.images import as_picture
+    from facechange.provenance import publish
 
     rows = slice(-SHEET_ROWS, None)  # the last of a batch are different-object pairs
     source, target = batch.source[rows], batch.target[rows]
-    changed, masks = run.networks.average(target, run.read_identities(batch)[rows], with_masks=True)
+    changed, masks = run.networks.ema(target, run.read_identities(batch)[rows], with_masks=True)
     size = target.shape[-1]
     shown = [source, target, changed, *(_enlarge(mask, size) for mask in masks[1::2])]
     sheet = torch.cat([torch.cat(list(picture.float().clamp(-1, 1)), 1) for picture in shown], 2)
@@ -58,8 +59,14 @@ def draw_sheet(folder: Path, run: FaceStep, batch: FaceBatch, pictures: int, gra
     for row, points in enumerate(batch.target_points[rows].cpu().numpy()):
         corner = np.array([2.0 * size, row * size])  # of the result
         faces.append(Face((*corner.tolist(), size, size), (points + corner).astype(np.float32), 1.0))
-    card = _describe(run.networks.average, size, pictures)
-    publish(as_picture(np.ascontiguousarray(pixels)), folder / f"sheet-{pictures:08d}.png", grant=grant, card=card, faces=faces)
+    card = _describe(run.networks.ema, size, pictures)
+    publish(
+        as_picture(np.ascontiguousarray(pixels)),
+        folder / f"sheet-{pictures:08d}.png",
+        grant=grant,
+        card=card,
+        faces=faces,
+    )
 
 
 def _describe(network: torch.nn.Module, size: int, pictures: int) -> ModelCard:

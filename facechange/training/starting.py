@@ -1,4 +1,5 @@
-"""What a run starts from or is given: networks out of checkpoints and out of exported graphs, and how they came about."""
+"""What a run starts from or is given: networks out of checkpoints and out of exported graphs, and how they came
+about."""
 
 from __future__ import annotations
 
@@ -8,17 +9,20 @@ from typing import Any
 from torch import Tensor, nn
 
 from facechange.core import TrainingError, load_card
-from facechange.model.face_changer import FaceChanger
-from facechange.model.identity import IdentityNetwork, MappedIdentity
-from facechange.model.presets import PRESETS
-from facechange.model.recogniser import RecogniserIdentity, holds_recogniser, load_recogniser
+from facechange.models.face_change import FaceChangeNetwork
+from facechange.models.identity import IdentityNetwork, MappedIdentity
+from facechange.models.presets import PRESETS
+from facechange.models.recognizer import RecognizerIdentity, holds_recognizer, load_recognizer
 from facechange.training.checkpoint import load_part, read_checkpoint
 from facechange.training.config import LOSS_WEIGHTS, describe_weights, read_recipes
 from facechange.training.datasets import tell_data
 
-AnyIdentity = IdentityNetwork | RecogniserIdentity | MappedIdentity
-# How the training line of a face-change card begins, by how many teachers judged identity.
-TRAINED_BY = {2: "Losses 1 to 6, identity judged by two recognisers; ", 1: "Losses 1 to 6, identity judged by one recogniser; "}
+AnyIdentity = IdentityNetwork | RecognizerIdentity | MappedIdentity
+# How the training line of a face-change card begins, by how many recognizers judged identity.
+TRAINED_BY = {
+    2: "Losses 1 to 6, identity judged by two recognizers; ",
+    1: "Losses 1 to 6, identity judged by one recognizer; ",
+}
 
 
 def is_graph(path: Path) -> bool:
@@ -27,40 +31,43 @@ def is_graph(path: Path) -> bool:
 
 
 def load_identity_network(path: Path) -> AnyIdentity:
-    """The averaged network of an identity or a mapping run, that of an exported graph (.onnx), or MobileFaceNet's features (.safetensors).
+    """The averaged network of an identity or a mapping run, that of an exported graph (.onnx), or MobileFaceNet's
+    features (.safetensors).
 
     Raises `TrainingError`, `ModelError`.
     """
-    if not is_graph(path) and holds_recogniser(path):
-        return RecogniserIdentity(load_recogniser(path))
+    if not is_graph(path) and holds_recognizer(path):
+        return RecognizerIdentity(load_recognizer(path))
     names = read_graph_weights(path) if is_graph(path) else read_checkpoint(path)[0]
     if any("mapping." in name for name in names):
         mapped = MappedIdentity.blank()
-        _load_graph(path, mapped) if is_graph(path) else load_part(path, "average", mapped)
+        _load_graph(path, mapped) if is_graph(path) else load_part(path, "ema", mapped)
         return mapped
     network = IdentityNetwork()
-    _load_graph(path, network) if is_graph(path) else load_part(path, "average|identity.", network)
+    _load_graph(path, network) if is_graph(path) else load_part(path, "ema|identity.", network)
     return network
 
 
-def load_face_changer(path: Path, part: str = "average") -> FaceChanger:
-    """The face-change model of a run, on the CPU: its moving average or the `changer` itself; a graph (.onnx) holds one.
+def load_face_change_network(path: Path, part: str = "ema") -> FaceChangeNetwork:
+    """The face-change model of a run, on the CPU: its moving average or the `swapper` itself; a graph (.onnx) holds
+    one.
 
     Raises `TrainingError`, `ModelError`.
     """
     if is_graph(path):
         card = load_card(path.with_suffix(".json"))
-        changer = FaceChanger(_find_preset(path, card.parameters, card.size_px), card.size_px)
-        _load_graph(path, changer)
-        return changer
+        swapper = FaceChangeNetwork(_find_preset(path, card.parameters, card.size_px), card.size_px)
+        _load_graph(path, swapper)
+        return swapper
     _, progress = read_checkpoint(path)
-    changer = FaceChanger(str(progress.get("preset")), int(progress.get("size", 0)))
-    load_part(path, part, changer)
-    return changer
+    swapper = FaceChangeNetwork(str(progress.get("preset")), int(progress.get("size", 0)))
+    load_part(path, part, swapper)
+    return swapper
 
 
 def describe_stages(path: Path) -> list[str]:
-    """Every stage behind a face-change checkpoint or graph, the last one last: size, pictures, learning rate, weights."""
+    """Every stage behind a face-change checkpoint or graph, the last one last: size, pictures, learning rate,
+    weights."""
     if is_graph(path):
         told = load_card(path.with_suffix(".json")).training
         return [told.removeprefix(TRAINED_BY[2]).removeprefix(TRAINED_BY[1]).removesuffix(".")]
@@ -70,12 +77,14 @@ def describe_stages(path: Path) -> list[str]:
 def describe_progress(progress: dict[str, Any]) -> list[str]:
     """The same from the progress in a checkpoint."""
     recipe = progress.get("recipe")
-    weights = describe_weights(progress.get("weights", {}), LOSS_WEIGHTS | read_recipes().get(recipe or "", {}).get("weights", {}))
+    weights = describe_weights(
+        progress.get("weights", {}), LOSS_WEIGHTS | read_recipes().get(recipe or "", {}).get("weights", {})
+    )
     told = f", recipe {recipe}" if recipe else ""
     told += f", learning rate {progress['learning_rate']:g}" if "learning_rate" in progress else ""
     told += f", {weights}" if weights else ""
     if progress.get("window") is not None:
-        told += f", the finest measure alone on windows of {progress['window']}"
+        told += f", the finest resolution alone on windows of {progress['window']}"
     if "finest_before" in progress:
         told += f" (it went on from {progress['finest_before']} over another smaller model)"
     return [*progress.get("earlier", []), f"{progress['pictures']:,} pictures at {progress['size']}{told}"]
@@ -89,16 +98,20 @@ def data_behind(path: Path) -> list[str]:
 def _find_preset(path: Path, parameters: int, size_px: int) -> str:
     """The preset with as many parameters as the card says; raises `TrainingError`."""
     for name in PRESETS:
-        if sum(parameter.numel() for parameter in FaceChanger(name, size_px).parameters()) == parameters:
+        if sum(parameter.numel() for parameter in FaceChangeNetwork(name, size_px).parameters()) == parameters:
             return name
-    raise TrainingError(f"{path} was exported from no preset of this version.", "Give a graph written by facechange export face.")
+    raise TrainingError(
+        f"{path} was exported from no preset of this version.", "Give a graph written by facechange export face."
+    )
 
 
 def read_graph_weights(path: Path) -> dict[str, Tensor]:
     """The weights of a graph that `export_graph` wrote, by their names in the network; raises `ModelError`."""
-    from facechange.model.export import WRAPPED, read_weights  # needs onnx, which training itself does not
+    from facechange.models.export import WRAPPED, read_weights  # needs onnx, which training itself does not
 
-    return {name.removeprefix(WRAPPED): value for name, value in read_weights(path).items()}
+    named = {name.removeprefix(WRAPPED): value for name, value in read_weights(path).items()}
+    # As graphs of the release before have it.
+    return {name.replace("recogniser.", "recognizer."): value for name, value in named.items()}
 
 
 def _load_graph(path: Path, network: nn.Module) -> None:
@@ -107,5 +120,7 @@ def _load_graph(path: Path, network: nn.Module) -> None:
     weights: dict[str, Tensor] = {name: value for name, value in stored.items() if name in network.state_dict()}
     missing = [name for name, _ in network.named_parameters() if name not in weights]
     if missing:
-        raise TrainingError(f"{path} holds another network: {missing[0]} is not in it.", "Give a graph of the right role.")
+        raise TrainingError(
+            f"{path} holds another network: {missing[0]} is not in it.", "Give a graph of the right role."
+        )
     network.load_state_dict(weights, strict=False)  # batch norms do not export how many batches they saw

@@ -1,4 +1,5 @@
-"""The benchmark's figures mean what they say: operations by hand, ceilings on a real engine, a whole run of the shipped graphs."""
+"""The benchmark's figures mean what they say: operations by hand, ceilings on a real engine, a whole run of the shipped
+graphs."""
 
 from __future__ import annotations
 
@@ -32,9 +33,12 @@ def test_operations_are_those_counted_by_hand(tmp_path: Path) -> None:
     ]
     constants = {"kernel": np.ones((4, 3, 3, 3), np.float32), "matrix": np.ones((4 * 8 * 8, 5), np.float32)}
     crop, out = (
-        helper.make_tensor_value_info(*facts) for facts in (("crop", TensorProto.FLOAT, ["n", 3, 16, 16]), ("out", TensorProto.FLOAT, None))
+        helper.make_tensor_value_info(*facts)
+        for facts in (("crop", TensorProto.FLOAT, ["n", 3, 16, 16]), ("out", TensorProto.FLOAT, None))
     )
-    graph = helper.make_graph(nodes, "toy", [crop], [out], [numpy_helper.from_array(value, name) for name, value in constants.items()])
+    graph = helper.make_graph(
+        nodes, "toy", [crop], [out], [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    )
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "toy.onnx")
     counted = count_operations(tmp_path / "toy.onnx", {"crop": np.zeros((2, 3, 16, 16), np.float32)})
     convolution, product = 2 * (2 * 4 * 8 * 8) * 27, 2 * (2 * 5) * 256
@@ -46,7 +50,9 @@ def test_the_ceilings_graph_is_valid_and_costs_what_is_divided_by(tmp_path: Path
     data = write_convolutions()
     checker.check_model(load_from_string(data), full_check=True)
     (tmp_path / "convolutions.onnx").write_bytes(data)
-    counted = count_operations(tmp_path / "convolutions.onnx", {"features_0": np.zeros((1, CHANNELS, SIDE_PX, SIDE_PX), np.float32)})
+    counted = count_operations(
+        tmp_path / "convolutions.onnx", {"features_0": np.zeros((1, CHANNELS, SIDE_PX, SIDE_PX), np.float32)}
+    )
     assert counted.flops == LAYERS * 2 * CHANNELS**2 * 9 * SIDE_PX**2
 
 
@@ -75,14 +81,16 @@ def test_every_combination_is_measured_and_baking_is_told_apart(change_path: Pat
 def test_the_photograph_has_its_size_and_one_face() -> None:
     photograph = draw_photograph(0.5)
     assert photograph.dtype == np.uint8 and abs(photograph.shape[0] * photograph.shape[1] / 0.5e6 - 1) < 0.01
-    (face,) = facechange.load("change", threads=1).locate(photograph)
+    (face,) = facechange.load("facechange-256", threads=1).detect(photograph)
     assert 0.2 < face.size_px / photograph.shape[0] < 0.5
 
 
 def test_roofline_shows_a_point_below_its_ceiling(change_path: Path) -> None:
     runs = measure_network(change_path, "cpu", [1], [1], 0.0)
     engine = runs[0].engine
-    low, high = (draw_roofline(BenchmarkReport({}, {engine: Ceilings(ceiling, 10.0)}, runs, [])) for ceiling in (90.0, 30.0))
+    low, high = (
+        draw_roofline(BenchmarkReport({}, {engine: Ceilings(ceiling, 10.0)}, runs, [])) for ceiling in (90.0, 30.0)
+    )
     assert low.shape == (640, 960, 3)
     assert not np.array_equal(low, high)
     ink = (low == (31, 119, 180)).all(-1)
@@ -107,15 +115,19 @@ def test_threads_go_up_to_all() -> None:
 @pytest.mark.slow
 def test_command_measures_the_shipped_graphs(tmp_path: Path) -> None:
     words = ["benchmark", "--megapixels", "0.3", "--batch", "1", "--threads", "1", "--seconds", "0.01"]
-    result = CliRunner().invoke(app, [*words, "--json", str(tmp_path / "b.json"), "--roofline", str(tmp_path / "r.png")])
+    result = CliRunner().invoke(
+        app, [*words, "--json", str(tmp_path / "b.json"), "--roofline", str(tmp_path / "r.png")]
+    )
     assert result.exit_code == 0, result.output
     document = json.loads((tmp_path / "b.json").read_text())
     assert len({photograph["model"] for photograph in document["photographs"]}) == 3
     for photograph in document["photographs"]:
         stages = {name: timing["median_ms"] for name, timing in photograph["stages"].items()}
-        assert list(stages) == ["read", "locate", "identify", "align", "change", "put back", "write", "whole"]
-        assert stages["whole"] > max(stages["locate"], stages["change"], stages["write"])
-        assert len(photograph["cold"]) == 3 and all(run["seconds"] > stages["whole"] / 1e3 for run in photograph["cold"])
+        assert list(stages) == ["read", "detect", "identify", "align", "change", "put back", "write", "whole"]
+        assert stages["whole"] > max(stages["detect"], stages["change"], stages["write"])
+        assert len(photograph["cold"]) == 3 and all(
+            run["seconds"] > stages["whole"] / 1e3 for run in photograph["cold"]
+        )
     assert (tmp_path / "r.png").stat().st_size > 5000
 
 

@@ -10,7 +10,9 @@ from facechange.cli import app
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., tuple[int, str, str]]:
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
     """Run a command in `tmp_path`: exit code, stdout, stderr."""
     monkeypatch.delenv("FACECHANGE_DEBUG", raising=False)
     monkeypatch.chdir(tmp_path)

@@ -22,7 +22,7 @@ def test_a_photograph_is_anonymised_without_a_word_of_consent_and_says_so(run: R
     code, out, err = run("anonymize", str(EXAMPLES / "source.jpg"), "-o", "out.jpg", "--seed", "3", "-v")
     assert code == 0, err
     assert out.startswith("out.jpg: 1 face changed in ")
-    assert f"Model: {load_card(graph_path('change-large').with_suffix('.json')).name} " in err
+    assert f"Model: {load_card(graph_path('facechange-512').with_suffix('.json')).name} " in err
     code, out, _ = run("verify", "out.jpg")
     assert code == 0
     assert "made by a trained model" in out
@@ -31,14 +31,16 @@ def test_a_photograph_is_anonymised_without_a_word_of_consent_and_says_so(run: R
 def test_a_photograph_that_tells_who_and_where_no_longer_does(
     run: Run, tmp_path: Path, telling_jpeg: Callable[[np.ndarray], tuple[bytes, list[bytes]]]
 ) -> None:
-    data, secrets = telling_jpeg(np.rot90(np.asarray(Image.open(EXAMPLES / "target.jpg").convert("RGB").resize((256, 256)))))
+    data, secrets = telling_jpeg(
+        np.rot90(np.asarray(Image.open(EXAMPLES / "target.jpg").convert("RGB").resize((256, 256))))
+    )
     (tmp_path / "told.jpg").write_bytes(data)
-    code, _, err = run("anonymize", "told.jpg", "-o", "out.jpg", "--model", "change")
+    code, _, err = run("anonymize", "told.jpg", "-o", "out.jpg", "--model", "facechange-256")
     assert code == 0, err
     assert "Taken away: places, names, captions, dates, the camera, face regions, previews" in err
     result = (tmp_path / "out.jpg").read_bytes()
     assert not [secret for secret in secrets if secret in result]
-    code, _, err = run("anonymize", "out.jpg", "-o", "again.jpg", "--model", "change")
+    code, _, err = run("anonymize", "out.jpg", "-o", "again.jpg", "--model", "facechange-256")
     assert code == 0 and "Taken away: an earlier statement of consent, other notes." in err
     assert (tmp_path / "again.jpg").read_bytes().count(b"urn:c2pa:") < 2 * result.count(
         b"urn:c2pa:"
@@ -52,9 +54,9 @@ def test_a_folder_is_anonymised_and_one_person_stays_one(run: Run, tmp_path: Pat
     code, out, err = run("anonymize", "in", "-o", "out")
     assert code == 0, err
     assert "2 changed" in out
-    changer = facechange.load("change", threads=1)
-    assert changer.identify("out/a.jpg") @ changer.identify("out/b.jpg") > 0.95
-    assert changer.identify("out/a.jpg") @ changer.identify("in/a.jpg") < 0.4
+    swapper = facechange.load("facechange-256", threads=1)
+    assert swapper.identify("out/a.jpg") @ swapper.identify("out/b.jpg") > 0.95
+    assert swapper.identify("out/a.jpg") @ swapper.identify("in/a.jpg") < 0.4
 
 
 def test_a_persona_is_made_shown_and_used_as_a_source(run: Run, tmp_path: Path) -> None:
@@ -67,8 +69,8 @@ def test_a_persona_is_made_shown_and_used_as_a_source(run: Run, tmp_path: Path) 
     assert code == 6  # who is in the target has a say
     code, out, err = run("swap", "ann.persona", str(EXAMPLES / "source.jpg"), "-o", "out.png", "--consent", "self")
     assert code == 0, err
-    changer = facechange.load("change", threads=1)
-    assert changer.identify("out.png") @ changer.identify("ann.png") > 0.4
+    swapper = facechange.load("facechange-256", threads=1)
+    assert swapper.identify("out.png") @ swapper.identify("ann.png") > 0.4
     code, _, err = run("persona", "show", str(EXAMPLES / "source.jpg"), "-o", "x.png")
     assert code == 3
     assert "is not a persona" in err
@@ -83,14 +85,14 @@ def test_what_is_not_there_is_said(run: Run) -> None:
 def test_what_had_to_be_covered_is_told_in_words_by_the_exit_code_and_in_a_report(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changer = facechange.load("change", threads=1)
+    swapper = facechange.load("facechange-256", threads=1)
 
     def change(crops: np.ndarray, identity: np.ndarray, with_masks: bool = False) -> ChangedCrops:
         same = crops.astype(np.float32) / 255
         return ChangedCrops(same, same, [[] for _ in crops])
 
-    monkeypatch.setattr(changer, "change_crops", change)
-    monkeypatch.setattr("facechange.change.load_changer", lambda *given, **named: changer)
+    monkeypatch.setattr(swapper, "change_crops", change)
+    monkeypatch.setattr("facechange.swap.load_swapper", lambda *given, **named: swapper)
     photograph = str(EXAMPLES / "source.jpg")
     code, out, err = run("anonymize", photograph, "-o", "out.png", "--report", "report.json")
     assert code == 11, err

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import facechange.change
-from facechange.change import Changer
+import facechange.swap
+from facechange.provenance import read_statement
 from facechange.runtime import CHANGE_NAMES
-from facechange.trust import read_statement
+from facechange.swap import Swapper
 
 ORANGE, YELLOW = (230, 110, 60), (235, 190, 40)
 CONSENT = ("--consent", "Both agreed.")
 
 
 @pytest.fixture(autouse=True)
-def toy_networks(toy_changer: Changer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facechange.change, "load_changer", lambda *_: toy_changer)
+def toy_networks(toy_swapper: Swapper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facechange.swap, "load_swapper", lambda *_: toy_swapper)
 
 
 @pytest.fixture(autouse=True)
@@ -117,11 +117,13 @@ def test_a_video_is_refused_with_the_name_of_the_command(run: Callable, tmp_path
         (ZeroDivisionError("secret\nlines"), 70, "bug"),
     ],
 )
-def test_interruption_memory_and_bugs(run: Callable, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, words: str) -> None:
+def test_interruption_memory_and_bugs(
+    run: Callable, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, words: str
+) -> None:
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(facechange.change, "load_changer", fail)
+    monkeypatch.setattr(facechange.swap, "load_swapper", fail)
     stopped, _, err = run("swap", "a.png", "b.png", "-o", "out.png", *CONSENT)
     assert stopped == code
     assert words in err
@@ -134,7 +136,7 @@ def test_interruption_memory_and_bugs(run: Callable, monkeypatch: pytest.MonkeyP
 def test_models_list_names_every_role(run: Callable) -> None:
     code, out, _ = run("models", "list")
     assert code == 0
-    assert all(role in out for role in ("locator", "identity", "change"))
+    assert all(role in out for role in ("scout", "identity", "change"))
     entries = dict(entry.split(": ", 1) for entry in re.split(r"\n(?! )", out.strip()))
     uses = {entries[name].split("\n")[1] for name in CHANGE_NAMES}
     assert len(uses) == len(CHANGE_NAMES), "nobody could choose between them"
@@ -153,7 +155,7 @@ def test_help_and_version_load_nothing_heavy() -> None:
 
 
 def test_a_change_never_imports_pytorch() -> None:
-    program = "import facechange, facechange.change, sys; assert not {'torch', 'onnx'} & set(sys.modules)"
+    program = "import facechange, facechange.swap, sys; assert not {'torch', 'onnx'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, timeout=60)
 
 

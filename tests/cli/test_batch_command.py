@@ -13,29 +13,33 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import facechange.change
-from facechange.change import Changer
+import facechange.swap
+from facechange.swap import Swapper
 
 ORANGE, YELLOW = (230, 110, 60), (235, 190, 40)
 BATCH = ("batch", "a.png", "in", "-o", "out", "--consent", "All agreed.")
 
 
 @pytest.fixture(autouse=True)
-def folder(toy_changer: Changer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, faces_picture: Callable[..., np.ndarray]) -> None:
+def folder(
+    toy_swapper: Swapper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, faces_picture: Callable[..., np.ndarray]
+) -> None:
     """The toy networks, and in `tmp_path` a folder `in` with a face and none."""
     (tmp_path / "in").mkdir()
     Image.fromarray(faces_picture({(200, 150): ORANGE}, height=160)).save(tmp_path / "a.png")
     Image.fromarray(faces_picture({(80, 150): YELLOW})).save(tmp_path / "in" / "b.png")
     Image.fromarray(faces_picture({})).save(tmp_path / "in" / "empty.png")
-    monkeypatch.setattr(facechange.change, "load_changer", lambda *_, **__: toy_changer)
+    monkeypatch.setattr(facechange.swap, "load_swapper", lambda *_, **__: toy_swapper)
 
 
-def test_a_folder_is_changed_and_then_there_is_nothing_left(run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_is_changed_and_then_there_is_nothing_left(
+    run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code, out, err = run(*BATCH)
     assert (code, err) == (0, "")
     assert out.startswith("out: 1 changed, 1 without such a face, 0 failed in ")
     assert out.endswith("facechange-batch.html shows them\n") and out.count("\n") == 1
-    monkeypatch.setattr(facechange.change, "load_changer", lambda *_, **__: pytest.fail("no model is needed"))
+    monkeypatch.setattr(facechange.swap, "load_swapper", lambda *_, **__: pytest.fail("no model is needed"))
     code, out, _ = run(*BATCH)
     assert code == 0
     assert "1 changed, 1 without such a face, 0 failed (2 of them before)" in out
@@ -51,7 +55,9 @@ def test_what_failed_is_named_and_the_exit_code_says_so(run: Callable, tmp_path:
     assert len(json.loads((tmp_path / "out" / "facechange-batch.json").read_text())["files"]) == 4
 
 
-def test_what_of_a_file_is_left_out_is_said(run: Callable, tmp_path: Path, faces_picture: Callable[..., np.ndarray]) -> None:
+def test_what_of_a_file_is_left_out_is_said(
+    run: Callable, tmp_path: Path, faces_picture: Callable[..., np.ndarray]
+) -> None:
     pages = [Image.fromarray(faces_picture({(150, 150): YELLOW}, (300, 300), 160)) for _ in range(2)]
     pages[0].save(tmp_path / "in" / "pages.tiff", save_all=True, append_images=pages[1:])
     for _ in range(2):
@@ -62,7 +68,9 @@ def test_what_of_a_file_is_left_out_is_said(run: Callable, tmp_path: Path, faces
     assert (code, err) == (0, "Taken away: further pictures.\n")
 
 
-def test_what_a_video_does_not_go_on_with_is_said(run: Callable, tmp_path: Path, faces_picture: Callable[..., np.ndarray]) -> None:
+def test_what_a_video_does_not_go_on_with_is_said(
+    run: Callable, tmp_path: Path, faces_picture: Callable[..., np.ndarray]
+) -> None:
     with av.open(str(tmp_path / "in" / "two.mkv"), "w") as container:
         streams = [container.add_stream("ffv1", rate=25) for _ in range(2)]
         for stream in streams:
@@ -110,13 +118,16 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
 
 @pytest.mark.slow
 def test_killed_at_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SIGKILL gives no chance to tidy up; in the end every picture is that of a run that nothing disturbed, and nothing else is left."""
+    """SIGKILL gives no chance to tidy up; in the end every picture is that of a run that nothing disturbed, and nothing
+    else is left."""
     examples = Path(facechange.__file__).parent.parent / "examples"
     (tmp_path / "faces").mkdir()
     for number in range(6):
-        Image.open(examples / "target.jpg").resize((300 + number, 300)).save(tmp_path / "faces" / f"{number}.{('png', 'jpg')[number % 2]}")
+        Image.open(examples / "target.jpg").resize((300 + number, 300)).save(
+            tmp_path / "faces" / f"{number}.{('png', 'jpg')[number % 2]}"
+        )
     program = (
-        "import importlib; importlib.import_module('facechange.trust.publish').new_identifier = lambda: 12345\n"
+        "import importlib; importlib.import_module('facechange.provenance.publish').new_identifier = lambda: 12345\n"
         "from facechange.cli.app import main; main()\n"
     )
     for name, folder in (("TMPDIR", "tmp"), ("FACECHANGE_HOME", "home")):
@@ -124,7 +135,17 @@ def test_killed_at_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(name, str(tmp_path / folder))
 
     def start(output: Path) -> subprocess.Popen[bytes]:
-        words = ("batch", examples / "source.jpg", tmp_path / "faces", "-o", output, "--threads", "1", "--consent", "Nobody here exists.")
+        words = (
+            "batch",
+            examples / "source.jpg",
+            tmp_path / "faces",
+            "-o",
+            output,
+            "--threads",
+            "1",
+            "--consent",
+            "Nobody here exists.",
+        )
         return subprocess.Popen([sys.executable, "-c", program, *map(str, words)], stdout=subprocess.DEVNULL)
 
     def wait_until_it_works(process: subprocess.Popen[bytes], output: Path) -> float:

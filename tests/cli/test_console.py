@@ -11,18 +11,48 @@ from facechange import cli
 FOLDER = Path(cli.__file__).parent
 # What takes a second or more, now or for large files; the commands' own helpers with a bar inside are not among it.
 SLOW = {
-    *("load_changer", "load_locator", "load_graph", "open_judge", "open_landmarker", "open_folder", "read_backgrounds", "import_module"),
-    *("request_change", "request_video_change", "grant_change", "cast", "read_picture", "read_persona", "new_persona", "examine"),
-    *("change_photograph", "change_video", "publish_mask_sheet", "publish_preview", "explain_faces", "describe_plan", "run_benchmark"),
-    *("export_face_program", "export_recogniser", "export_personas", "prepare_shards"),
-    *("evaluate_change", "evaluate_anonymize", "evaluate_identity", "evaluate_locator", "evaluate_photographs"),
+    *(
+        "load_swapper",
+        "load_detector",
+        "load_graph",
+        "open_judge",
+        "open_landmarker",
+        "open_folder",
+        "read_backgrounds",
+        "import_module",
+    ),
+    *(
+        "request_change",
+        "request_video_change",
+        "grant_change",
+        "cast",
+        "read_picture",
+        "read_persona",
+        "new_persona",
+        "examine",
+    ),
+    *(
+        "change_photograph",
+        "change_video",
+        "publish_mask_sheet",
+        "publish_preview",
+        "explain_faces",
+        "describe_plan",
+        "run_benchmark",
+    ),
+    *("export_face_program", "export_recognizer", "export_personas", "prepare_shards"),
+    *("evaluate_change", "evaluate_anonymize", "evaluate_identity", "evaluate_scout", "evaluate_photographs"),
 }
 SHOWN = {"waiting", "counting"}
 
 
 def slow_calls(node: ast.AST, shown: bool) -> Iterator[tuple[int, str]]:
     """Lines and names of slow calls below `node` that nothing shows."""
-    around = [item.context_expr for item in node.items] if isinstance(node, ast.With) else getattr(node, "decorator_list", [])
+    around = (
+        [item.context_expr for item in node.items]
+        if isinstance(node, ast.With)
+        else getattr(node, "decorator_list", [])
+    )
     shown = shown or any(isinstance(each, ast.Call) and name_of(each) in SHOWN for each in around)
     if isinstance(node, ast.Call) and name_of(node) in SLOW and not shown:
         yield node.lineno, name_of(node)

@@ -34,7 +34,9 @@ def write(path: Path, count: int = 5, size: tuple[int, int] = (240, 200), shift:
 def test_a_shaken_copy_is_told_from_its_original(run: Run, tmp_path: Path) -> None:
     write(tmp_path / "film.mp4")
     write(tmp_path / "shaken.mp4", shift=20)
-    code, out, err = run("evaluate", "video", "film.mp4", "shaken.mp4", "--json", "report.json", "--markdown", "table.md")
+    code, out, err = run(
+        "evaluate", "video", "film.mp4", "shaken.mp4", "--json", "report.json", "--markdown", "table.md"
+    )
     assert code == 0, err
     assert "crop_jitter ↓" in out and "warp_error ↓" in out and "shaken.mp4 beside film.mp4" in out
     report = json.loads((tmp_path / "report.json").read_text())
@@ -57,7 +59,9 @@ def test_a_shaken_copy_is_told_from_its_original(run: Run, tmp_path: Path) -> No
         (("film.mp4", "film.mp4", "--json", "none/report.json"), 5, "not a folder that can be written to"),
     ],
 )
-def test_bad_input_ends_in_a_sentence_and_a_code(run: Run, tmp_path: Path, arguments: tuple[str, ...], code: int, words: str) -> None:
+def test_bad_input_ends_in_a_sentence_and_a_code(
+    run: Run, tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
     write(tmp_path / "film.mp4")
     write(tmp_path / "short.mp4", count=4)
     write(tmp_path / "small.mp4", size=(224, 200))

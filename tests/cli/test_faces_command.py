@@ -11,31 +11,33 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import facechange.change
-from facechange.change import Changer
+import facechange.swap
 from facechange.cli import anonymize, batch, live, swap, video
 from facechange.core import Face
+from facechange.swap import Swapper
 
 ORANGE = (230, 110, 60)
 EXAMPLE = Path(__file__).parents[2] / "examples" / "target.jpg"
 
 
 class DoubtfulOnTheRight:
-    """Finds what the toy locator finds; of the face furthest to the right it is not sure how it is turned."""
+    """Finds what the toy scout finds; of the face furthest to the right it is not sure how it is turned."""
 
-    def __init__(self, changer: Changer) -> None:
-        self.inner = changer._locator
+    def __init__(self, swapper: Swapper) -> None:
+        self.inner = swapper._detector
 
-    def locate(self, image: np.ndarray, threshold: float | None = None, thorough: bool = False) -> list[Face]:
-        faces = self.inner.locate(image)
+    def detect(self, image: np.ndarray, threshold: float | None = None, thorough: bool = False) -> list[Face]:
+        faces = self.inner.detect(image)
         return [replace(face, doubtful=face.box[0] == max(other.box[0] for other in faces)) for face in faces]
 
 
 @pytest.fixture
-def toy_faces(toy_changer: Changer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, faces_picture: Callable[..., np.ndarray]) -> None:
-    changer = Changer.__new__(Changer)
-    changer.__dict__ |= toy_changer.__dict__ | {"_locator": DoubtfulOnTheRight(toy_changer)}
-    monkeypatch.setattr(facechange.change, "load_changer", lambda *_: changer)
+def toy_faces(
+    toy_swapper: Swapper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, faces_picture: Callable[..., np.ndarray]
+) -> None:
+    swapper = Swapper.__new__(Swapper)
+    swapper.__dict__ |= toy_swapper.__dict__ | {"_scout": DoubtfulOnTheRight(toy_swapper)}
+    monkeypatch.setattr(facechange.swap, "load_swapper", lambda *_: swapper)
     picture = faces_picture({(80, 150): ORANGE, (200, 150): ORANGE, (320, 150): ORANGE})
     picture[20:30, 20:28] = ORANGE
     Image.fromarray(picture).save(tmp_path / "in.png")
@@ -72,7 +74,7 @@ def test_nothing_selected_is_said_and_the_input_stays(run: Callable, toy_faces: 
     assert not (tmp_path / "sheet.png").exists()
 
 
-def test_the_threshold_reaches_the_locator(run: Callable) -> None:
+def test_the_threshold_reaches_the_scout(run: Callable) -> None:
     code, out, _ = run("faces", str(EXAMPLE), "-o", "sheet.jpg", "--threads", "1")
     assert code == 0 and "sheet.jpg: 1 found, 1 selected" in out
     code, _, err = run("faces", str(EXAMPLE), "-o", "sheet.jpg", "--threads", "1", "--detector-threshold", "0.98")

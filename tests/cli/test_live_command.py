@@ -13,7 +13,15 @@ from PIL import Image
 import facechange
 
 EXAMPLES = Path(facechange.__file__).parent.parent / "examples"
-LIVE = (sys.executable, "-c", "from facechange.cli.app import main; main()", "live", str(EXAMPLES / "source.jpg"), "--consent", "synthetic")
+LIVE = (
+    sys.executable,
+    "-c",
+    "from facechange.cli.app import main; main()",
+    "live",
+    str(EXAMPLES / "source.jpg"),
+    "--consent",
+    "synthetic",
+)
 
 
 def test_a_video_is_watched_over_http(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import facechange.change
-from facechange.change import Changer
-from facechange.trust.marks import say_once
+import facechange.swap
+from facechange.provenance.marks import say_once
+from facechange.swap import Swapper
 
 ORANGE, YELLOW, PINK = (230, 110, 60), (235, 190, 40), (230, 60, 140)  # those in the targets
 RED, BROWN = (230, 30, 30), (120, 60, 20)  # the sources
@@ -20,38 +20,42 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
-def folder(toy_changer: Changer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, faces_picture: Callable[..., np.ndarray]) -> None:
+def folder(
+    toy_swapper: Swapper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, faces_picture: Callable[..., np.ndarray]
+) -> None:
     """The toy networks, pictures of four people, and in `in` three of them in three pictures."""
     say_once.cache_clear()
-    monkeypatch.setattr(facechange.change, "load_changer", lambda *_, **__: toy_changer)
+    monkeypatch.setattr(facechange.swap, "load_swapper", lambda *_, **__: toy_swapper)
     for name, colour in {"ann": RED, "ben": BROWN, "orange": ORANGE, "yellow": YELLOW, "pink": PINK}.items():
         Image.fromarray(faces_picture({(200, 150): colour}, height=160)).save(tmp_path / f"{name}.png")
     (tmp_path / "in").mkdir()
-    Image.fromarray(faces_picture({(70, 150): ORANGE, (200, 150): YELLOW, (330, 150): PINK})).save(tmp_path / "in" / "all.png")
+    Image.fromarray(faces_picture({(70, 150): ORANGE, (200, 150): YELLOW, (330, 150): PINK})).save(
+        tmp_path / "in" / "all.png"
+    )
     Image.fromarray(faces_picture({(100, 150): PINK, (300, 150): ORANGE})).save(tmp_path / "in" / "two.png")
     Image.fromarray(faces_picture({(100, 150): YELLOW})).save(tmp_path / "in" / "yellow.png")
 
 
-def people(changer: Changer, result: str, target: str) -> list[str]:
+def people(swapper: Swapper, result: str, target: str) -> list[str]:
     """Who is where in `result`, left to right; empty words for nobody known."""
-    known = {name: changer.identify(f"{name}.png") for name in ("ann", "ben", "orange", "yellow", "pink")}
+    known = {name: swapper.identify(f"{name}.png") for name in ("ann", "ben", "orange", "yellow", "pink")}
     picture = np.asarray(Image.open(result))
-    found = [changer.identify(picture, face=face) for face in changer.select(target)]
+    found = [swapper.identify(picture, face=face) for face in swapper.select(target)]
     return [max(known, key=lambda name: float(known[name] @ identity)) for identity in found]
 
 
-def unchanged(result: str, target: str, changer: Changer) -> list[bool]:
+def unchanged(result: str, target: str, swapper: Swapper) -> list[bool]:
     """For each face of `target`, left to right, whether `result` shows it as it was."""
     before, after = (np.asarray(Image.open(name)) for name in (target, result))
-    boxes = [tuple(map(int, face.box)) for face in changer.select(target)]
+    boxes = [tuple(map(int, face.box)) for face in swapper.select(target)]
     return [np.array_equal(before[y : y + h, x : x + w], after[y : y + h, x : x + w]) for x, y, w, h in boxes]
 
 
-def test_two_people_are_swapped_in_a_photograph(run: Run, toy_changer: Changer) -> None:
+def test_two_people_are_swapped_in_a_photograph(run: Run, toy_swapper: Swapper) -> None:
     code, out, err = run("swap", *MAP, "in/all.png", "-o", "out.png", *CONSENT)
     assert (code, err) == (0, "")
     assert out.startswith("out.png: 2 faces changed in ")
-    assert people(toy_changer, "out.png", "in/all.png") == ["ann", "yellow", "ben"]
+    assert people(toy_swapper, "out.png", "in/all.png") == ["ann", "yellow", "ben"]
 
 
 def test_a_rule_that_names_nobody_is_told_and_no_face_at_all_is_an_error(run: Run) -> None:
@@ -86,27 +90,27 @@ def test_what_cannot_be_is_said(run: Run, arguments: tuple[str, ...], code: int,
     assert not Path("out.png").exists()
 
 
-def test_a_source_of_several_people_is_said_once_and_can_be_chosen_from(run: Run, toy_changer: Changer) -> None:
+def test_a_source_of_several_people_is_said_once_and_can_be_chosen_from(run: Run, toy_swapper: Swapper) -> None:
     code, _, err = run("swap", "in/two.png", "yellow.png", "-o", "out.png", *CONSENT)
     assert code == 0
     assert err == "two.png shows 2 people; the largest face is taken. Choose with --source-face, or cut the picture.\n"
     code, _, err = run("swap", "in/two.png", "yellow.png", "-o", "out.png", "--source-face", "right", *CONSENT)
     assert (code, err) == (0, "")
-    assert people(toy_changer, "out.png", "yellow.png") == ["orange"]
+    assert people(toy_swapper, "out.png", "yellow.png") == ["orange"]
 
 
-def test_a_folder_is_changed_by_its_map_and_another_map_is_another_job(run: Run, toy_changer: Changer) -> None:
+def test_a_folder_is_changed_by_its_map_and_another_map_is_another_job(run: Run, toy_swapper: Swapper) -> None:
     code, out, err = run("batch", *MAP, "in", "-o", "out", *CONSENT)
     assert (code, err) == (0, "")
     assert "2 changed, 1 without such a face, 0 failed in" in out
-    assert people(toy_changer, "out/all.png", "in/all.png") == ["ann", "yellow", "ben"]
-    assert people(toy_changer, "out/two.png", "in/two.png") == ["ben", "ann"]
+    assert people(toy_swapper, "out/all.png", "in/all.png") == ["ann", "yellow", "ben"]
+    assert people(toy_swapper, "out/two.png", "in/two.png") == ["ben", "ann"]
     code, _, err = run("batch", *MAP, "--map", "yellow.png=like:ann.png", "in", "-o", "more", *CONSENT)
     assert (code, err) == (0, "No file has a face for like:ann.png.\n")
     assert "(3 of them before)" in run("batch", *MAP, "in", "-o", "out", *CONSENT)[1]
     other = ("--map", "ben.png=like:orange.png", "--map", "ann.png=like:pink.png")
     assert "before" not in run("batch", *other, "in", "-o", "out", *CONSENT)[1]
-    assert people(toy_changer, "out/two.png", "in/two.png") == ["ann", "ben"]
+    assert people(toy_swapper, "out/two.png", "in/two.png") == ["ann", "ben"]
 
 
 def test_a_file_of_a_folder_where_two_rules_name_one_face_fails_and_is_named(run: Run) -> None:
@@ -118,19 +122,21 @@ def test_a_file_of_a_folder_where_two_rules_name_one_face_fails_and_is_named(run
     assert [entry["state"] for entry in report["files"]] == ["done", "done", "failed"]
 
 
-def test_everybody_but_some_and_only_some_are_anonymised(run: Run, toy_changer: Changer) -> None:
-    code, out, err = run("anonymize", "in/all.png", "-o", "out.png", "--all-but", "like:orange.png", "--all-but", "like:pink.png")
+def test_everybody_but_some_and_only_some_are_anonymised(run: Run, toy_swapper: Swapper) -> None:
+    code, out, err = run(
+        "anonymize", "in/all.png", "-o", "out.png", "--all-but", "like:orange.png", "--all-but", "like:pink.png"
+    )
     assert code == 0, err
     assert "1 face changed" in out
-    assert unchanged("out.png", "in/all.png", toy_changer) == [True, False, True]
+    assert unchanged("out.png", "in/all.png", toy_swapper) == [True, False, True]
     code, out, err = run("anonymize", "in/all.png", "-o", "out.png", "--only", "like:orange.png", "--only", "3")
     assert code == 0 and "2 faces changed" in out, err
-    assert unchanged("out.png", "in/all.png", toy_changer) == [False, True, False]
+    assert unchanged("out.png", "in/all.png", toy_swapper) == [False, True, False]
 
 
-def test_in_a_folder_who_is_not_there_hides_nobody_else_less(run: Run, toy_changer: Changer) -> None:
+def test_in_a_folder_who_is_not_there_hides_nobody_else_less(run: Run, toy_swapper: Swapper) -> None:
     code, out, err = run("anonymize", "in", "-o", "out", "--all-but", "like:orange.png")
     assert code == 0 and "3 changed" in out, err
-    assert unchanged("out/two.png", "in/two.png", toy_changer) == [False, True]
-    assert unchanged("out/yellow.png", "in/yellow.png", toy_changer) == [False]
+    assert unchanged("out/two.png", "in/two.png", toy_swapper) == [False, True]
+    assert unchanged("out/yellow.png", "in/yellow.png", toy_swapper) == [False]
     assert run("anonymize", "in", "-o", "out", "--all-but", "1", "--only", "2")[0] == 2

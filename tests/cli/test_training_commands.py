@@ -55,11 +55,13 @@ def test_data_prepare_says_what_it_did_and_continues(faces_folder: Path, tmp_pat
 
 def test_data_prepare_names_a_few_of_the_pictures_left_out(faces_folder: Path, tmp_path: Path) -> None:
     told = run("data", "prepare", faces_folder, "-o", tmp_path / "shards", "--size", 1024, "--largest-enlargement", 1.5)
-    assert told.stderr.splitlines() == ["Skipped 0.png, 1.png, 2.png and 1 more: the face is too small for crops of 1024 pixels"]
+    assert told.stderr.splitlines() == [
+        "Skipped 0.png, 1.png, 2.png and 1 more: the face is too small for crops of 1024 pixels"
+    ]
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
-    given = ("--train", tmp_path, "--run", tmp_path / "run", "--identity", tmp_path, "--recogniser", tmp_path)
+    given = ("--train", tmp_path, "--run", tmp_path / "run", "--identity", tmp_path, "--recognizer", tmp_path)
     result = run("train", "face", *given, "--preset", "tiny", "--size", 64, "--dry-run")
     assert result.exit_code == 0
     for word in ("parameters", "GFLOP a picture", "MiB a picture"):
@@ -73,8 +75,16 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_table_stands_for_options_and_options_go_over_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facechange.training.plan._measure_flops", lambda device: 1e12)  # how fast this machine is does not matter here
-    (tmp_path / "run.toml").write_text('train = "x"\nrun = "y"\nrecogniser = "z"\npreset = "tiny"\nsize = 64\n', encoding="utf-8")
+    # how fast this machine is does not matter here
+    monkeypatch.setattr("facechange.training.plan._measure_flops", lambda device: 1e12)
+    (tmp_path / "run.toml").write_text(
+        'train = "x"
+run = "y"
+recognizer = "z"
+preset = "tiny"
+size = 64
+', encoding="utf-8"
+    )
     words = ("train", "face", "--config", tmp_path / "run.toml", "--dry-run")
     assert "preset tiny, 64 x 64" in run(*words).stdout
     assert "preset tiny, 128 x 128" in run(*words, "--size", 128).stdout
@@ -84,7 +94,19 @@ def test_a_table_stands_for_options_and_options_go_over_it(tmp_path: Path, monke
 
 
 def test_data_prepare_writes_down_what_the_faces_are(faces_folder: Path, tmp_path: Path) -> None:
-    words = ("data", "prepare", faces_folder, "-o", tmp_path / "shards", "--size", 64, "--origin", "A/B", "--licence", "CC0")
+    words = (
+        "data",
+        "prepare",
+        faces_folder,
+        "-o",
+        tmp_path / "shards",
+        "--size",
+        64,
+        "--origin",
+        "A/B",
+        "--licence",
+        "CC0",
+    )
     assert run(*words).exit_code == 0
     written = json.loads((tmp_path / "shards" / "dataset.json").read_text(encoding="utf-8"))
     assert written["faces"] == 4 and written["origins"] == [{"origin": "A/B", "licence": "CC0", "faces": 4}]
@@ -106,19 +128,19 @@ def test_no_speed_is_said_to_be_nothing(speed: float, words: str) -> None:
 
 
 def test_unknown_losses_presets_and_empty_data_are_refused(tmp_path: Path) -> None:
-    given = ("--train", tmp_path, "--run", tmp_path / "run", "--identity", tmp_path, "--recogniser", tmp_path)
+    given = ("--train", tmp_path, "--run", tmp_path / "run", "--identity", tmp_path, "--recognizer", tmp_path)
     for words in (("--weight", "beauty=3"), ("--weight", "gan=much"), ("--preset", "huge", "--dry-run"), ()):
         result = run("train", "face", *given, *words)
         assert isinstance(result.exception, FacechangeError), words
 
 
 def test_an_untrained_run_exports_to_a_graph_that_equals_pytorch(tmp_path: Path) -> None:
-    from facechange.model.face_changer import FaceChanger
+    from facechange.models.face_change import FaceChangeNetwork
     from facechange.training.checkpoint import save_checkpoint
 
     torch.manual_seed(0)
-    changer = FaceChanger("tiny", 64)
-    save_checkpoint(tmp_path / "face.safetensors", {"average": changer}, {}, {"pictures": 0, "preset": "tiny", "size": 64})
+    swapper = FaceChangeNetwork("tiny", 64)
+    save_checkpoint(tmp_path / "face.safetensors", {"ema": swapper}, {}, {"pictures": 0, "preset": "tiny", "size": 64})
     (tmp_path / "report.json").write_text(json.dumps({"metrics": {"psnr_self_crop": {"mean": 1.0}}}), encoding="utf-8")
     output = tmp_path / "model.onnx"
     result = run("export", "face", tmp_path / "face.safetensors", "-o", output, "--metrics", tmp_path / "report.json")
@@ -132,36 +154,43 @@ def test_an_untrained_run_exports_to_a_graph_that_equals_pytorch(tmp_path: Path)
 @pytest.mark.slow
 def test_a_graph_becomes_a_program_beside_it(tmp_path: Path) -> None:
     for suffix in (".onnx", ".json"):
-        shutil.copy(graph_path("change").with_suffix(suffix), tmp_path / f"copy{suffix}")
+        shutil.copy(graph_path("facechange-256").with_suffix(suffix), tmp_path / f"copy{suffix}")
     result = run("export", "program", tmp_path / "copy.onnx")
     assert result.exit_code == 0, result.exception
     assert facechange.load(tmp_path / "copy.onnx", threads=1, engine="pytorch").engine == "PyTorch CPU bf16"
-    for wrong in (graph_path("locator"), tmp_path / "none.onnx"):
+    for wrong in (graph_path("scout"), tmp_path / "none.onnx"):
         assert isinstance(run("export", "program", wrong).exception, FacechangeError)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.json", "copy.onnx", "copy.pt2"]
 
 
 def test_what_is_no_checkpoint_or_no_onnx_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "junk.safetensors").write_bytes(b"junk")
-    for words in ((tmp_path / "junk.safetensors", "-o", tmp_path / "a.onnx"), (tmp_path / "junk.safetensors", "-o", tmp_path / "a.bin")):
+    for words in (
+        (tmp_path / "junk.safetensors", "-o", tmp_path / "a.onnx"),
+        (tmp_path / "junk.safetensors", "-o", tmp_path / "a.bin"),
+    ):
         result = run("export", "identity", *words)
         assert isinstance(result.exception, FacechangeError)
     assert not list(tmp_path.glob("a.*"))
 
 
 def test_an_exported_identity_network_trains_on(tmp_path: Path) -> None:
-    from facechange.model.identity import IdentityNetwork
+    from facechange.models.identity import IdentityNetwork
     from facechange.training.checkpoint import save_checkpoint
     from facechange.training.starting import load_identity_network
 
     torch.manual_seed(0)
     network = IdentityNetwork().train()
     network(torch.randn(4, 3, 112, 112))  # gives the batch norms statistics of their own
-    save_checkpoint(tmp_path / "identity.safetensors", {"average": torch.nn.ModuleDict({"identity": network})}, {}, {"pictures": 4})
+    save_checkpoint(
+        tmp_path / "identity.safetensors", {"ema": torch.nn.ModuleDict({"identity": network})}, {}, {"pictures": 4}
+    )
     result = run("export", "identity", tmp_path / "identity.safetensors", "-o", tmp_path / "identity.onnx")
     assert result.exit_code == 0, result.exception
     crop = torch.rand(2, 3, 112, 112) * 2 - 1
-    before, after = (load_identity_network(tmp_path / name).eval()(crop) for name in ("identity.safetensors", "identity.onnx"))
+    before, after = (
+        load_identity_network(tmp_path / name).eval()(crop) for name in ("identity.safetensors", "identity.onnx")
+    )
     assert torch.allclose(before, after, atol=2e-3)
     with pytest.raises(FacechangeError):
         load_identity_network(tmp_path / "identity.json")

@@ -36,7 +36,9 @@ def clip(tmp_path: Path) -> Path:
 
 
 def test_video_says_where_it_is_and_how_much_changed(run: Run, clip: Path) -> None:
-    code, out, err = run("video", str(SOURCE), "clip.mp4", "-o", "out.mp4", "--output-video-preset", "ultrafast", "-v", *CONSENT)
+    code, out, err = run(
+        "video", str(SOURCE), "clip.mp4", "-o", "out.mp4", "--output-video-preset", "ultrafast", "-v", *CONSENT
+    )
     assert code == 0, err
     assert out.startswith("out.mp4: 6 of 6 frames changed in ")
     assert QUICK in err
@@ -93,7 +95,9 @@ def test_a_video_without_a_face_is_copied_as_it_is(run: Run, tmp_path: Path) -> 
         stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
         for _ in range(4):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((240, 320, 3), 90, np.uint8), format="rgb24")))
+            container.mux(
+                stream.encode(av.VideoFrame.from_ndarray(np.full((240, 320, 3), 90, np.uint8), format="rgb24"))
+            )
         container.mux(stream.encode(None))
     code, out, err = run("video", str(SOURCE), "empty.mp4", "-o", "same.mp4", *CONSENT)
     assert (code, err) == (0, "")

@@ -12,7 +12,13 @@ from facechange.core import ModelCard, ModelError, load_card
 
 def table() -> dict[str, Any]:
     texts = {part.name: "toy" for part in fields(ModelCard) if part.type == "str"}
-    return texts | {"size_px": 64, "parameters": 5, "inputs": {}, "outputs": {}, "metrics": {"cosine": {"mean": 1}, "flat": 2}}
+    return texts | {
+        "size_px": 64,
+        "parameters": 5,
+        "inputs": {},
+        "outputs": {},
+        "metrics": {"cosine": {"mean": 1}, "flat": 2},
+    }
 
 
 @pytest.mark.parametrize(

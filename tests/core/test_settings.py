@@ -33,7 +33,11 @@ def test_every_setting_is_read(file: Path) -> None:
         encoding="utf-8",
     )
     settings = load_settings()
-    assert (settings.consent.source_record, settings.consent.target_record, settings.consent.purposes) == (True, True, ("film",))
+    assert (settings.consent.source_record, settings.consent.target_record, settings.consent.purposes) == (
+        True,
+        True,
+        ("film",),
+    )
     marking = settings.marking
     assert (marking.credentials, marking.watermark, marking.label, marking.label_text) == (False, False, True, "made")
     assert (marking.certificate, marking.key) == (file.parent / "keys/me.pem", Path("/etc/me.key"))

@@ -15,7 +15,10 @@ from facechange.core.stored import build, parse_json, parse_toml, read_json, rea
 ROOT = Path(facechange.__file__).parent
 DEEP = 100_000
 # The only files that may read such texts otherwise, and why.
-READERS = {"core/stored.py": "the place", "trust/credentials.py": "what c2pa reports of anybody's manifests, which may nest as they like"}
+READERS = {
+    "core/stored.py": "the place",
+    "provenance/credentials.py": "what c2pa reports of anybody's manifests, which may nest as they like",
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ def test_what_is_nested_too_deeply_is_an_ordinary_error(parse: Any, depth: int) 
 def test_a_dataclass_is_built_of_a_table() -> None:
     table = {"name": "a", "size": 2, "state": "on", "pair": [1, 2], "many": ["x"], "inner": [{"count": 3}], "end": None}
     table["anything"] = {"b": []}
-    assert build(Outer, parse_json(json.dumps(table))) == Outer("a", 2.0, "on", (1, 2), ("x",), [Inner(3)], None, {"b": []})
+    assert build(Outer, parse_json(json.dumps(table))) == Outer(
+        "a", 2.0, "on", (1, 2), ("x",), [Inner(3)], None, {"b": []}
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,8 +97,14 @@ def test_a_pipe_or_a_folder_is_no_file_to_read(tmp_path: Path) -> None:
 
 def test_json_and_toml_are_read_in_one_place() -> None:
     for path in sorted(ROOT.rglob("*.py")):
-        calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Attribute)]
-        parsing = [node.lineno for node in calls if ast.unparse(node) in {"json.load", "json.loads", "tomllib.load", "tomllib.loads"}]
+        calls = [
+            node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Attribute)
+        ]
+        parsing = [
+            node.lineno
+            for node in calls
+            if ast.unparse(node) in {"json.load", "json.loads", "tomllib.load", "tomllib.loads"}
+        ]
         assert not parsing or path.relative_to(ROOT).as_posix() in READERS, f"{path}:{parsing} reads a text itself"
 
 

@@ -46,4 +46,6 @@ def test_nothing_else_prints(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         words = ast.unparse(node) if isinstance(node, (ast.Attribute, ast.Name)) else ""
         prints = words in {"print", "typer.echo", "typer.secho", "sys.stdout", "sys.stderr", "Console", "logging"}
-        assert not prints or path.relative_to(ROOT).as_posix() in PRINTERS, f"{path}:{node.lineno} {words}: use core.words.say"
+        assert not prints or path.relative_to(ROOT).as_posix() in PRINTERS, (
+            f"{path}:{node.lineno} {words}: use core.words.say"
+        )

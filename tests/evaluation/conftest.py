@@ -14,7 +14,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from facechange.evaluation import Landmarker, Recogniser
+from facechange.evaluation import Landmarker, OnnxEvaluator
 from facechange.faces.mean_face68 import read_mean_face
 
 SIZE_PX = 96
@@ -34,7 +34,9 @@ def write_faces(folder: Path, count: int, split: str = "val") -> list[np.ndarray
     """Write `count` faces as `split.jsonl` and one shard of PNG; returns the pictures."""
     angles = np.linspace(0, 2 * np.pi, 68, endpoint=False)
     outline = np.stack([48 + 26 * np.cos(angles), 50 + 34 * np.sin(angles)], axis=1)
-    pictures = [paint_face((40 + 30 * number % 200, 200 - 25 * number % 180, 60 + 45 * number % 190)) for number in range(count)]
+    pictures = [
+        paint_face((40 + 30 * number % 200, 200 - 25 * number % 180, 60 + 45 * number % 190)) for number in range(count)
+    ]
     lines = []
     with tarfile.open(folder / f"{split}-96-00.tar", "w") as archive:
         for number, picture in enumerate(pictures):
@@ -54,7 +56,7 @@ def paint_face_fixture() -> Callable[..., np.ndarray]:
 
 
 @pytest.fixture
-def recogniser(tmp_path: Path) -> Recogniser:
+def evaluator(tmp_path: Path) -> OnnxEvaluator:
     """Recognises people by the colours of a 4 x 4 mosaic: an average pool of the crop."""
     pool = helper.make_node("AveragePool", ["crop"], ["pooled"], kernel_shape=[28, 28], strides=[28, 28])
     flat = helper.make_node("Reshape", ["pooled", "shape"], ["vector"])
@@ -64,7 +66,7 @@ def recogniser(tmp_path: Path) -> Recogniser:
     graph = helper.make_graph([pool, flat], "mosaic", [crop], [vector], [shape])
     path = tmp_path / "mosaic.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
-    return Recogniser(path, "symmetric")
+    return OnnxEvaluator(path, "symmetric")
 
 
 @pytest.fixture
@@ -85,7 +87,10 @@ def landmarks_path(tmp_path: Path) -> Path:
         helper.make_node("MatMul", ["column", "lower_lip"], ["opening"]),
         helper.make_node("Add", ["opening", "shares"], ["landmarks"]),
     ]
-    constants = {"shares": shares.reshape(1, 136).astype(np.float32), "lower_lip": lower_lip.reshape(1, 136).astype(np.float32)}
+    constants = {
+        "shares": shares.reshape(1, 136).astype(np.float32),
+        "lower_lip": lower_lip.reshape(1, 136).astype(np.float32),
+    }
     values = [numpy_helper.from_array(value, name) for name, value in (constants | {"axes": np.array([1])}).items()]
     faces = helper.make_tensor_value_info("faces", TensorProto.FLOAT, ["n", 3, 112, 112])
     landmarks = helper.make_tensor_value_info("landmarks", TensorProto.FLOAT, ["n", 136])

@@ -1,4 +1,5 @@
-"""Anonymising measured with stand-ins whose marks are known before, and the detector of others on a graph built like YuNet."""
+"""Anonymising measured with stand-ins whose marks are known before, and the detector of others on a graph built like
+YuNet."""
 
 from __future__ import annotations
 
@@ -12,9 +13,13 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from facechange.core import Face, ModelError, PictureError
-from facechange.evaluation import AlignedFaces, Detector, LabelledFaces, Landmarker, Recogniser, evaluate_anonymize
-from facechange.metrics.detection import found_crop
-from facechange.metrics.identity import cosine_to_original_all_faces, cosine_to_others_all_faces, reidentified_top1_all_faces
+from facechange.evaluation import AlignedFaces, Detector, LabelledFaces, Landmarker, OnnxEvaluator, evaluate_anonymize
+from facechange.metrics.detection import detected
+from facechange.metrics.identity import (
+    cosine_to_original_all_faces,
+    cosine_to_others_all_faces,
+    reidentified_top1_all_faces,
+)
 
 SIZE_PX = 64
 FACE = Face((12.0, 6.0, 40.0, 52.0), np.zeros((5, 2), np.float32), 0.9)
@@ -38,12 +43,14 @@ def test_own_and_others_cosines_by_hand() -> None:
 
 
 def test_a_face_is_found_where_it_is_and_nowhere_else() -> None:
-    assert found_crop([ELSEWHERE, FACE], LANDMARKS)
-    assert not found_crop([ELSEWHERE], LANDMARKS)
-    assert not found_crop([], LANDMARKS)
+    assert detected([ELSEWHERE, FACE], LANDMARKS)
+    assert not detected([ELSEWHERE], LANDMARKS)
+    assert not detected([], LANDMARKS)
 
 
-def test_a_model_that_changes_nothing_hides_nobody(faces_folder: Path, recogniser: Recogniser, landmarker: Landmarker) -> None:
+def test_a_model_that_changes_nothing_hides_nobody(
+    faces_folder: Path, evaluator: OnnxEvaluator, landmarker: Landmarker
+) -> None:
     faces, seen = LabelledFaces(faces_folder), []
     report = evaluate_anonymize(
         lambda target, identity: target,
@@ -51,15 +58,15 @@ def test_a_model_that_changes_nothing_hides_nobody(faces_folder: Path, recognise
         lambda identity: -identity,
         SIZE_PX,
         faces,
-        [recogniser],
+        [evaluator],
         {"sighted": lambda crop: [FACE], "blind": lambda crop: []},
         progress=lambda done, total: seen.append((done, total)),
         landmarkers=[landmarker],
     )
     assert report.references == {"faces unchanged": report.metrics}
     means = {name: value.mean for name, value in report.metrics.items()}
-    assert means["reidentified_top1_all_faces_mosaic"] == means["found_crop_sighted"] == 100
-    assert means["found_crop_blind"] == means["skin_brightness_difference68"] == means["skin_colour_difference68"] == 0
+    assert means["reidentified_top1_all_faces_mosaic"] == means["detected_sighted"] == 100
+    assert means["detected_blind"] == means["skin_brightness_difference68"] == means["skin_colour_difference68"] == 0
     assert means["pose_error_pnp68_toy"] == pytest.approx(0, abs=1e-9)
     assert means["sharpness_ratio_hull68"] == 1
     assert means["cosine_to_original_all_faces_mosaic"] > max(0.95, means["cosine_to_others_all_faces_mosaic"])
@@ -67,7 +74,7 @@ def test_a_model_that_changes_nothing_hides_nobody(faces_folder: Path, recognise
     assert seen[-1] == (18, 18)
 
 
-def test_everybody_as_the_next_is_nobody_as_himself(faces_folder: Path, recogniser: Recogniser) -> None:
+def test_everybody_as_the_next_is_nobody_as_himself(faces_folder: Path, evaluator: OnnxEvaluator) -> None:
     lines = [json.loads(line) for line in (faces_folder / "val.jsonl").read_text().splitlines()]
     grouped = [json.dumps(line | ({"group": "first"} if number < 2 else {})) for number, line in enumerate(lines)]
     (faces_folder / "val.jsonl").write_text("\n".join(grouped))
@@ -84,7 +91,7 @@ def test_everybody_as_the_next_is_nobody_as_himself(faces_folder: Path, recognis
         lambda identity: identities[(whose(identity) // 2 * 2 + 2) % 6],  # two people share a persona
         SIZE_PX,
         faces,
-        [recogniser],
+        [evaluator],
         {},
     )
     assert report.metrics["reidentified_top1_all_faces_mosaic"].mean == 0
@@ -100,12 +107,20 @@ def test_everybody_as_the_next_is_nobody_as_himself(faces_folder: Path, recognis
     )
 
 
-def test_one_face_is_too_few(faces_folder: Path, recogniser: Recogniser, paint_face: Callable[..., np.ndarray]) -> None:
+def test_one_face_is_too_few(
+    faces_folder: Path, evaluator: OnnxEvaluator, paint_face: Callable[..., np.ndarray]
+) -> None:
     labels = faces_folder / "val.jsonl"
     labels.write_text(labels.read_text().splitlines()[0])
     with pytest.raises(PictureError, match="One face"):
         evaluate_anonymize(
-            lambda target, identity: target, colour_of, lambda identity: identity, 64, LabelledFaces(faces_folder), [recogniser], {}
+            lambda target, identity: target,
+            colour_of,
+            lambda identity: identity,
+            64,
+            LabelledFaces(faces_folder),
+            [evaluator],
+            {},
         )
 
 
@@ -117,7 +132,12 @@ def yunet_path(tmp_path: Path) -> Path:
         helper.make_node("ReduceMean", ["red"], ["brightness"], axes=[1, 2, 3], keepdims=0),
         helper.make_node("Mul", ["brightness", "per_level"], ["score"]),
     ]
-    constants = {"start": np.array([2]), "end": np.array([3]), "channel": np.array([1]), "per_level": np.float32([1 / 255])}
+    constants = {
+        "start": np.array([2]),
+        "end": np.array([3]),
+        "channel": np.array([1]),
+        "per_level": np.float32([1 / 255]),
+    }
     outputs = {}
     for stride in (8, 16, 32):
         cells = (64 // stride) ** 2
@@ -141,8 +161,8 @@ def test_the_detector_sees_rgb_and_answers_in_pixels(yunet_path: Path) -> None:
     detector = Detector(yunet_path)
     red, blue = np.zeros((2, 64, 64, 3), np.uint8)
     red[..., 0], blue[..., 2] = 255, 255
-    assert detector.locate(blue) == []
-    (face,) = detector.locate(red)
+    assert detector.detect(blue) == []
+    (face,) = detector.detect(red)
     assert face.score == pytest.approx(1, abs=1e-3)
     assert face.box == pytest.approx((24, 8, 16, 16))  # a cell's corner is the middle of its box
     assert face.points == pytest.approx(np.tile([32.0, 16.0], (5, 1)))

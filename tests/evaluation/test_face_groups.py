@@ -83,5 +83,7 @@ def test_masks_are_summed_up_by_resolution(faces_folder: Path) -> None:
 
     measured = measure_masks(masks, faces, np.array([[0, 1], [1, 2]]), 0)
     assert list(measured) == ["4²", "8²"]
-    assert measured["4²"]["outside_hull68"].mean == pytest.approx(0.3) and measured["8²"]["inside_hull68"].mean == pytest.approx(0.9)
+    assert measured["4²"]["outside_hull68"].mean == pytest.approx(0.3) and measured["8²"][
+        "inside_hull68"
+    ].mean == pytest.approx(0.9)
     assert measured["8²"]["selectivity_hull68"].mean == pytest.approx(0)

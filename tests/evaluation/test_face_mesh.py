@@ -1,4 +1,5 @@
-"""The dense mesh and the irises: angles and distances on meshes that are known; on a face where the package is installed."""
+"""The dense mesh and the irises: angles and distances on meshes that are known; on a face where the package is
+installed."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,15 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
-from facechange.change import load_locator
 from facechange.core import DependencyError
 from facechange.evaluation import face_mesh
 from facechange.evaluation.face_mesh import FaceMesh
 from facechange.faces.align import warp_crop
 from facechange.faces.geometry import ffhq_crop_matrix
+from facechange.images import read_picture
 from facechange.metrics.expression import gaze_error_iris
 from facechange.metrics.pose import Mesh, pose_error_mesh468
-from facechange.pictures import read_picture
+from facechange.swap import load_detector
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -42,9 +43,11 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
 @pytest.mark.skipif(not find_spec("mediapipe"), reason="needs the package mediapipe")
 def test_a_face_that_is_turned_in_the_plane_turns_its_mesh_as_far() -> None:
     picture = read_picture(EXAMPLES / "source.jpg").rgb8()
-    crop = warp_crop(picture, ffhq_crop_matrix(load_locator().locate(picture)[0].points, 256), 256)
-    rolled = cv2.warpAffine(crop, cv2.getRotationMatrix2D((127.5, 127.5), 10, 1), (256, 256), borderMode=cv2.BORDER_REPLICATE)
-    judge = FaceMesh()
-    straight, turned = judge.read(crop), judge.read(rolled)
+    crop = warp_crop(picture, ffhq_crop_matrix(load_detector().detect(picture)[0].points, 256), 256)
+    rolled = cv2.warpAffine(
+        crop, cv2.getRotationMatrix2D((127.5, 127.5), 10, 1), (256, 256), borderMode=cv2.BORDER_REPLICATE
+    )
+    evaluator = FaceMesh()
+    straight, turned = evaluator.read(crop), evaluator.read(rolled)
     assert pose_error_mesh468(turned, straight) == pytest.approx(10, abs=2)
     assert gaze_error_iris(turned, straight) < 5

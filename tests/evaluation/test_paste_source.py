@@ -1,4 +1,4 @@
-"""The classical rival: landmarks arrive where they should, and nothing but the face is touched."""
+"""The classical baseline: landmarks arrive where they should, and nothing but the face is touched."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def test_only_the_hull_changes(face68: np.ndarray) -> None:
     hull = hull_mask(face68, SIZE_PX).astype(bool)
     assert (pasted[~hull] == target.crop[~hull]).all()
     assert np.corrcoef(pasted[hull].ravel(), target.crop[hull].ravel())[0, 1] < 0.3
-    assert np.corrcoef(pasted[hull].ravel(), source.crop[hull].ravel())[0, 1] > 0.7  # the source's texture, in the target's tone
+    # the source's texture, in the target's tone
+    assert np.corrcoef(pasted[hull].ravel(), source.crop[hull].ravel())[0, 1] > 0.7
     outside = AlignedFace(crops[1], crops[1], face68[:5], face68 + 500, np.zeros(512))
     assert (paste_source(source, outside) == outside.crop).all()  # a face that is not in the crop

@@ -34,12 +34,21 @@ def test_only_what_is_claimed_and_untrue_is_a_false_claim() -> None:
     made: dict[int, Callable[[np.ndarray], Changed]] = {
         10: lambda picture: Changed(picture, [], outcomes=(outcome("changed"),)),  # a lie
         20: lambda picture: Changed(picture, [], outcomes=(outcome("left"),)),  # the truth
-        30: lambda picture: Changed(picture, [], outcomes=(outcome("changed", POINTS + 300),)),  # somewhere else: this one is missed
+        # somewhere else: this one is missed
+        30: lambda picture: Changed(picture, [], outcomes=(outcome("changed", POINTS + 300),)),
         40: lambda picture: Changed(np.full_like(picture, 10), [], outcomes=(outcome("blur"),)),
     }
-    report = evaluate_photographs(lambda picture: made[int(picture[0, 0, 0])](picture), FourPictures(), see, "judge")
+    report = evaluate_photographs(
+        lambda picture: made[int(picture[0, 0, 0])](picture), FourPictures(), see, "evaluator"
+    )
     means = {name: value.mean for name, value in report.metrics.items()}
     assert means["reidentified_top1_all_faces"] == 75
-    assert means["false_claims_all_faces"] == means["missed_all_faces"] == means["left_all_faces"] == means["covered_all_faces"] == 25
+    assert (
+        means["false_reports_all_faces"]
+        == means["missed_all_faces"]
+        == means["left_all_faces"]
+        == means["covered_all_faces"]
+        == 25
+    )
     assert report.details == {"blur": 1, "changed": 1, "left": 1, "missed": 1}
     assert find_outcome(Changed(np.zeros((9, 9, 3), np.uint8), []), FourPictures().faces[0]) is None

@@ -8,7 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
-from facechange.evaluation import AlignedFaces, Case, LabelledFaces, MadeFaces, ShownCases, draw_comparison_grid, mark_crop
+from facechange.evaluation import (
+    AlignedFaces,
+    Case,
+    LabelledFaces,
+    ShownCases,
+    SyntheticFaces,
+    draw_comparison_grid,
+    mark_crop,
+)
 from facechange.evaluation.aligned_faces import AlignedFace
 
 
@@ -35,14 +43,19 @@ def test_the_best_and_the_worst_are_shown_and_what_is_changed_is_known(face68: n
     shown = ShownCases(first=2, extreme=2, made=made)
     for number, cosine in enumerate((0.5, 0.1, 0.9, 0.7, -0.2)):
         shown(case(number, cosine))
-    assert [[kept.number for kept in cases] for cases in (shown.first, shown.best, shown.worst)] == [[0, 1], [2, 3], [4, 1]]
+    assert [[kept.number for kept in cases] for cases in (shown.first, shown.best, shown.worst)] == [
+        [0, 1],
+        [2, 3],
+        [4, 1],
+    ]
     drawn = shown.draw_extremes()
     sheet = drawn.pixels
     assert sheet.shape == (28 + 2 * 284, 2 * 776 - 8, 3)
     middles = [[sheet[28 + row * 284 + 128, column * 776 + 128, 0] for column in range(2)] for row in range(2)]
     assert middles == [[50, 100], [75, 25]]
     assert (sheet[28 + 256 : 28 + 284] < 100).any()  # the captions
-    columns = [face.box[0] // 256 for face in drawn.faces]  # of each pair of three cells: the result, and what was made before
+    # of each pair of three cells: the result, and what was made before
+    columns = [face.box[0] // 256 for face in drawn.faces]
     assert columns == ([0, 1, 2, 3, 4, 5] if made else [2, 5]) * 2
     beside, marked = shown.draw_beside_paste().pixels, shown.draw_beside_paste().faces
     assert [face.box[0] // 256 for face in marked] == ([0, 1, 2, 3, 4, 5, 6, 7] if made else [2, 3, 6, 7])
@@ -53,7 +66,7 @@ def test_the_best_and_the_worst_are_shown_and_what_is_changed_is_known(face68: n
 
 def test_the_model_s_own_faces_keep_their_targets_landmarks(faces_folder: Path) -> None:
     faces = AlignedFaces(LabelledFaces(faces_folder), lambda crop: np.eye(512)[0], 64)
-    made = MadeFaces(faces, lambda source, target: source.crop, 5, seed=3)
+    made = SyntheticFaces(faces, lambda source, target: source.crop, 5, seed=3)
     again = AlignedFaces(made, lambda crop: np.eye(512)[0], 64)
     for index in range(5):
         assert np.abs(again[index].crop.astype(int) - made.read(index)).max() <= 1

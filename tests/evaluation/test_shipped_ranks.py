@@ -9,12 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facechange.change import load_locator
-from facechange.evaluation import LabelledFaces, Recogniser, Report, change_with, evaluate_change, identify_with, load_references
+from facechange.evaluation import (
+    LabelledFaces,
+    OnnxEvaluator,
+    Report,
+    change_with,
+    evaluate_change,
+    identify_with,
+    load_references,
+)
 from facechange.faces.geometry import estimate_similarity, transform_points
 from facechange.faces.mean_face68 import read_mean_face
-from facechange.pictures import read_picture
+from facechange.images import read_picture
 from facechange.runtime import graph_path, load_graph
+from facechange.swap import load_detector
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -22,22 +30,26 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder = tmp_path_factory.mktemp("faces")
-    locator = load_locator()
+    detector = load_detector()
     face = read_mean_face()[0][:, :2]
     five = np.stack([face[36:42].mean(0), face[42:48].mean(0), face[30], face[48], face[54]])
     lines = []
     with tarfile.open(folder / "val.tar", "w") as archive:
         for name in ("source.jpg", "target.jpg"):
             archive.add(EXAMPLES / name, name)
-            points = locator.locate(read_picture(EXAMPLES / name).rgb8())[0].points
+            points = detector.detect(read_picture(EXAMPLES / name).rgb8())[0].points
             landmarks = transform_points(face, estimate_similarity(five, points))
-            lines.append({"image": name, "shard": "val.tar", "landmarks5": points.tolist(), "landmarks68": landmarks.tolist()})
+            lines.append(
+                {"image": name, "shard": "val.tar", "landmarks5": points.tolist(), "landmarks68": landmarks.tolist()}
+            )
     (folder / "val.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    graph, judge = load_graph("change"), Recogniser(graph_path("identity"), "symmetric")
-    references = load_references("change", folder)
+    graph, evaluator = load_graph("facechange-256"), OnnxEvaluator(graph_path("identity"), "symmetric")
+    references = load_references("facechange-256", folder)
     size = graph.card.size_px
     identify = identify_with(load_graph("identity"))
-    return evaluate_change(change_with(graph), identify, size, LabelledFaces(folder), [judge], 2, references=references)
+    return evaluate_change(
+        change_with(graph), identify, size, LabelledFaces(folder), [evaluator], 2, references=references
+    )
 
 
 def rank(report: Report, metric: str) -> list[str]:
@@ -58,7 +70,9 @@ def test_what_is_kept_needs_the_masks(report: Report, metric: str) -> None:
     order = rank(report, metric)
     assert set(order[:2]) == {"target unchanged", "source pasted"}  # they leave the background as it is
     assert order[2] == "model"
-    assert report.metrics[metric].mean > 1.1 * max(report.references[name][metric].mean for name in ("masks 0", "masks 1"))
+    assert report.metrics[metric].mean > 1.1 * max(
+        report.references[name][metric].mean for name in ("masks 0", "masks 1")
+    )
 
 
 def test_what_covers_the_face_is_kept_better_than_by_pasting(report: Report) -> None:
@@ -68,5 +82,7 @@ def test_what_covers_the_face_is_kept_better_than_by_pasting(report: Report) -> 
 def test_detail_and_light_stay_near_the_target_s(report: Report) -> None:
     for name in ("masks 0", "masks 1"):
         forced = report.references[name]
-        assert abs(np.log(report.metrics["sharpness_ratio_hull68"].mean)) < abs(np.log(max(forced["sharpness_ratio_hull68"].mean, 1e-6)))
+        assert abs(np.log(report.metrics["sharpness_ratio_hull68"].mean)) < abs(
+            np.log(max(forced["sharpness_ratio_hull68"].mean, 1e-6))
+        )
         assert report.metrics["skin_brightness_difference68"].mean < forced["skin_brightness_difference68"].mean / 3

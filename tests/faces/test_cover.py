@@ -21,7 +21,12 @@ def test_the_region_holds_points_and_box_with_a_margin_also_where_they_disagree(
     for face in (FACE, Face((70, 65, 60, 75), POINTS + 40, 0.9, doubtful=True)):
         region = face_region(face)
         x, y, width, height = face.box
-        middles = [[x + width / 2, y - 3], [x + width / 2, y + height + 3], [x - 3, y + height / 2], [x + width + 3, y + height / 2]]
+        middles = [
+            [x + width / 2, y - 3],
+            [x + width / 2, y + height + 3],
+            [x - 3, y + height / 2],
+            [x + width + 3, y + height / 2],
+        ]
         for point in [*face.points.tolist(), *middles]:
             assert cv2.pointPolygonTest(region.astype(np.float32), point, True) > 0, point
 

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
+from facechange.faces.detect import shrink
 from facechange.faces.detector_maps import decode_detections, to_detector_input
-from facechange.faces.locate import shrink
 from facechange.faces.overlaps import suppress_overlaps
-from facechange.pictures import read_picture
+from facechange.images import read_picture
 from facechange.runtime import graph_path, load_graph
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -25,7 +25,8 @@ def test_it_agrees_with_opencv(engine: str) -> None:
     graph = load_graph("detector", 1, engine)
     both = [read_picture(EXAMPLES / name).rgb8() for name in ("source.jpg", "target.jpg")]
     small = [shrink(image, 150 / image.shape[0]) for image in both]
-    pictures = [shrink(both[0], 0.37), shrink(both[1], 0.5)[:350, 3:], np.hstack(small)]  # sides that are no multiples of 32
+    # sides that are no multiples of 32
+    pictures = [shrink(both[0], 0.37), shrink(both[1], 0.5)[:350, 3:], np.hstack(small)]
     assert any(side % 32 for picture in pictures for side in picture.shape[:2])
     for picture, count in zip(pictures, (1, 1, 2), strict=True):
         theirs = cv2.FaceDetectorYN.create(str(graph_path("detector")), "", picture.shape[1::-1], 0.6, 0.3, 5000)
@@ -46,10 +47,14 @@ def test_pictures_of_a_batch_are_told_apart() -> None:
     picture = shrink(read_picture(EXAMPLES / "source.jpg").rgb8(), 0.25)
     nothing = np.zeros_like(picture)
     tensors = to_detector_input([nothing, picture, nothing])
-    assert [len(faces) for faces in decode_detections(graph.run({"input": tensors}), tensors.shape[3], 0.6)] == [0, 1, 0]
+    assert [len(faces) for faces in decode_detections(graph.run({"input": tensors}), tensors.shape[3], 0.6)] == [
+        0,
+        1,
+        0,
+    ]
 
 
-def test_overlapping_claims_leave_the_best() -> None:
+def test_overlapping_detections_leave_the_best() -> None:
     boxes = np.array([[0, 0, 10, 10], [1, 1, 10, 10], [20, 0, 10, 10], [22, 2, 4, 4]], float)
     assert suppress_overlaps(boxes, np.array([0.6, 0.9, 0.7, 0.8])) == [1, 3, 2]
     assert suppress_overlaps(np.zeros((0, 4)), np.zeros(0)) == []

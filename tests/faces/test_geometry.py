@@ -81,4 +81,9 @@ def test_a_crop_lies_where_its_matrix_says() -> None:
         crop = warp_crop(picture, matrix, int(200 / shrink))
         place = np.array([[100.0, 100], [120, 90]])
         for (x, y), (u, v) in zip(place, transform_points(place, matrix), strict=True):
-            assert np.abs(cv2.getRectSubPix(crop, (1, 1), (u, v)).astype(int) - cv2.getRectSubPix(picture, (1, 1), (x, y))).max() <= 8
+            assert (
+                np.abs(
+                    cv2.getRectSubPix(crop, (1, 1), (u, v)).astype(int) - cv2.getRectSubPix(picture, (1, 1), (x, y))
+                ).max()
+                <= 8
+            )

@@ -13,11 +13,13 @@ def face_at(x: float, side: float) -> Face:
     return Face((x, 40.0, side, side), np.zeros((5, 2), np.float32), 0.9)
 
 
-FACES = left_to_right([face_at(300, 80), face_at(10, 50), face_at(150, 60)])  # the largest first, as a locator gives them
+FACES = left_to_right([face_at(300, 80), face_at(10, 50), face_at(150, 60)])  # the largest first, as a scout gives them
 
 
 def choose(selection: FaceSelector, cosines: dict[Path, list[float]] | None = None) -> Chosen:
-    return choose_faces(FACES, selection, (400, 200), {path: np.array(each) for path, each in (cosines or {}).items()}, 0.5)
+    return choose_faces(
+        FACES, selection, (400, 200), {path: np.array(each) for path, each in (cosines or {}).items()}, 0.5
+    )
 
 
 def places(chosen: Chosen) -> list[tuple[float, int]]:

@@ -61,9 +61,14 @@ def test_a_tint_is_found_under_compression_and_given_to_the_change(
     tinted = through_jpeg(TINTS[name](portrait), quality)
     assert find_tint(tinted).share == 1.0
     kept = keep_tint(tinted, other)
-    within = (luma(other)[..., 0] > np.percentile(luma(tinted), 1)) & (luma(other)[..., 0] < np.percentile(luma(tinted), 99))
-    table = TINTS[name](np.linspace(0, 1, 1001, dtype=np.float32)[:, None].repeat(3, axis=1)[None])[0]  # the tint's own colours
-    expected = np.stack([np.interp(luma(other)[..., 0], table @ LUMA, table[:, channel]) for channel in range(3)], axis=-1)
+    within = (luma(other)[..., 0] > np.percentile(luma(tinted), 1)) & (
+        luma(other)[..., 0] < np.percentile(luma(tinted), 99)
+    )
+    # the tint's own colours
+    table = TINTS[name](np.linspace(0, 1, 1001, dtype=np.float32)[:, None].repeat(3, axis=1)[None])[0]
+    expected = np.stack(
+        [np.interp(luma(other)[..., 0], table @ LUMA, table[:, channel]) for channel in range(3)], axis=-1
+    )
     difference = np.abs(kept - expected)[within]
     assert difference.mean() < 2 / 255
     assert np.percentile(difference, 99) < 6 / 255

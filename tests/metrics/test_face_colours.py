@@ -55,13 +55,16 @@ def test_tinted_teeth_are_measured_and_a_shut_mouth_is_not(open68: np.ndarray, f
 
 def test_grey_green_eye_whites_are_measured_and_shut_eyes_are_not(open68: np.ndarray) -> None:
     white, green = (225, 220, 215), (150, 175, 150)
-    whole, spoilt = (np.maximum(paint(open68, slice(36, 42), colour), paint(open68, slice(42, 48), colour)) for colour in (white, green))
+    whole, degraded = (
+        np.maximum(paint(open68, slice(36, 42), colour), paint(open68, slice(42, 48), colour))
+        for colour in (white, green)
+    )
     shut = open68.copy()
     shut[[37, 38, 43, 44], 1] = shut[[41, 40, 47, 46], 1]
     left = paint(open68, slice(36, 42), white), paint(open68, slice(36, 42), green)
     half_shut = open68.copy()
     half_shut[[43, 44], 1] = half_shut[[47, 46], 1]
-    assert whole.shape == spoilt.shape
+    assert whole.shape == degraded.shape
     assert eye_white_colour_difference68(left[1], left[0], half_shut) == pytest.approx(distance(white, green), rel=0.02)
     assert np.isnan(eye_white_colour_difference68(left[1], left[0], shut))
 
@@ -87,7 +90,9 @@ def test_lines_that_stay_correlate_whatever_the_light_and_lost_ones_do_not(open6
     assert wrinkle_correlation_skin68(draw(lines, 150), target, open68) > 0.98
     assert abs(wrinkle_correlation_skin68(draw(others, 128), target, open68)) < 0.15
     assert wrinkle_correlation_skin68(draw(0 * lines, 128), target, open68) == 0
-    assert wrinkle_correlation_skin68(draw((lines + others) / np.sqrt(2), 128), target, open68) == pytest.approx(0.71, abs=0.08)
+    assert wrinkle_correlation_skin68(draw((lines + others) / np.sqrt(2), 128), target, open68) == pytest.approx(
+        0.71, abs=0.08
+    )
 
 
 def test_a_mouth_opened_by_a_tenth_of_its_width_is_ten_percent() -> None:

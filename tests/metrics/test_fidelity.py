@@ -1,4 +1,5 @@
-"""What a change must keep, against values worked out by hand: SSIM, brightness, sharpness, occluders; and distances of crowds."""
+"""What a change must keep, against values worked out by hand: SSIM, brightness, sharpness, occluders; and distances of
+crowds."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def test_ssim_of_flat_pictures_is_the_formula_of_their_means() -> None:
 
 def test_outside_the_hull_the_face_does_not_count(face68: np.ndarray) -> None:
     inside, outside = NOISE.copy(), NOISE.copy()
-    eroded = cv2.erode(hull_mask(face68, SIZE_PX), np.ones((13, 13), np.uint8)).astype(bool)  # beyond the reach of SSIM's window
+    # beyond the reach of SSIM's window
+    eroded = cv2.erode(hull_mask(face68, SIZE_PX), np.ones((13, 13), np.uint8)).astype(bool)
     inside[eroded] = 0
     outside[:20] = 0
     assert ssim_outside_hull68(inside, NOISE, face68) == pytest.approx(1, abs=1e-5)
@@ -72,7 +74,9 @@ def test_sharpness_falls_with_blur_and_rises_with_contrast(face68: np.ndarray) -
 
 
 @pytest.mark.parametrize("photographs", [[], [np.full((40, 60, 3), (250, 10, 250), np.uint8)]], ids=["drawn", "cut"])
-def test_things_before_the_face_are_of_the_size_that_was_promised(photographs: list[np.ndarray], face68: np.ndarray) -> None:
+def test_things_before_the_face_are_of_the_size_that_was_promised(
+    photographs: list[np.ndarray], face68: np.ndarray
+) -> None:
     face = hull_mask(face68, SIZE_PX).astype(bool)
     shapes = set()
     for seed in range(12):

@@ -49,7 +49,8 @@ def test_psnr_outside_the_hull_ignores_the_face() -> None:
 
 def test_recognised_as_source() -> None:
     sources, targets = np.array([[1.0, 0.0]] * 3), np.array([[0.0, 1.0]] * 3)
-    changed = np.array([[0.8, 0.6], [0.6, 0.8], [np.sqrt(0.5), np.sqrt(0.5)]])  # nearer to the source, to the target, neither
+    # nearer to the source, to the target, neither
+    changed = np.array([[0.8, 0.6], [0.6, 0.8], [np.sqrt(0.5), np.sqrt(0.5)]])
     assert recognised_as_source_pairs(changed, sources, targets).tolist() == [100, 0, 0]
     assert pair_cosines(changed, sources) == pytest.approx([0.8, 0.6, np.sqrt(0.5)])
 

@@ -16,12 +16,16 @@ SIZE_PX = 256
 
 def see(face: np.ndarray, yaw: float = 0, pitch: float = 0, roll: float = 0) -> np.ndarray:
     """68 landmarks [68, 2] of a crop that shows `face` [68, 3] turned by degrees."""
-    turns = [cv2.Rodrigues(np.radians(angle) * axis)[0] for angle, axis in zip((pitch, yaw, roll), np.eye(3), strict=True)]
+    turns = [
+        cv2.Rodrigues(np.radians(angle) * axis)[0] for angle, axis in zip((pitch, yaw, roll), np.eye(3), strict=True)
+    ]
     places = face @ (turns[2] @ turns[1] @ turns[0]).T + (0.02, 0.1, 4 * FOCAL_CROPS / 1.5)
     return places[:, :2] / places[:, 2:] * FOCAL_CROPS * SIZE_PX + (SIZE_PX - 1) / 2
 
 
-@pytest.mark.parametrize(("turn", "degrees"), [({}, 0), ({"yaw": 20}, 20), ({"pitch": -12}, 12), ({"roll": 30}, 30), ({"yaw": -35}, 35)])
+@pytest.mark.parametrize(
+    ("turn", "degrees"), [({}, 0), ({"yaw": 20}, 20), ({"pitch": -12}, 12), ({"roll": 30}, 30), ({"yaw": -35}, 35)]
+)
 def test_the_turn_is_measured_and_leaves_the_expression(turn: dict[str, float], degrees: float) -> None:
     face, _ = read_mean_face()
     front, turned = fit_pose(see(face), SIZE_PX), fit_pose(see(face, **turn), SIZE_PX)

@@ -43,8 +43,14 @@ def test_warp_error_sees_flicker_that_the_source_has_not() -> None:
     source = [np.ascontiguousarray(scene[10:130, 10 + 2 * i : 150 + 2 * i]) for i in range(6)]
     steady = [cv2.convertScaleAbs(frame, alpha=0.8, beta=20) for frame in source]  # another look, moving alike
     flicker = [cv2.convertScaleAbs(frame, alpha=0.8, beta=20 + 12 * (i % 2)) for i, frame in enumerate(source)]
-    pairs = {name: list(zip(pairwise(source), pairwise(video), strict=True)) for name, video in (("quiet", steady), ("loud", flicker))}
-    found = {name: np.array([warp_differences(*original, *changed) for original, changed in of]) for name, of in pairs.items()}
+    pairs = {
+        name: list(zip(pairwise(source), pairwise(video), strict=True))
+        for name, video in (("quiet", steady), ("loud", flicker))
+    }
+    found = {
+        name: np.array([warp_differences(*original, *changed) for original, changed in of])
+        for name, of in pairs.items()
+    }
     assert (found["quiet"][:, 1] == found["loud"][:, 1]).all()
     quiet, loud = (warp_error(*found[name].T) for name in ("quiet", "loud"))
     assert quiet < 1.1

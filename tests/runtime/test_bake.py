@@ -14,7 +14,8 @@ RANDOM = np.random.default_rng(0)
 
 
 def make_graph() -> onnx.ModelProto:
-    """Two convolutions with one weight; one is scaled by `style` before a Resize, and after it scaled, moved and scaled."""
+    """Two convolutions with one weight; one is scaled by `style` before a Resize, and after it scaled, moved and
+    scaled."""
     nodes = [
         helper.make_node("Mul", ["x", "style"], ["scaled"]),
         helper.make_node("Resize", ["scaled", "", "sizes"], ["larger"], mode="linear"),
@@ -73,7 +74,9 @@ def test_the_shipped_graph_becomes_plain_convolutions() -> None:
     assert not {"Gemm", "MatMul", "ReduceSum", "Sqrt", "Div"} & set(kinds), "the identity's own layers are left"
     made = {name: node.op_type for node in baked.graph.node for name in node.output}
     read_by_3x3 = [
-        node.input[0] for node in baked.graph.node if node.op_type == "Conv" and "blocks." in node.name and "njection" not in node.name
+        node.input[0]
+        for node in baked.graph.node
+        if node.op_type == "Conv" and "blocks." in node.name and "njection" not in node.name
     ]
     assert read_by_3x3
     assert "Mul" not in {made[name] for name in read_by_3x3}

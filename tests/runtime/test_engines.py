@@ -16,7 +16,7 @@ from facechange.runtime import engines as engines_module
 from facechange.runtime.engines import preferred_engines
 
 RANDOM = np.random.default_rng(0)
-SHIPPED_PX = load_card(graph_path("change").with_suffix(".json")).size_px
+SHIPPED_PX = load_card(graph_path("facechange-256").with_suffix(".json")).size_px
 
 
 @pytest.fixture(autouse=True)
@@ -44,12 +44,12 @@ def psnr(first: np.ndarray, second: np.ndarray, peak: float) -> float:
 
 @pytest.fixture(scope="module")
 def general() -> Graph:
-    return load_graph("change", 1, "cpu")
+    return load_graph("facechange-256", 1, "cpu")
 
 
 def test_openvino_gives_the_same_numbers_again_and_again(general: Graph) -> None:
     pytest.importorskip("openvino")
-    graph = load_graph("change", 1, "openvino-fp32")
+    graph = load_graph("facechange-256", 1, "openvino-fp32")
     assert graph.engine == "OpenVINO CPU fp32"
     for pictures in (1, 1, 3):  # what a run leaves behind must not reach the next
         given = inputs(pictures)
@@ -58,7 +58,7 @@ def test_openvino_gives_the_same_numbers_again_and_again(general: Graph) -> None
 
 def test_low_precision_only_where_the_card_allows_it_and_never_where_it_shows(general: Graph, tmp_path: Path) -> None:
     pytest.importorskip("openvino")
-    shipped, identity = graph_path("change"), np.random.default_rng(0).normal(size=(1, 512)).astype(np.float32)
+    shipped, identity = graph_path("facechange-256"), np.random.default_rng(0).normal(size=(1, 512)).astype(np.float32)
     portrait = Image.open(Path(__file__).parents[2] / "examples" / "target.jpg").resize((SHIPPED_PX, SHIPPED_PX))
     given = {"target": to_tensor(np.asarray(portrait)), "identity": identity / np.linalg.norm(identity)}
     expected = general.run(given)["changed"]
@@ -67,7 +67,9 @@ def test_low_precision_only_where_the_card_allows_it_and_never_where_it_shows(ge
         replace(load_card(shipped.with_suffix(".json")), bfloat16=allowed).save(path.with_suffix(".json"))
         graph = load_graph(path, 1, "openvino").bake({"identity": given["identity"]})
         assert allowed or graph.engine == "OpenVINO CPU fp32"
-        assert psnr(graph.run({"target": given["target"]})["changed"].clip(-1, 1), expected.clip(-1, 1), peak=2) > least_db
+        assert (
+            psnr(graph.run({"target": given["target"]})["changed"].clip(-1, 1), expected.clip(-1, 1), peak=2) > least_db
+        )
 
 
 @pytest.mark.parametrize("engine", ["cpu", "openvino-fp32"])
@@ -76,7 +78,7 @@ def test_baked_equals_general(general: Graph, engine: str, home: Path) -> None:
         pytest.importorskip("openvino")
     given = inputs(2)
     given["identity"][1] = given["identity"][0]
-    baked = load_graph("change", 1, engine).bake({"identity": given["identity"][:1]})
+    baked = load_graph("facechange-256", 1, engine).bake({"identity": given["identity"][:1]})
     files = set(home.rglob("*"))
     assert baked.input_names == ["target"]
     assert baked.output_names == general.output_names

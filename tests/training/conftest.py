@@ -1,4 +1,4 @@
-"""A handful of drawn faces as aligned shards, and a teacher with random weights."""
+"""A handful of drawn faces as aligned shards, and a recognizer with random weights."""
 
 import json
 import tarfile
@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from facechange.model.recogniser import blank_tensors
+from facechange.models.recognizer import blank_tensors
 
 POINTS = np.array([[0.38, 0.45], [0.62, 0.45], [0.5, 0.57], [0.4, 0.68], [0.6, 0.68]])
 
@@ -19,7 +19,16 @@ POINTS = np.array([[0.38, 0.45], [0.62, 0.45], [0.5, 0.57], [0.4, 0.68], [0.6, 0
 def draw_face(rng: np.random.Generator, size: int) -> np.ndarray:
     """A cartoon face [size, size, 3] uint8 with eyes, nose and mouth at `POINTS`."""
     image = np.full((size, size, 3), rng.integers(30, 220, 3), np.uint8)
-    cv2.ellipse(image, (size // 2, size // 2), (size * 3 // 10, size * 4 // 10), 0, 0, 360, rng.integers(60, 250, 3).tolist(), -1)
+    cv2.ellipse(
+        image,
+        (size // 2, size // 2),
+        (size * 3 // 10, size * 4 // 10),
+        0,
+        0,
+        360,
+        rng.integers(60, 250, 3).tolist(),
+        -1,
+    )
     for x, y in POINTS * size:
         cv2.circle(image, (round(x), round(y)), max(2, size // 20), rng.integers(0, 120, 3).tolist(), -1)
     return image
@@ -37,7 +46,9 @@ def landmarked_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path.write_bytes(encoded)
             tar.add(path, path.name)
             path.unlink()
-            lines.append({"image": path.name, "shard": "faces-00.tar", "size": 160, "landmarks5": (POINTS * 160).tolist()})
+            lines.append(
+                {"image": path.name, "shard": "faces-00.tar", "size": 160, "landmarks5": (POINTS * 160).tolist()}
+            )
     (folder / "faces.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return folder / "faces.jsonl"
 
@@ -79,7 +90,7 @@ def landmark_shards(labelled_faces: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def recogniser_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recognizer_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MobileFaceNet tensors of random values: the right names and shapes, no knowledge."""
     generator = torch.Generator().manual_seed(0)
     tensors = blank_tensors()
@@ -88,18 +99,20 @@ def recogniser_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
             tensors[name] = torch.randn(tensor.shape, generator=generator) / tensor[0].numel() ** 0.5
         elif name.endswith(".weight"):  # of a batch norm
             tensors[name] = torch.ones(tensor.shape)
-    path = tmp_path_factory.mktemp("teacher") / "recogniser.safetensors"
+    path = tmp_path_factory.mktemp("recognizer") / "recognizer.safetensors"
     save_file(tensors, path)
     return path
 
 
 @pytest.fixture(scope="session")
-def identity_run(shards: Path, recogniser_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def identity_run(shards: Path, recognizer_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoint of an identity network that saw two batches."""
     from facechange.training.identity import IdentityConfig, train_identity
 
     run = tmp_path_factory.mktemp("identity")
-    return train_identity(IdentityConfig(train=shards, val=shards, teacher=recogniser_path, run=run, pictures=8, batch=4))
+    return train_identity(
+        IdentityConfig(train=shards, val=shards, recognizer=recognizer_path, run=run, pictures=8, batch=4)
+    )
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ from facechange.core import TrainingError
 from facechange.runtime import graph_path, load_graph
 from facechange.training.ablations import VARIANTS, train_variant, vary
 from facechange.training.config import FaceConfig
-from facechange.training.starting import load_face_changer
+from facechange.training.starting import load_face_change_network
 
-PATENT_WEIGHTS = {"gan": 1, "mask": 1, "feature_matching": 1, "reconstruction": 10, "identity": 5, "contrast": 5}  # formula 6
+# formula 6
+PATENT_WEIGHTS = {"gan": 1, "mask": 1, "feature_matching": 1, "reconstruction": 10, "identity": 5, "contrast": 5}
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def config(tmp_path: Path) -> FaceConfig:
         train=tmp_path,
         run=tmp_path / "run",
         identity=tmp_path,
-        recogniser=tmp_path,
+        recognizer=tmp_path,
         preset="tiny",
         size=64,
         pictures=8,
@@ -42,7 +43,7 @@ def test_each_variant_takes_one_idea_out_and_keeps_seed_and_pictures(config: Fac
     assert [tables["no-mask-loss"].weights["mask"], tables["no-feature-matching"].weights["feature_matching"]] == [0, 0]
     assert whole.learn_masks and not tables["no-masks"].learn_masks
     assert whole.weights["contrast"] and not tables["no-contrast"].weights["contrast"]
-    assert (whole.judges, tables["one-teacher"].judges) == (("identity", "recogniser"), ("recogniser",))
+    assert (whole.recognizers, tables["one-recognizer"].recognizers) == (("identity", "recognizer"), ("recognizer",))
     patent = tables["patent"]
     assert (patent.recipe, patent.learning_rate, whole.recipe) == ("patent", 1e-4, None)
     assert {name: weight for name, weight in patent.weights.items() if weight} == PATENT_WEIGHTS
@@ -54,10 +55,37 @@ def test_unequal_lengths_are_refused(config: FaceConfig) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_trains_measures_and_goes_on(shards: Path, labelled_faces: Path, recogniser_path: Path, tmp_path: Path) -> None:
-    run, judge = tmp_path / "run", graph_path("identity")
-    arguments = ["ablations", "--train", shards, "--recogniser", recogniser_path, "--faces", labelled_faces, "--judge", judge]
-    arguments += ["-o", run, "--pairs", 6, "--preset", "tiny", "--size", 64, "--pictures", 8, "--batch", 4, "--device", "cpu"]
+def test_the_command_trains_measures_and_goes_on(
+    shards: Path, labelled_faces: Path, recognizer_path: Path, tmp_path: Path
+) -> None:
+    run, recognizer = tmp_path / "run", graph_path("identity")
+    arguments = [
+        "ablations",
+        "--train",
+        shards,
+        "--recognizer",
+        recognizer_path,
+        "--faces",
+        labelled_faces,
+        "--recognizer",
+        recognizer,
+    ]
+    arguments += [
+        "-o",
+        run,
+        "--pairs",
+        6,
+        "--preset",
+        "tiny",
+        "--size",
+        64,
+        "--pictures",
+        8,
+        "--batch",
+        4,
+        "--device",
+        "cpu",
+    ]
     arguments += ["--weight", "identity=7"]
     for _ in range(2):  # the second time everything is trained already
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])
@@ -70,7 +98,7 @@ def test_the_command_trains_measures_and_goes_on(shards: Path, labelled_faces: P
     assert "| without L_FM |" in table and "psnr_self_crop, dB" in table
     assert cv2.imread(str(run / "ablations.jpg")).shape == (8 * 64, 9 * 64, 3)  # eight pairs of made faces
     assert load_graph(run / "no-masks" / "change.onnx").card.size_px == 64
-    changer = load_face_changer(run / "no-masks" / "face.safetensors")
+    swapper = load_face_change_network(run / "no-masks" / "face.safetensors")
     with torch.no_grad():
-        masks = changer(torch.rand(1, 3, 64, 64), torch.rand(1, 512), with_masks=True)[1]
+        masks = swapper(torch.rand(1, 3, 64, 64), torch.rand(1, 512), with_masks=True)[1]
     assert all((mask == 0.5).all() for mask in masks)

@@ -44,17 +44,17 @@ def test_flipping_moves_points_with_the_picture() -> None:
         assert picture[0, int(eye[1]), int(eye[0])] == 1
 
 
-def test_spoilt_pictures_stay_in_range() -> None:
+def test_degraded_pictures_stay_in_range() -> None:
     generator = torch.Generator().manual_seed(0)
     pictures = torch.rand(8, 3, 32, 32) * 2 - 1
-    for spoilt in (
+    for degraded in (
         augment.change_light(pictures, generator, 0.8),
         augment.add_noise(pictures, generator, 0.5),
         augment.grey_some(pictures, generator, 0.5),
     ):
-        assert spoilt.shape == pictures.shape
-        assert spoilt.abs().max() <= 1 + 1e-5
-        assert not torch.equal(spoilt, pictures)
+        assert degraded.shape == pictures.shape
+        assert degraded.abs().max() <= 1 + 1e-5
+        assert not torch.equal(degraded, pictures)
 
 
 def test_what_is_seen_without_colour_is_painted_without_colour() -> None:

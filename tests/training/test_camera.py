@@ -29,7 +29,12 @@ def as_pictures(image: np.ndarray) -> Tensor:
 @pytest.mark.parametrize("quality", [30, 75])
 def test_compression_is_jpegs(quality: int) -> None:
     image = draw_picture()
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+    options = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        quality,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+    ]
     expected = cv2.imdecode(cv2.imencode(".jpg", image[..., ::-1], options)[1], cv2.IMREAD_COLOR)[..., ::-1]
     ours = camera.compress(as_pictures(image), torch.Generator(), quality, quality)
     found = ((ours[0] + 1) * 127.5).permute(1, 2, 0).numpy()
@@ -59,7 +64,9 @@ def test_blur_is_a_mean_along_a_line_or_over_a_disc() -> None:
 
 def test_light_from_a_side_leaves_the_other_side_dark() -> None:
     count = 16
-    lit = camera.light_from_side(torch.zeros(count, 3, 128, 128), POINTS.expand(count, 5, 2), torch.Generator().manual_seed(0))
+    lit = camera.light_from_side(
+        torch.zeros(count, 3, 128, 128), POINTS.expand(count, 5, 2), torch.Generator().manual_seed(0)
+    )
     left, right = lit[:, :, 60:100, 40:56].mean((1, 2, 3)), lit[:, :, 60:100, 72:88].mean((1, 2, 3))
     assert ((left - right).abs() > 0.05).all() and (left > right).any() and (right > left).any()
     assert lit.abs().max() <= 1 and lit.isfinite().all()
@@ -81,10 +88,16 @@ def test_less_detail_keeps_the_tone() -> None:
 
 
 def test_faces_are_exposed_as_at_inference() -> None:
-    pictures = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * torch.tensor([0.5, 1.0, 1.6]).view(3, 1, 1, 1) - 1
+    pictures = (
+        torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+        * torch.tensor([0.5, 1.0, 1.6]).view(3, 1, 1, 1)
+        - 1
+    )
     crops = ((pictures + 1) / 2).permute(0, 2, 3, 1).numpy()
     exponents = camera.find_exponents(pictures, 0.56)
     assert np.allclose(exponents.flatten(), exposure.find_exponents(crops, 0.56), atol=1e-2)
     exposed = camera.expose(pictures, exponents)
-    assert np.allclose((exposed.permute(0, 2, 3, 1) + 1) / 2, exposure.expose(crops, exponents.flatten().numpy()), atol=1e-3)
+    assert np.allclose(
+        (exposed.permute(0, 2, 3, 1) + 1) / 2, exposure.expose(crops, exponents.flatten().numpy()), atol=1e-3
+    )
     assert torch.allclose(camera.expose(exposed, 1 / exponents), pictures, atol=1e-2)

@@ -47,7 +47,9 @@ def test_shards_of_before_are_described_when_they_are_prepared_again(stated: Pat
     (stated / "dataset.json").unlink()
     path = stated / "aligned-00000.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    kept = [{name: value for name, value in line.items() if name not in ("origin", "licence", "split")} for line in lines]
+    kept = [
+        {name: value for name, value in line.items() if name not in ("origin", "licence", "split")} for line in lines
+    ]
     path.write_text("".join(json.dumps(line) + "\n" for line in kept))
     assert read_dataset(stated) is None
     prepare_shards(stated.parent / "faces", stated, 128, about={"origin": "C", "licence": "CC0"})
@@ -63,10 +65,17 @@ def test_a_rerun_keeps_the_notes(landmarked_faces: Path, tmp_path: Path) -> None
 
 
 def test_a_card_says_what_every_stage_learned_from(
-    stated: Path, shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path
+    stated: Path, shards: Path, identity_run: Path, recognizer_path: Path, tmp_path: Path
 ) -> None:
     config = FaceConfig(
-        train=stated, run=tmp_path / "run", identity=identity_run, recogniser=recogniser_path, preset="tiny", size=64, pictures=4, batch=4
+        train=stated,
+        run=tmp_path / "run",
+        identity=identity_run,
+        recognizer=recognizer_path,
+        preset="tiny",
+        size=64,
+        pictures=4,
+        batch=4,
     )
     first = train_face(config).checkpoint
     progress = read_checkpoint(first)[1]
@@ -75,9 +84,13 @@ def test_a_card_says_what_every_stage_learned_from(
     older.mkdir()
     for path in shards.glob("aligned-*"):
         (older / path.name).write_bytes(path.read_bytes())
-    second = train_face(replace(config, run=tmp_path / "second", train=older, start_from=first, recipe="patent")).checkpoint
+    second = train_face(
+        replace(config, run=tmp_path / "second", train=older, start_from=first, recipe="patent")
+    ).checkpoint
     card = export_face(second, tmp_path / "face.onnx")
-    assert card.data == f"7 faces (7 of train): 4 from C (licence CC0), 3 from A/B (licence MIT). Cartoons. {NOT_RECORDED}"
+    assert (
+        card.data == f"7 faces (7 of train): 4 from C (licence CC0), 3 from A/B (licence MIT). Cartoons. {NOT_RECORDED}"
+    )
     assert "recipe patent" in card.training and "recipe" not in export_face(first, tmp_path / "first.onnx").training
 
 

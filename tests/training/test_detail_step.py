@@ -1,4 +1,5 @@
-"""The finest measure trained alone: windows show what the whole would, nothing coarser moves, and detail is learnt."""
+"""The finest resolution trained alone: windows show what the whole would, nothing coarser moves, and detail is
+learnt."""
 
 import json
 from dataclasses import replace
@@ -10,24 +11,24 @@ from torch.nn import functional
 
 from facechange.core import TrainingError
 from facechange.data.shards import load_faces
-from facechange.model.face_changer import FaceChanger
-from facechange.model.growing import FinestLevel, grow_changer
+from facechange.models.face_change import FaceChangeNetwork
+from facechange.models.growing import FinestLevel, grow_swapper
 from facechange.training.checkpoint import part_of, read_checkpoint
 from facechange.training.config import FaceConfig
 from facechange.training.detail_step import MARGIN_PX, DetailStep, count_windows, cut_windows, finest_detail
 from facechange.training.face import FaceTraining, train_face
 from facechange.training.face_batch import make_batch
-from facechange.training.starting import describe_stages, load_face_changer
+from facechange.training.starting import describe_stages, load_face_change_network
 
 
 @pytest.fixture
-def config(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path) -> FaceConfig:
-    """A run of the finest measure at 128 pixels, from a model of 64 that saw one batch."""
+def config(shards: Path, identity_run: Path, recognizer_path: Path, tmp_path: Path) -> FaceConfig:
+    """A run of the finest resolution at 128 pixels, from a model of 64 that saw one batch."""
     whole = FaceConfig(
         train=shards,
         run=tmp_path / "whole",
         identity=identity_run,
-        recogniser=recogniser_path,
+        recognizer=recognizer_path,
         preset="tiny",
         size=64,
         batch=4,
@@ -41,8 +42,8 @@ def config(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Pa
 @torch.no_grad()
 def test_a_window_shows_what_the_whole_picture_shows_there() -> None:
     torch.manual_seed(0)
-    smaller = FaceChanger("tiny", 64)
-    larger = grow_changer(smaller, 128)
+    smaller = FaceChangeNetwork("tiny", 64)
+    larger = grow_swapper(smaller, 128)
     for parameter in larger.generator.blocks["128"].parameters():
         parameter += 0.1 * torch.randn_like(parameter)  # more than a detour
     target, identity = torch.rand(2, 3, 128, 128) * 2 - 1, functional.normalize(torch.randn(2, 512), dim=1)
@@ -66,7 +67,7 @@ def test_detail_is_what_half_the_size_cannot_show() -> None:
 
 
 def test_windows_match_their_margins_and_reach_the_border(config: FaceConfig) -> None:
-    """What is compared lies in one place of the picture, and judges see pairs of two people."""
+    """What is compared lies in one place of the picture, and recognizers see pairs of two people."""
     config = replace(config, batch=16)
     faces = load_faces(config.train, 128)
     step = FaceTraining(config, torch.device("cpu")).run
@@ -83,7 +84,7 @@ def test_windows_match_their_margins_and_reach_the_border(config: FaceConfig) ->
             assert (whole[:, edge].unfold(1, 64, 1) == window[:, edge, None]).all(2).all(0).any()
             assert cut.border[row, 0, edge].eq(1).all()
         assert cut.border[row].any() == (cut.inner[row] != MARGIN_PX).any()
-    assert torch.equal(cut.judged[2], batch.target[-4:]) and not batch.same_object[-4:].any()
+    assert torch.equal(cut.seen_whole[2], batch.target[-4:]) and not batch.same_object[-4:].any()
 
 
 def test_detail_is_not_rounded_to_bfloat16(config: FaceConfig) -> None:
@@ -99,19 +100,29 @@ def test_detail_is_not_rounded_to_bfloat16(config: FaceConfig) -> None:
 
     step._refine = watch
     step.advance(make_batch(faces, config, 0), 0)
-    assert len(seen) == 14 and {tensor.dtype for tensor in seen} == {torch.float32}  # windows, and whole pictures for the judges
+    # windows, and whole pictures for the recognizers
+    assert len(seen) == 14 and {tensor.dtype for tensor in seen} == {torch.float32}
 
 
 def test_nothing_coarser_moves_and_every_weight_of_the_level_does(config: FaceConfig) -> None:
     ended = train_face(config)
-    before, after = load_face_changer(config.start_from), load_face_changer(ended.checkpoint, "changer")  # type: ignore[arg-type]
-    fresh = grow_changer(before, 128).state_dict()
+    before, after = load_face_change_network(config.start_from), load_face_change_network(ended.checkpoint, "swapper")  # type: ignore[arg-type]
+    fresh = grow_swapper(before, 128).state_dict()
     learned = {name for name, value in after.state_dict().items() if not torch.equal(value, fresh[name])}
-    exported = load_face_changer(ended.checkpoint).state_dict()
+    exported = load_face_change_network(ended.checkpoint).state_dict()
     assert all(torch.equal(exported[name], value) for name, value in fresh.items() if name not in learned)
-    level = ("attributes.from_rgb.", "attributes.reduction.128.", "attributes.decoder.128.", "generator.blocks.128.", "generator.to_rgb.")
+    level = (
+        "attributes.from_rgb.",
+        "attributes.reduction.128.",
+        "attributes.decoder.128.",
+        "generator.blocks.128.",
+        "generator.to_rgb.",
+    )
     # At 128 pixels this preset has four channels for the target, all of them taken by its colours.
-    expected = {name for name in fresh if name.startswith(level)} - {"attributes.from_rgb.128.weight", "attributes.from_rgb.128.bias"}
+    expected = {name for name in fresh if name.startswith(level)} - {
+        "attributes.from_rgb.128.weight",
+        "attributes.from_rgb.128.bias",
+    }
     assert learned == expected
     target, identity = torch.rand(1, 3, 128, 128) * 2 - 1, functional.normalize(torch.randn(1, 512), dim=1)
     small_masks = before(functional.avg_pool2d(target, 2), identity, with_masks=True)[1]
@@ -126,7 +137,7 @@ def test_it_says_what_it_did_resumes_and_hands_on(config: FaceConfig, tmp_path: 
     resumed = train_face(halves)
     expected, found = read_checkpoint(whole.checkpoint)[0], read_checkpoint(resumed.checkpoint)[0]
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
-    assert describe_stages(whole.checkpoint)[-1].endswith("the finest measure alone on windows of 64")
+    assert describe_stages(whole.checkpoint)[-1].endswith("the finest resolution alone on windows of 64")
     told = json.loads((config.run / "log.jsonl").read_text().splitlines()[-1])
     assert {"identity", "drawn", "texture", "reconstruction", "occluder", "border"} <= told.keys()
     together = replace(config, run=tmp_path / "together", window=None, start_from=whole.checkpoint, pictures=4)
@@ -135,12 +146,17 @@ def test_it_says_what_it_did_resumes_and_hands_on(config: FaceConfig, tmp_path: 
 
 def test_the_finest_measure_goes_on_over_another_smaller_model(config: FaceConfig, tmp_path: Path) -> None:
     taught = train_face(config)
-    other = train_face(replace(config, run=tmp_path / "other", size=64, window=None, start_from=None, pictures=8, seed=1))
+    other = train_face(
+        replace(config, run=tmp_path / "other", size=64, window=None, start_from=None, pictures=8, seed=1)
+    )
     onward = replace(config, run=tmp_path / "onward", start_from=other.checkpoint, finest_from=taught.checkpoint)
     training = FaceTraining(onward, torch.device("cpu"))
     step, progress = training.run, training.begin()
-    old, smaller = load_face_changer(taught.checkpoint).state_dict(), load_face_changer(other.checkpoint).state_dict()
-    for network in (step.networks.changer, step.networks.average):
+    old, smaller = (
+        load_face_change_network(taught.checkpoint).state_dict(),
+        load_face_change_network(other.checkpoint).state_dict(),
+    )
+    for network in (step.networks.swapper, step.networks.ema):
         found = network.state_dict()
         assert torch.equal(found["generator.blocks.128.first.weight"], old["generator.blocks.128.first.weight"])
         assert torch.equal(found["generator.blocks.64.first.weight"], smaller["generator.blocks.64.first.weight"])

@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 from facechange.data.shards import load_faces
-from facechange.model.discriminator import Discriminator
-from facechange.model.face_changer import FaceChanger
-from facechange.model.identity import IdentityNetwork
-from facechange.model.landmarks import LandmarkNetwork
-from facechange.model.presets import find_preset
-from facechange.model.recogniser import load_recogniser
+from facechange.models.discriminator import Discriminator
+from facechange.models.face_change import FaceChangeNetwork
+from facechange.models.identity import IdentityNetwork
+from facechange.models.landmarks import LandmarkNetwork
+from facechange.models.presets import find_preset
+from facechange.models.recognizer import load_recognizer
 from facechange.training.config import FaceConfig
 from facechange.training.detail_step import DetailStep
 from facechange.training.face_batch import crop_identity, make_batch
@@ -24,12 +24,12 @@ from facechange.training.starting import load_identity_network
 
 
 @pytest.fixture
-def config(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path) -> FaceConfig:
+def config(shards: Path, identity_run: Path, recognizer_path: Path, tmp_path: Path) -> FaceConfig:
     return FaceConfig(
         train=shards,
         run=tmp_path / "run",
         identity=identity_run,
-        recogniser=recogniser_path,
+        recognizer=recognizer_path,
         preset="tiny",
         size=64,
         pictures=16,
@@ -40,13 +40,15 @@ def config(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Pa
 
 def make_step(config: FaceConfig) -> FaceStep:
     torch.manual_seed(0)
-    return FaceStep(config, build_networks(config, load_identity_network(config.identity), load_identity_network(config.recogniser)))
+    return FaceStep(
+        config, build_networks(config, load_identity_network(config.identity), load_identity_network(config.recognizer))
+    )
 
 
 @pytest.mark.slow
-def test_a_compiler_takes_every_network_whole_and_gives_the_same_gradients(recogniser_path: Path) -> None:
+def test_a_compiler_takes_every_network_whole_and_gives_the_same_gradients(recognizer_path: Path) -> None:
     torch.manual_seed(0)
-    changer, critic = FaceChanger("tiny", 64), Discriminator(find_preset("tiny").discriminator_channels(64))
+    swapper, critic = FaceChangeNetwork("tiny", 64), Discriminator(find_preset("tiny").discriminator_channels(64))
     target, identity = torch.rand(4, 3, 64, 64) * 2 - 1, nn.functional.normalize(torch.randn(4, 512), dim=1)
 
     def compiled(function: object) -> object:
@@ -54,15 +56,15 @@ def test_a_compiler_takes_every_network_whole_and_gives_the_same_gradients(recog
 
     gradients = []
     for wrap in (lambda function: function, compiled):
-        changed, masks = wrap(changer)(target, identity, with_masks=True)
+        changed, masks = wrap(swapper)(target, identity, with_masks=True)
         logits, features = wrap(critic)(changed)
         loss = logits.mean() + sum(mask.square().mean() for mask in masks) + features[0].mean()
-        gradients.append(torch.autograd.grad(loss, [*changer.parameters(), *critic.parameters()]))
+        gradients.append(torch.autograd.grad(loss, [*swapper.parameters(), *critic.parameters()]))
     for plain, fast in zip(*gradients, strict=True):
         assert torch.allclose(plain, fast, atol=1e-5 + 1e-3 * float(plain.abs().max()))
     crop = torch.rand(2, 3, 112, 112)
-    for judge in (IdentityNetwork().eval().view, load_recogniser(recogniser_path)):
-        assert torch.allclose(compiled(judge)(crop), judge(crop), atol=1e-5)
+    for recognizer in (IdentityNetwork().eval().view, load_recognizer(recognizer_path)):
+        assert torch.allclose(compiled(recognizer)(crop), recognizer(crop), atol=1e-5)
 
 
 def test_no_step_reads_a_number_back_from_the_device(config: FaceConfig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +83,8 @@ def test_no_step_reads_a_number_back_from_the_device(config: FaceConfig, monkeyp
 
 
 def test_a_step_stays_on_the_device_of_its_faces(config: FaceConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a GPU, which is not needed here: on the device "meta" shapes, types and devices are worked out, and nothing else."""
+    """As on a GPU, which is not needed here: on the device "meta" shapes, types and devices are worked out, and nothing
+    else."""
 
     class Generator(torch.Generator):
         """One that says it were on the device asked for; there is none on "meta"."""
@@ -99,32 +102,35 @@ def test_a_step_stays_on_the_device_of_its_faces(config: FaceConfig, monkeypatch
     monkeypatch.setattr(torch.optim, "Adam", lambda *given, fused: plain(*given))
     faces = load_faces(config.train, 128).to(torch.device("meta"))
     textures = torch.zeros(3, 3, 64, 64, dtype=torch.uint8, device="meta")
-    everything = replace(config, device="meta", spoiling=dict.fromkeys(config.spoiling, 0.5))
-    judges = load_identity_network(config.identity), load_identity_network(config.recogniser)
-    networks = build_networks(everything, *judges, LandmarkNetwork())
+    everything = replace(config, device="meta", degradations=dict.fromkeys(config.degradations, 0.5))
+    recognizers = load_identity_network(config.identity), load_identity_network(config.recognizer)
+    networks = build_networks(everything, *recognizers, LandmarkNetwork())
     whole = FaceStep(everything, networks).advance(make_batch(faces, everything, 0, textures), 0)
     windows = replace(everything, size=128, window=64, start_from=config.identity)
-    level = DetailStep(windows, build_networks(windows, *judges), FaceChanger("tiny", 64))
+    level = DetailStep(windows, build_networks(windows, *recognizers), FaceChangeNetwork("tiny", 64))
     detail = level.advance(make_batch(faces, windows, 0), 0)
     assert {value.device.type for value in (*whole.values(), *detail.values())} == {"meta"}
     assert {"pose", "gradient_penalty", "identity"} <= set(whole) and {"drawn", "identity"} <= set(detail)
 
 
-def test_the_judges_named_are_those_asked(config: FaceConfig) -> None:
-    both, one = make_step(config), make_step(replace(config, judges=("recogniser",)))
+def test_the_recognizers_named_are_those_asked(config: FaceConfig) -> None:
+    both, one = make_step(config), make_step(replace(config, recognizers=("recognizer",)))
     faces = load_faces(config.train, 128)
     terms = [step.advance(make_batch(faces, config, 0), 0)["identity"] for step in (both, one)]
     assert terms[0] != terms[1]
 
 
-def test_identities_are_read_from_the_clean_picture_or_from_the_spoilt_one(config: FaceConfig) -> None:
+def test_identities_are_read_from_the_clean_picture_or_from_the_degraded_one(config: FaceConfig) -> None:
     run, batch = make_step(config), make_batch(load_faces(config.train, 128), config, 0)
     read = run.networks.identity
-    clean, spoilt = (read(crop_identity(*given)) for given in ((batch.person, batch.person_points), (batch.source, batch.source_points)))
-    for viewed, expected in ((False, clean), (True, spoilt)):
+    clean, degraded = (
+        read(crop_identity(*given))
+        for given in ((batch.person, batch.person_points), (batch.source, batch.source_points))
+    )
+    for viewed, expected in ((False, clean), (True, degraded)):
         found = run.read_identities(replace(batch, viewed=torch.full_like(batch.viewed, viewed)))
         assert torch.allclose(found, expected, atol=1e-2)  # as far as bfloat16 goes
-    assert not torch.allclose(clean, spoilt, atol=1e-2)
+    assert not torch.allclose(clean, degraded, atol=1e-2)
 
 
 def test_the_identity_asked_for_is_that_of_the_person(config: FaceConfig) -> None:
@@ -134,7 +140,8 @@ def test_the_identity_asked_for_is_that_of_the_person(config: FaceConfig) -> Non
     points = (batch.person_points + 0.5) * (config.size / batch.person.shape[-1]) - 0.5
     asked = replace(batch, target=small, whole_target=small, target_points=points)
     terms = [
-        run.identity_terms(asked, changed, everywhere, torch.Generator().manual_seed(0))["identity"] for changed in (small, small.flip(0))
+        run.identity_terms(asked, changed, everywhere, torch.Generator().manual_seed(0))["identity"]
+        for changed in (small, small.flip(0))
     ]
     assert terms[0] < 0.5 * terms[1]
 
@@ -146,7 +153,12 @@ def test_identity_is_painted_into_the_face_alone(config: FaceConfig) -> None:
     covered[:, :, 32:40, 28:36] = 1
     reach = face_reach(batch.background, covered)
     inside = (batch.background == 0) & (covered == 0)
-    assert inside.any() and (reach[inside] >= 0.5).all() and reach[inside].mean() > 0.9 and (reach[covered == 1] == 0).all()
+    assert (
+        inside.any()
+        and (reach[inside] >= 0.5).all()
+        and reach[inside].mean() > 0.9
+        and (reach[covered == 1] == 0).all()
+    )
     assert (reach[:, :, 0] == 0).all() and (reach > 0).float().mean() < 1.9 * (batch.background == 0).float().mean()
     changed = batch.target.clone().requires_grad_()
     terms = run.identity_terms(batch, changed, reach, torch.Generator().manual_seed(0))
@@ -164,7 +176,8 @@ def test_the_landmark_network_sees_result_and_target_alike(config: FaceConfig) -
 
 @pytest.mark.slow
 def test_a_compiled_step_is_the_same_step(config: FaceConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))  # traces and splits, but writes no C++
+    # traces and splits, but writes no C++
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
     faces = load_faces(config.train, 128)
     config = replace(config, learning_rate=4e-5)  # as small as the first steps of a run have it
     plain, fast = (make_step(replace(config, compile=compile)) for compile in (False, True))

@@ -1,4 +1,4 @@
-"""Distilling the identity network: batches, the loss, resuming, and the teacher's copy."""
+"""Distilling the identity network: batches, the loss, resuming, and the recognizer's copy."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +9,16 @@ from torch import nn
 
 from facechange.core import ModelError
 from facechange.data.shards import load_faces
-from facechange.model.identity import IDENTITY_DIMENSIONS, IdentityNetwork, count_parameters
-from facechange.model.recogniser import load_recogniser
+from facechange.models.identity import IDENTITY_DIMENSIONS, IdentityNetwork, count_parameters
+from facechange.models.recognizer import load_recognizer
 from facechange.training.checkpoint import read_checkpoint
-from facechange.training.identity import IdentityConfig, cosine_rank_correlation, distillation_loss, make_batch, train_identity
+from facechange.training.identity import (
+    IdentityConfig,
+    cosine_rank_correlation,
+    distillation_loss,
+    make_batch,
+    train_identity,
+)
 
 
 def test_identity_is_a_unit_vector_within_the_budget() -> None:
@@ -25,31 +31,35 @@ def test_identity_is_a_unit_vector_within_the_budget() -> None:
     assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
-def test_the_recogniser_is_frozen_but_lets_gradients_through(recogniser_path: Path) -> None:
-    recogniser = load_recogniser(recogniser_path)
+def test_the_recognizer_is_frozen_but_lets_gradients_through(recognizer_path: Path) -> None:
+    recognizer = load_recognizer(recognizer_path)
     crop = torch.rand(2, 3, 112, 112, requires_grad=True)
-    vectors = recogniser(crop)
+    vectors = recognizer(crop)
     assert vectors.shape == (2, 128)
     vectors[:, 0].sum().backward()
     assert crop.grad is not None and crop.grad.abs().sum() > 0
-    assert not any(parameter.requires_grad for parameter in recogniser.parameters())
+    assert not any(parameter.requires_grad for parameter in recognizer.parameters())
 
 
-def test_other_files_are_no_recogniser(tmp_path: Path, identity_run: Path) -> None:
+def test_other_files_are_no_recognizer(tmp_path: Path, identity_run: Path) -> None:
     for path in (tmp_path / "none.safetensors", identity_run):
         with pytest.raises(ModelError):
-            load_recogniser(path)
+            load_recognizer(path)
 
 
 def test_the_loss_is_zero_for_a_perfect_student() -> None:
-    teacher = nn.functional.normalize(torch.randn(6, 128), dim=1)
+    recognizer = nn.functional.normalize(torch.randn(6, 128), dim=1)
     features = torch.randn(6, 512, 7, 7)
-    same_angles = torch.cat([teacher, torch.zeros(6, 384)], 1)  # another space, the same table of cosines
-    assert distillation_loss((same_angles, teacher * 3, features * 2), teacher, features).item() == pytest.approx(0, abs=1e-5)
-    assert distillation_loss((same_angles, -teacher, features), teacher, features).item() == pytest.approx(2, abs=1e-5)
+    same_angles = torch.cat([recognizer, torch.zeros(6, 384)], 1)  # another space, the same table of cosines
+    assert distillation_loss((same_angles, recognizer * 3, features * 2), recognizer, features).item() == pytest.approx(
+        0, abs=1e-5
+    )
+    assert distillation_loss((same_angles, -recognizer, features), recognizer, features).item() == pytest.approx(
+        2, abs=1e-5
+    )
 
 
-def test_batches_are_reproducible_and_only_the_students_view_is_spoilt(shards: Path) -> None:
+def test_batches_are_reproducible_and_only_the_students_view_is_degraded(shards: Path) -> None:
     faces = load_faces(shards, 160)
     first, second = (make_batch(faces, 8, torch.Generator().manual_seed(1)) for _ in range(2))
     assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
@@ -57,15 +67,19 @@ def test_batches_are_reproducible_and_only_the_students_view_is_spoilt(shards: P
     assert not torch.equal(first[0], first[1])
 
 
-def test_a_resumed_run_is_the_uninterrupted_run(shards: Path, recogniser_path: Path, tmp_path: Path) -> None:
-    config = IdentityConfig(train=shards, val=shards, teacher=recogniser_path, run=tmp_path / "whole", pictures=16, batch=4)
+def test_a_resumed_run_is_the_uninterrupted_run(shards: Path, recognizer_path: Path, tmp_path: Path) -> None:
+    config = IdentityConfig(
+        train=shards, val=shards, recognizer=recognizer_path, run=tmp_path / "whole", pictures=16, batch=4
+    )
     whole = train_identity(config)
     halves = replace(config, run=tmp_path / "halves")
     train_identity(replace(halves, minutes=1e-6))  # one batch
     resumed = train_identity(halves)
     expected, found = read_checkpoint(whole)[0], read_checkpoint(resumed)[0]
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
-    assert torch.allclose(expected["earlier|student"][:16].norm(dim=1), torch.ones(16), atol=1e-2), "16 crops are remembered"
+    assert torch.allclose(expected["earlier|student"][:16].norm(dim=1), torch.ones(16), atol=1e-2), (
+        "16 crops are remembered"
+    )
     assert not expected["earlier|student"][16:].any()
 
 

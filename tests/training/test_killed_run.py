@@ -39,13 +39,13 @@ def wait_for(path: Path, process: subprocess.Popen[bytes], seconds: float = 120)
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_continues_the_same_sequence(
-    how: signal.Signals, shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path
+    how: signal.Signals, shards: Path, identity_run: Path, recognizer_path: Path, tmp_path: Path
 ) -> None:
     config = FaceConfig(
         train=shards,
         run=tmp_path / "killed",
         identity=identity_run,
-        recogniser=recogniser_path,
+        recognizer=recognizer_path,
         preset="tiny",
         size=64,
         batch=4,

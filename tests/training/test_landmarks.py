@@ -1,4 +1,5 @@
-"""The landmark network learns where landmarks are, in turned and mirrored pictures too, and holds a face-change run to them."""
+"""The landmark network learns where landmarks are, in turned and mirrored pictures too, and holds a face-change run to
+them."""
 
 import json
 from dataclasses import replace
@@ -11,7 +12,7 @@ import torch
 from facechange.core import TrainingError
 from facechange.data.shards import AlignedFaces
 from facechange.faces.mean_face68 import read_mean_face
-from facechange.model.landmarks import LandmarkNetwork
+from facechange.models.landmarks import LandmarkNetwork
 from facechange.training.checkpoint import read_checkpoint
 from facechange.training.config import FaceConfig
 from facechange.training.face import train_face
@@ -38,7 +39,8 @@ NOSE_TIP = 30  # its own mirror image
 
 
 def draw_nose(count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Bytes [count, 3, 128, 128] that show nothing but a white spot at the tip of a mean face's nose, and its landmarks in pixels."""
+    """Bytes [count, 3, 128, 128] that show nothing but a white spot at the tip of a mean face's nose, and its landmarks
+    in pixels."""
     landmarks = torch.tensor(read_mean_face()[0][:, :2] * 40 + (66, 56), dtype=torch.float32)
     across, down = torch.arange(128.0), torch.arange(128.0)[:, None]
     x, y = landmarks[NOSE_TIP].tolist()
@@ -71,16 +73,20 @@ def test_a_new_shape_is_one_that_no_turn_of_the_head_makes_and_the_picture_has_i
     assert torch.equal(moved[~changed], drawn[~changed])
     weight = (moved[:, 0] + 1) * (torch.arange(128.0) + 1j * torch.arange(128.0)[:, None])
     spot = weight.sum((1, 2)) / (moved[:, 0] + 1).sum((1, 2))
-    assert (torch.view_as_real(spot) - wanted[:, NOSE_TIP]).norm(dim=1).median() < 0.3, "the spot lies where its landmark does"
+    assert (torch.view_as_real(spot) - wanted[:, NOSE_TIP]).norm(dim=1).median() < 0.3, (
+        "the spot lies where its landmark does"
+    )
     eyes, nose = wanted[changed][:, [36, 39, 42, 45]].mean(1), wanted[changed][:, NOSE_TIP]
     assert (nose - eyes).std(0).min() > 0.8, "noses move apart from eyes"
 
 
 def test_it_learns_resumes_and_a_face_run_is_held_to_it(
-    landmark_shards: Path, shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path
+    landmark_shards: Path, shards: Path, identity_run: Path, recognizer_path: Path, tmp_path: Path
 ) -> None:
     rows: list[dict[str, float]] = []
-    config = LandmarksConfig(train=landmark_shards, val=landmark_shards, run=tmp_path / "landmarks", pictures=640, batch=32, device="cpu")
+    config = LandmarksConfig(
+        train=landmark_shards, val=landmark_shards, run=tmp_path / "landmarks", pictures=640, batch=32, device="cpu"
+    )
     train_landmarks(replace(config, run=tmp_path / "short", pictures=32), rows.append)
     checkpoint = train_landmarks(config, rows.append)
     assert rows[-1]["val_error_percent"] < 0.7 * rows[0]["val_error_percent"]
@@ -90,7 +96,7 @@ def test_it_learns_resumes_and_a_face_run_is_held_to_it(
         train=shards,
         run=tmp_path / "face",
         identity=identity_run,
-        recogniser=recogniser_path,
+        recognizer=recognizer_path,
         preset="tiny",
         size=64,
         pictures=4,

@@ -6,7 +6,19 @@ from pathlib import Path
 
 from facechange.training.config import FaceConfig
 
-ABSENT = ("matplotlib", "tensorboard", "pydantic", "openvino", "pillow_heif", "PIL", "onnx", "onnxruntime", "av", "rich", "typer")
+ABSENT = (
+    "matplotlib",
+    "tensorboard",
+    "pydantic",
+    "openvino",
+    "pillow_heif",
+    "PIL",
+    "onnx",
+    "onnxruntime",
+    "av",
+    "rich",
+    "typer",
+)
 PROGRAM = f"""
 import sys
 from importlib.machinery import PathFinder
@@ -20,12 +32,12 @@ print(train_face(load_config(Path(sys.argv[1]))).reason)
 """
 
 
-def test_training_needs_none_of_them(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path) -> None:
+def test_training_needs_none_of_them(shards: Path, identity_run: Path, recognizer_path: Path, tmp_path: Path) -> None:
     config = FaceConfig(
         train=shards,
         run=tmp_path / "run",
         identity=identity_run,
-        recogniser=recogniser_path,
+        recognizer=recognizer_path,
         preset="tiny",
         size=64,
         pictures=2,
@@ -33,7 +45,9 @@ def test_training_needs_none_of_them(shards: Path, identity_run: Path, recognise
         device="cpu",
     )
     config.save(tmp_path / "asked.json")
-    result = subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path / "asked.json")], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "asked.json")], capture_output=True, text=True, check=False
+    )
     assert result.stdout.strip() == "pictures", result.stderr
     assert {"log.jsonl", "curves.png", "face.safetensors"} <= {path.name for path in config.run.iterdir()}
     assert "No sheets are drawn: PIL is not installed." in result.stderr  # they show changed faces, which leave marked

@@ -62,7 +62,11 @@ def test_both_terms_of_the_identity_contrastive_loss_in_the_plane() -> None:
     half = torch.tensor([[math.sqrt(0.5), math.sqrt(0.5)]])
     assert losses.identity_loss(half, source).item() == pytest.approx(1 - math.sqrt(0.5))
     assert losses.contrast_loss(half, source, target).item() == pytest.approx(0.5)
-    assert losses.identity_loss(source, source).item() == losses.contrast_loss(source, source, target).item() == pytest.approx(0)
+    assert (
+        losses.identity_loss(source, source).item()
+        == losses.contrast_loss(source, source, target).item()
+        == pytest.approx(0)
+    )
 
 
 def test_texture_compares_how_strong_detail_is_and_not_what_it_shows() -> None:
@@ -70,7 +74,13 @@ def test_texture_compares_how_strong_detail_is_and_not_what_it_shows() -> None:
     skin, other = torch.randn(2, 1, 3, 32, 32, generator=generator)
     assert losses.texture_loss(skin, skin).item() == 0
     assert losses.texture_loss(-skin, skin).item() == pytest.approx(0)
-    assert losses.texture_loss(other, skin) < 0.1 < 0.4 < losses.texture_loss(0.5 * skin, skin) < losses.texture_loss(0 * skin, skin)
+    assert (
+        losses.texture_loss(other, skin)
+        < 0.1
+        < 0.4
+        < losses.texture_loss(0.5 * skin, skin)
+        < losses.texture_loss(0 * skin, skin)
+    )
 
 
 def test_background_and_tone() -> None:
@@ -134,11 +144,13 @@ def test_pose_loss_reads_small_turns_in_radians() -> None:
     assert losses.pose_loss(speaking, see()).item() == pytest.approx(0, abs=1e-6)
 
 
-def test_drawn_loss_compares_what_is_left_when_the_detail_is_averaged_away() -> None:
+def test_low_frequency_loss_compares_what_is_left_when_the_detail_is_averaged_away() -> None:
     detail = torch.tensor([1.0, -1.0]).repeat(4).expand(1, 3, 8, 8)
     drawn, background = torch.full((1, 3, 4, 4), 0.3), torch.zeros(1, 1, 8, 8)
     background[..., 4:] = 1
-    assert losses.drawn_loss(drawn[..., :1, :1] + detail, drawn, background).item() == pytest.approx(0, abs=1e-6)
+    assert losses.low_frequency_loss(drawn[..., :1, :1] + detail, drawn, background).item() == pytest.approx(
+        0, abs=1e-6
+    )
     changed = detail.clone()
     changed[..., 4:] = 9  # background is not its business
-    assert losses.drawn_loss(changed, drawn, background).item() == pytest.approx(0.3)
+    assert losses.low_frequency_loss(changed, drawn, background).item() == pytest.approx(0.3)

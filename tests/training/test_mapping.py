@@ -1,4 +1,5 @@
-"""The mapping before a frozen face-change model: it alone learns, a run goes on where it stopped, and the graph has it inside."""
+"""The mapping before a frozen face-change model: it alone learns, a run goes on where it stopped, and the graph has it
+inside."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +9,10 @@ import pytest
 import torch
 
 from facechange.core import TrainingError
-from facechange.model.face_changer import FaceChanger
-from facechange.model.growing import grow_changer, shrink_changer
-from facechange.model.identity import IdentityNetwork, MappedIdentity
-from facechange.model.layers import double_size, halve_size
+from facechange.models.face_change import FaceChangeNetwork
+from facechange.models.growing import grow_swapper, shrink_swapper
+from facechange.models.identity import IdentityNetwork, MappedIdentity
+from facechange.models.layers import double_size, halve_size
 from facechange.runtime import load_graph
 from facechange.training.checkpoint import read_checkpoint, save_checkpoint
 from facechange.training.export import export_identity
@@ -20,18 +21,20 @@ from facechange.training.starting import load_identity_network
 
 
 @pytest.fixture(scope="module")
-def config(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path_factory: pytest.TempPathFactory) -> MappingConfig:
+def config(
+    shards: Path, identity_run: Path, recognizer_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> MappingConfig:
     folder = tmp_path_factory.mktemp("mapping")
     torch.manual_seed(0)
-    changer = FaceChanger("tiny", 64)
+    swapper = FaceChangeNetwork("tiny", 64)
     progress = {"preset": "tiny", "size": 64, "pictures": 0, "seconds": 0.0, "weights": {}}
-    save_checkpoint(folder / "face.safetensors", {"average": changer}, {}, progress)
+    save_checkpoint(folder / "face.safetensors", {"ema": swapper}, {}, progress)
     return MappingConfig(
         train=shards,
         run=folder / "run",
         change=folder / "face.safetensors",
         identity=identity_run,
-        recogniser=recogniser_path,
+        recognizer=recognizer_path,
         pictures=8,
         batch=4,
     )
@@ -65,28 +68,32 @@ def test_it_learns_through_the_model_goes_on_alike_and_is_exported(config: Mappi
     with torch.no_grad():
         np.testing.assert_allclose(graph, read_back.eval()(crop).numpy(), atol=1e-4)
 
-    on = train_mapping(replace(config, run=tmp_path / "on", identity=tmp_path / "identity.onnx", learning_rate=0.0, pictures=4))
+    on = train_mapping(
+        replace(config, run=tmp_path / "on", identity=tmp_path / "identity.onnx", learning_rate=0.0, pictures=4)
+    )
     gone_on = load_identity_network(on)
     assert isinstance(gone_on, MappedIdentity)
     for name, value in read_back.mapping.state_dict().items():
         assert torch.equal(value, gone_on.mapping.state_dict()[name])  # began as the graph's
     card = export_identity(on, tmp_path / "on.onnx")
-    assert card.training.count("Its own network") == 1 and card.training.endswith("Then on 4 pictures through a face-change model, frozen.")
+    assert card.training.count("Its own network") == 1 and card.training.endswith(
+        "Then on 4 pictures through a face-change model, frozen."
+    )
 
 
 def test_only_the_two_networks_that_it_joins_are_taken(config: MappingConfig, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="joins the identity network and MobileFaceNet"):
-        train_mapping(replace(config, run=tmp_path, recogniser=config.identity))
+        train_mapping(replace(config, run=tmp_path, recognizer=config.identity))
 
 
 def test_a_grown_model_without_its_finest_level_draws_the_same_picture() -> None:
     torch.manual_seed(0)
-    small = FaceChanger("tiny", 64).eval()
+    small = FaceChangeNetwork("tiny", 64).eval()
     target, identity = torch.rand(4, 3, 128, 128) * 2 - 1, torch.nn.functional.normalize(torch.randn(4, 512), dim=1)
     target = double_size(halve_size(target))
     with torch.no_grad():
-        shrunk = shrink_changer(grow_changer(small, 128).eval(), target, identity)
-        expected, found = (changer(halve_size(target), identity) for changer in (small, shrunk))
+        shrunk = shrink_swapper(grow_swapper(small, 128).eval(), target, identity)
+        expected, found = (swapper(halve_size(target), identity) for swapper in (small, shrunk))
     assert torch.equal(small.attributes.encoder["32"].weight, shrunk.attributes.encoder["32"].weight)
     torch.testing.assert_close(small.attributes.from_rgb["64"].weight, shrunk.attributes.from_rgb["64"].weight)
     assert (expected - found).abs().mean() < 0.2 * expected.std()

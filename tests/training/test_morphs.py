@@ -34,12 +34,15 @@ def test_landmarks_that_stay_leave_the_picture_as_it_is() -> None:
 
 def test_half_of_the_pairs_of_different_people_ask_for_a_morph(shards: Path) -> None:
     faces = load_faces(shards, SIZE)
-    config = FaceConfig(train=shards, run=shards, identity=shards, recogniser=shards, preset="tiny", size=64, batch=64, device="cpu")
+    config = FaceConfig(
+        train=shards, run=shards, identity=shards, recognizer=shards, preset="tiny", size=64, batch=64, device="cpu"
+    )
     batch = make_batch(faces, config, 0)
     known = to_float(faces.pictures)
     morphed = torch.tensor([not any(torch.equal(person, picture) for picture in known) for person in batch.person])
     assert not (morphed & batch.same_object.bool()).any() and not (morphed & batch.viewed).any()
-    assert 6 <= morphed.sum() <= 26  # of 32 pairs of different people; a quarter of the people drawn are faces as they are
+    # of 32 pairs of different people; a quarter of the people drawn are faces as they are
+    assert 6 <= morphed.sum() <= 26
     assert batch.viewed[batch.same_object.bool()].float().mean() > 0.6 and batch.viewed[~batch.same_object.bool()].any()
 
 

@@ -14,7 +14,9 @@ POINTS = torch.tensor([[48.0, 60.0], [80.0, 60.0], [64.0, 76.0], [50.0, 92.0], [
 def cover(kind: str, pictures: Tensor, points: Tensor = POINTS, seed: int = 0) -> Scenes:
     """`pictures` [N, 3, S, S] covered, with faces all over and textures of noise."""
     count, _, size, _ = pictures.shape
-    scenes = Scenes(pictures, points.expand(count, 5, 2), torch.zeros(count, 1, size, size), torch.zeros(count, 1, size, size))
+    scenes = Scenes(
+        pictures, points.expand(count, 5, 2), torch.zeros(count, 1, size, size), torch.zeros(count, 1, size, size)
+    )
     noise = torch.randint(0, 256, (5, 3, 32, 32), generator=torch.Generator().manual_seed(9), dtype=torch.uint8)
     return cover_scenes(scenes, torch.Generator().manual_seed(seed), kind, noise)
 

@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional
 
 from facechange.core import TrainingError
-from facechange.model.export import export_graph
-from facechange.model.personas import AXES, PersonaSampler
+from facechange.models.export import export_graph
+from facechange.models.personas import AXES, PersonaSampler
 
 
 def draw_identities(count: int) -> torch.Tensor:
@@ -28,7 +28,9 @@ def test_personas_are_as_training_identities_are_and_know_the_nearest() -> None:
     assert functional.cosine_similarity(personas.mean(0), identities.mean(0), dim=0) > 0.98
     ours, theirs = (functional.normalize(each - each.mean(0), dim=1) for each in (personas[:600], identities))
     strongest = torch.linalg.svd(theirs).Vh[:8]
-    assert ((ours @ strongest.T) ** 2).sum(1).mean() == pytest.approx(((theirs @ strongest.T) ** 2).sum(1).mean(), rel=0.25)
+    assert ((ours @ strongest.T) ** 2).sum(1).mean() == pytest.approx(
+        ((theirs @ strongest.T) ** 2).sum(1).mean(), rel=0.25
+    )
 
 
 def test_too_few_faces_are_refused() -> None:

@@ -25,7 +25,9 @@ def test_faces_are_aligned_and_a_corrupt_one_is_reported(landmarked_faces: Path,
     assert faces.background[:, 0, 2, 2].min() == 1
 
 
-def test_a_rerun_continues_and_writes_nothing_twice(landmarked_faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rerun_continues_and_writes_nothing_twice(
+    landmarked_faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prepare, "PICTURES_A_SHARD", 3)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     prepare.prepare_shards(landmarked_faces, whole, 96)
@@ -37,13 +39,13 @@ def test_a_rerun_continues_and_writes_nothing_twice(landmarked_faces: Path, tmp_
     assert prepare.prepare_shards(landmarked_faces, broken, 96).written == 0
 
 
-def test_a_folder_of_pictures_needs_the_locator(tmp_path: Path) -> None:
+def test_a_folder_of_pictures_needs_the_scout(tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     cv2.imwrite(str(pictures / "a.png"), np.full((200, 200, 3), 90, np.uint8))
     (pictures / "b.jpg").write_bytes(b"")
-    assert prepare.needs_locator(pictures)
-    with pytest.raises(TrainingError, match="locator"):
+    assert prepare.needs_detector(pictures)
+    with pytest.raises(TrainingError, match="scout"):
         prepare.prepare_shards(pictures, tmp_path / "out", 64)
     face = Face((50, 50, 100, 100), np.array([[80, 90], [120, 90], [100, 110], [85, 130], [115, 130]], np.float32), 0.9)
     prepared = prepare.prepare_shards(pictures, tmp_path / "out", 64, lambda image: [face])

@@ -22,12 +22,17 @@ def test_another_face_comes_inside_the_hull_and_nothing_else_moves(landmark_shar
     outside = background.expand_as(pictures) == 1
     assert torch.equal(changed[outside], pictures[outside])
     middle = (slice(None), slice(None), slice(60, 100), slice(60, 100))
-    assert ((changed - pictures)[middle].abs().mean((1, 2, 3)) > 0.02).float().mean() > 0.5, "most get the face of somebody else"
+    assert ((changed - pictures)[middle].abs().mean((1, 2, 3)) > 0.02).float().mean() > 0.5, (
+        "most get the face of somebody else"
+    )
 
 
 def test_light_and_colour_are_those_of_the_picture() -> None:
     generator = torch.Generator().manual_seed(0)
-    dark, light = torch.rand(2, 3, 64, 64, generator=generator) * 0.2 - 0.8, torch.rand(2, 3, 64, 64, generator=generator) * 0.4 + 0.3
+    dark, light = (
+        torch.rand(2, 3, 64, 64, generator=generator) * 0.2 - 0.8,
+        torch.rand(2, 3, 64, 64, generator=generator) * 0.4 + 0.3,
+    )
     face = torch.zeros(2, 1, 64, 64)
     face[..., 16:48, 16:48] = 1
     matched = match_light(light, dark, face)
@@ -36,13 +41,13 @@ def test_light_and_colour_are_those_of_the_picture() -> None:
     assert abs(matched[inside].std() - dark[inside].std()) < 0.03
 
 
-def test_a_recovered_pair_asks_for_the_picture_before_and_is_spoilt_alike(landmark_shards: Path) -> None:
+def test_a_recovered_pair_asks_for_the_picture_before_and_is_degraded_alike(landmark_shards: Path) -> None:
     faces = load_faces(landmark_shards, SIZE)
     config = FaceConfig(
         train=landmark_shards,
         run=landmark_shards,
         identity=landmark_shards,
-        recogniser=landmark_shards,
+        recognizer=landmark_shards,
         preset="tiny",
         size=64,
         batch=32,
@@ -54,7 +59,7 @@ def test_a_recovered_pair_asks_for_the_picture_before_and_is_spoilt_alike(landma
     assert batch.same_object.sum() == 16 and batch.same_object[:16].all()
     far = (batch.background > 0.99) & (batch.covered < 0.01)
     moved = ((batch.target - batch.wanted).abs() * far)[:13]
-    assert moved.mean() < 0.01, "what is not the face was spoilt in the same way"
+    assert moved.mean() < 0.01, "what is not the face was degraded in the same way"
     without = make_batch(faces, replace(config, recovered_share=0.0), 0)
     assert torch.equal(without.target, without.wanted) and without.same_object.sum() == 3
 

@@ -8,13 +8,13 @@ import torch
 from torch.nn import functional
 
 from facechange.core import FacechangeError, TrainingError, load_card
-from facechange.model.face_changer import FaceChanger
+from facechange.models.face_change import FaceChangeNetwork
 from facechange.runtime import CHANGE_NAMES, graph_path, load_graph
 from facechange.training.checkpoint import read_checkpoint, save_checkpoint
 from facechange.training.config import FaceConfig
 from facechange.training.export import export_face
 from facechange.training.face import train_face
-from facechange.training.starting import describe_stages, load_face_changer
+from facechange.training.starting import describe_stages, load_face_change_network
 
 
 @pytest.mark.parametrize("name", CHANGE_NAMES)
@@ -24,23 +24,23 @@ def test_a_model_that_ships_is_read_back_from_its_graph(name: str) -> None:
     target, identity = torch.rand(1, 3, size, size) * 2 - 1, functional.normalize(torch.randn(1, 512), dim=1)
     shipped = graph.run({"target": target.numpy(), "identity": identity.numpy()}, ["changed"])["changed"]
     with torch.no_grad():
-        ours = load_face_changer(graph_path(name))(target, identity)
+        ours = load_face_change_network(graph_path(name))(target, identity)
     assert abs(ours.numpy() - shipped).max() < 1e-3
     assert describe_stages(graph_path(name))[0].startswith("whole pictures: 18,512 at 64")
 
 
-def test_a_run_goes_on_from_a_graph(shards: Path, identity_run: Path, recogniser_path: Path, tmp_path: Path) -> None:
+def test_a_run_goes_on_from_a_graph(shards: Path, identity_run: Path, recognizer_path: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    changer = FaceChanger("tiny", 64)  # new: many of its weights are equal, and each has to come back
+    swapper = FaceChangeNetwork("tiny", 64)  # new: many of its weights are equal, and each has to come back
     past = {"pictures": 4, "preset": "tiny", "size": 64, "learning_rate": 0.005}
-    save_checkpoint(tmp_path / "face.safetensors", {"average": changer}, {}, past)
+    save_checkpoint(tmp_path / "face.safetensors", {"ema": swapper}, {}, past)
     graph = tmp_path / "face.onnx"
     export_face(tmp_path / "face.safetensors", graph)
     more = FaceConfig(
         train=shards,
         run=tmp_path / "more",
         identity=identity_run,
-        recogniser=recogniser_path,
+        recognizer=recognizer_path,
         preset="tiny",
         size=64,
         batch=4,
@@ -50,12 +50,12 @@ def test_a_run_goes_on_from_a_graph(shards: Path, identity_run: Path, recogniser
     )
     more = replace(more, learning_rate=1e-9)
     tensors, progress = read_checkpoint(train_face(more).checkpoint)
-    for name, value in load_face_changer(graph).state_dict().items():
-        assert torch.allclose(tensors[f"changer|{name}"], value, atol=1e-6), name
+    for name, value in load_face_change_network(graph).state_dict().items():
+        assert torch.allclose(tensors[f"swapper|{name}"], value, atol=1e-6), name
     assert progress["earlier"] == ["4 pictures at 64, learning rate 0.005"]
     export_face(more.run / "face.safetensors", tmp_path / "again.onnx")
     assert load_card(tmp_path / "again.json").training.endswith(
-        "two recognisers; 4 pictures at 64, learning rate 0.005; then 4 pictures at 64, learning rate 1e-09."
+        "two recognizers; 4 pictures at 64, learning rate 0.005; then 4 pictures at 64, learning rate 1e-09."
     )
     with pytest.raises(TrainingError, match="preset tiny"):
         train_face(replace(more, run=tmp_path / "wrong", preset="small"))
@@ -63,6 +63,6 @@ def test_a_run_goes_on_from_a_graph(shards: Path, identity_run: Path, recogniser
 
 def test_graphs_of_other_networks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FacechangeError):
-        load_face_changer(graph_path("identity"))
+        load_face_change_network(graph_path("identity"))
     with pytest.raises(FacechangeError):
-        load_face_changer(tmp_path / "none.onnx")
+        load_face_change_network(tmp_path / "none.onnx")

@@ -10,7 +10,9 @@ from typing import Any
 
 import griffe
 
-SENTENCE = re.compile(r"(?:^|(?<=\s))[Rr]aises (?=[^.]*`[\w.]*(?:Error|Exception|Interrupt|Exit)`)(.+?)[.;](?=\s|$)", re.DOTALL)
+SENTENCE = re.compile(
+    r"(?:^|(?<=\s))[Rr]aises (?=[^.]*`[\w.]*(?:Error|Exception|Interrupt|Exit)`)(.+?)[.;](?=\s|$)", re.DOTALL
+)
 NAME = re.compile(r"(?:,\s*)?(?:and\s+|or\s+)?`([\w.]*(?:Error|Exception|Interrupt|Exit))`")
 
 
@@ -21,8 +23,13 @@ def split_raises(text: str) -> tuple[str, list[tuple[str, str]]]:
         before, *parts = NAME.split(" ".join(sentence.split()))
         if before.strip():  # "what `choose` raises, and `X` ...": only words can say that
             continue
-        pairs = [(name.rsplit(".", 1)[-1], words.strip(" ,")) for name, words in zip(parts[::2], parts[1::2], strict=True)]
-        found += [(name, words or next((later for _, later in pairs[index:] if later), "")) for index, (name, words) in enumerate(pairs)]
+        pairs = [
+            (name.rsplit(".", 1)[-1], words.strip(" ,")) for name, words in zip(parts[::2], parts[1::2], strict=True)
+        ]
+        found += [
+            (name, words or next((later for _, later in pairs[index:] if later), ""))
+            for index, (name, words) in enumerate(pairs)
+        ]
         text = re.sub(r"[Rr]aises\s+" + re.escape(sentence) + r"[.;]", "", text)
     return text.rstrip(), found
 

@@ -1,6 +1,0 @@
-"""Videos, end to end. Needs PyAV, the extra `video`."""
-
-from facechange.change.video.files import FacelessVideoError, PublishedVideo, VideoOptions, change_video, request_video_change
-from facechange.change.video.preview import publish_preview
-
-__all__ = ["FacelessVideoError", "PublishedVideo", "VideoOptions", "change_video", "publish_preview", "request_video_change"]
