@@ -316,3 +316,20 @@ def test_one_context_is_built_at_the_edge_and_handed_down(path: Path) -> None:
             assert name_of(path) in ("consent/context.py", "core/settings.py"), (
                 f"{name_of(path)}:{line} calls {call}: use the context"
             )
+
+
+LONGEST_FILE, LONGEST_BODY = 450, 60  # lines; of a function what follows its options and its docstring
+
+
+def lines_of_body(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """From the first statement after the docstring to the end."""
+    first = function.body[1 if ast.get_docstring(function) and len(function.body) > 1 else 0]
+    return (function.end_lineno or 0) - first.lineno + 1
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_files_and_functions_are_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+    for node in ast.walk(parse(path)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            assert lines_of_body(node) <= LONGEST_BODY, f"{node.name}: {lines_of_body(node)}"

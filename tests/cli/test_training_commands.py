@@ -78,12 +78,7 @@ def test_a_table_stands_for_options_and_options_go_over_it(tmp_path: Path, monke
     # how fast this machine is does not matter here
     monkeypatch.setattr("facechange.training.plan._measure_flops", lambda device: 1e12)
     (tmp_path / "run.toml").write_text(
-        'train = "x"
-run = "y"
-recognizer = "z"
-preset = "tiny"
-size = 64
-', encoding="utf-8"
+        'train = "x"\nrun = "y"\nrecognizer = "z"\npreset = "tiny"\nsize = 64\n', encoding="utf-8"
     )
     words = ("train", "face", "--config", tmp_path / "run.toml", "--dry-run")
     assert "preset tiny, 64 x 64" in run(*words).stdout
