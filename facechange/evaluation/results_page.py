@@ -67,9 +67,10 @@ than the tens of thousands that FID asks for, it compares rows of this table wit
 """
 
 EVALUATORS = """The names of metrics of identity and pose end in that of the evaluator. `dlib` is the headline: its recognizer and its
-landmarks took no part in training, and have other networks, data and alignments than the networks that did. An evaluator that was
-also a recognizer of training (`mobilefacenet` was) is too kind, for the models were trained to please it. dlib's cosines are high for
-all faces, about 0.86 between strangers: compare them with those of the row *target unchanged*. Its landmarks are 68 points by another method, not a dense mesh.
+landmarks took no part in training, and have other networks, data and alignments than the networks that did. An evaluator that was also
+a recognizer of training (`mobilefacenet` was) is too kind, for the models were trained to please it. dlib's cosines are high for all
+faces, about 0.86 between strangers: compare them with those of the row *target unchanged*. Its landmarks are 68 points by another
+method, not a dense mesh.
 
 Tables by group tell the pairs apart by their targets: by labels, where the set has them, and by what the picture shows. Skin is told by
 its typology angle on the cheeks, light included that falls on it, a turn by the labelled landmarks. The worst is looked for among

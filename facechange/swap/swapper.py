@@ -85,6 +85,8 @@ class Swapper:
         `FaceDetector.detect`'s."""
         return [face for face in self.find_all(picture, threshold, thorough) if face.size_px >= MINIMUM_FACE_PX]
 
+    locate = detect  # what it was called in the release before
+
     def find_all(self, picture: PictureLike, threshold: float | None = None, thorough: bool = False) -> list[Face]:
         """`detect`, and the faces that are too small to be changed."""
         return self._detector.detect(as_picture(picture).rgb8(), threshold, thorough)
