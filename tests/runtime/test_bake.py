@@ -67,7 +67,7 @@ def test_scalings_are_folded_and_nothing_else_changes() -> None:
 def test_the_shipped_graph_becomes_plain_convolutions() -> None:
     import facechange
 
-    data = (Path(facechange.__file__).parent / "weights" / "change.onnx").read_bytes()
+    data = (Path(facechange.__file__).parent / "weights" / "facechange-256.onnx").read_bytes()
     identity = np.full((1, 512), 512**-0.5, np.float32)
     baked = onnx.load_from_string(bake_model(data, {"identity": identity}, evaluate_constants))
     kinds = [node.op_type for node in baked.graph.node]

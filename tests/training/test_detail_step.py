@@ -139,7 +139,7 @@ def test_it_says_what_it_did_resumes_and_hands_on(config: FaceConfig, tmp_path: 
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
     assert describe_stages(whole.checkpoint)[-1].endswith("the finest resolution alone on windows of 64")
     told = json.loads((config.run / "log.jsonl").read_text().splitlines()[-1])
-    assert {"identity", "drawn", "texture", "reconstruction", "occluder", "border"} <= told.keys()
+    assert {"identity", "low_frequency", "texture", "reconstruction", "occluder", "border"} <= told.keys()
     together = replace(config, run=tmp_path / "together", window=None, start_from=whole.checkpoint, pictures=4)
     assert train_face(together).pictures == 4  # with a discriminator of whole pictures, afresh
 

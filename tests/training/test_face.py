@@ -80,7 +80,7 @@ def test_a_sheet_is_marked_signed_and_on_record(config: FaceConfig, shards: Path
     signed = examine(load_context(), config.run / "sheet-00000004.png").signed
     assert signed.signed_here and signed.watermark and signed.model["version"] == "at 4 pictures"
     record = look_up(load_context().ledger, signed.consent["id"]).record
-    assert record.way == "evaluation" and set(record.targets) == {
+    assert record.basis == "evaluation" and set(record.targets) == {
         hash_file(path) for path in shards.glob("aligned-*.jsonl")
     }
 

@@ -110,7 +110,7 @@ def test_a_step_stays_on_the_device_of_its_faces(config: FaceConfig, monkeypatch
     level = DetailStep(windows, build_networks(windows, *recognizers), FaceChangeNetwork("tiny", 64))
     detail = level.advance(make_batch(faces, windows, 0), 0)
     assert {value.device.type for value in (*whole.values(), *detail.values())} == {"meta"}
-    assert {"pose", "gradient_penalty", "identity"} <= set(whole) and {"drawn", "identity"} <= set(detail)
+    assert {"pose", "gradient_penalty", "identity"} <= set(whole) and {"low_frequency", "identity"} <= set(detail)
 
 
 def test_the_recognizers_named_are_those_asked(config: FaceConfig) -> None:
