@@ -127,7 +127,7 @@ def test_killed_at_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             tmp_path / "faces" / f"{number}.{('png', 'jpg')[number % 2]}"
         )
     program = (
-        "import importlib; importlib.import_module('facechange.provenance.publish').new_identifier = lambda: 12345\n"
+        "import importlib; importlib.import_module('facechange.provenance.publish').new_identifier = lambda folder: 12345\n"
         "from facechange.cli.app import main; main()\n"
     )
     for name, folder in (("TMPDIR", "tmp"), ("FACECHANGE_HOME", "home")):
