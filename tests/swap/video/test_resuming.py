@@ -140,7 +140,7 @@ def test_killed_at_random_moments(
     """SIGKILL gives no chance to tidy up; in the end every frame is that of a run that nothing disturbed."""
     program = (
         "import sys; from pathlib import Path; from facechange.swap import assign_sources, load_swapper\n"
-        "from facechange.provenance import load_context\n"
+        "from facechange.consent import load_context\n"
         "from facechange.swap.video import files; swapper = load_swapper('change', threads=1)\n"
         "files.SEGMENT_FRAMES = 4; files.new_identifier = lambda home: 12345\n"
         "source, clip, output = map(Path, sys.argv[1:])\n"
