@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import JSON, Engine, Float, Index, Integer, String, Text, UniqueConstraint, create_engine, event
 from sqlalchemy.orm import (
@@ -33,7 +33,7 @@ def new_id(prefix: str) -> str:
 class Base(DeclarativeBase):
     """All tables."""
 
-    type_annotation_map = {str: String(255), dict[str, Any]: JSON, list[Any]: JSON}
+    type_annotation_map: ClassVar = {str: String(255), dict[str, Any]: JSON, list[Any]: JSON}
 
 
 class Owned:
