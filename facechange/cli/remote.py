@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -91,7 +91,7 @@ def swap_elsewhere(
             for selector in rule:
                 shown = str(selector) if selector.like is None else f"like:{send(selector.like)}"
                 rules.append({"sources": given, "selector": shown})
-        options = {"rules": rules, "strength": strength, "keep": keep, "beyond": beyond, "model": model}
+        options: dict[str, Any] = {"rules": rules, "strength": strength, "keep": keep, "beyond": beyond, "model": model}
         job = client.change(send(target), [], consent=words, purpose=purpose, **options)
         job = client.wait(job, report)
         client.save(job, output)

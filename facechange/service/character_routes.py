@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
 from facechange.consent import require_grant
-from facechange.service.asking import Caller, Changing, Here, Keeping
+from facechange.service.asking import Changing, Here, Keeping
+from facechange.service.keys import Caller
 from facechange.service.library_routes import Before, Limit, page_through
 from facechange.service.problems import Problem, not_there
 from facechange.service.schemas import CharacterRequest, Page, RenderRequest, describe_job, tell_time

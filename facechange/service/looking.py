@@ -54,7 +54,7 @@ def look_at(path: Path, name: str, settings: ServiceSettings) -> Look:
     Raises `PictureError` for what is no picture or video, is damaged, or breaks its decoder, and a `Problem` for what
     is larger than the settings allow.
     """
-    context = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
+    context: Any = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
     if sys.platform != "win32":
         context.set_forkserver_preload(_PRELOADED)
     receiver, sender = context.Pipe(duplex=False)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from facechange.consent.gate import check_sentence, clean_statement
 from facechange.service import queue
-from facechange.service.asking import Caller
+from facechange.service.keys import Caller
 from facechange.service.library import find_item
 from facechange.service.problems import Problem, not_there
 from facechange.service.service import Service

@@ -189,11 +189,9 @@ def _keep_apart(state: ORMExecuteState) -> None:
 @event.listens_for(TenantSession, "before_flush")
 def _own(session: Session, context: Any, instances: Any) -> None:
     tenant = session.info["tenant"]
-    for row in (*session.new, *session.dirty, *session.deleted):
-        if tenant != ALL:
-            if isinstance(row, Owned) and row.tenant is None:
-                row.tenant = tenant
-            assert isinstance(row, Owned) and row.tenant == tenant, "another tenant's row"
+    for row in (*session.new, *session.dirty, *session.deleted) if tenant != ALL else ():
+        if not isinstance(row, Owned) or row.tenant != tenant:
+            raise PermissionError("a row of another tenant's")
 
 
 class Database:
