@@ -23,6 +23,7 @@ from facechange.cli import (
     masks,
     models,
     persona,
+    serve,
     swap,
     train,
     verify,
@@ -70,6 +71,9 @@ app.command("batch")(batch.batch)
 app.command("live")(live.live)
 app.command("masks")(masks.masks)
 app.command("faces")(faces.faces)
+app.command("serve")(serve.serve)
+app.command("work")(serve.work)
+app.add_typer(serve.app, name="keys")
 app.command("verify")(verify.verify)
 app.add_typer(persona.app, name="persona")
 app.add_typer(identity.app, name="identity")

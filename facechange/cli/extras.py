@@ -24,3 +24,12 @@ def need_video() -> None:
         raise DependencyError(
             "Videos need PyAV, which is not installed.", 'Install it with: pip install "facechange[video]"'
         )
+
+
+def need_service() -> None:
+    """Raise `DependencyError` unless the `serve` extra is installed."""
+    if any(find_spec(name) is None for name in ("fastapi", "uvicorn", "sqlalchemy", "fsspec")):
+        raise DependencyError(
+            "The service needs FastAPI and what it works with, which are not installed.",
+            'Install them with: pip install "facechange[serve]"',
+        )

@@ -3,7 +3,8 @@ else."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from facechange.consent.ledger import Ledger
 from facechange.consent.record import Digests
@@ -22,6 +23,12 @@ class Context:
     clock: Clock
     folders: Folders
     digests: Digests = field(default_factory=Digests, repr=False, compare=False)
+
+    def apart(self, data: Path) -> Context:
+        """The same installation for other people, who see no record of these: a ledger and publications of their own in
+        the folder `data`."""
+        ledger, folders = Ledger(data / "consent.sqlite", self.clock), replace(self.folders, data=data)
+        return replace(self, ledger=ledger, folders=folders, digests=Digests())
 
 
 def load_context(clock: Clock = utc_now) -> Context:

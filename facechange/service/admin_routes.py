@@ -1,0 +1,112 @@
+"""Sessions of the page, keys, models, and whether the service is well."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from sqlalchemy import select, text
+
+from facechange.runtime import graph_path
+from facechange.service.asking import COOKIE, Administering, Anybody, Here
+from facechange.service.keys import LOGIN_SECONDS, log_in, log_out, make_key
+from facechange.service.library_routes import Before, Limit, page_through
+from facechange.service.problems import Problem, not_there
+from facechange.service.schemas import MODELS, KeyRequest, LoginRequest, Page, Session, tell_time
+from facechange.service.tables import ALL, Key
+
+router = APIRouter()
+
+
+@router.post("/v1/session", response_model=Session, tags=["session"])
+def begin(body: LoginRequest, request: Request, response: Response, service: Here) -> dict[str, Any]:
+    """Log the page in: a cookie that scripts cannot read and other sites cannot use."""
+    request.app.state.buckets.take(f"login {request.client.host if request.client else ''}")
+    caller, cookie = log_in(service.database, body.key.strip())
+    secure = request.url.scheme == "https"
+    response.set_cookie(
+        COOKIE, cookie, max_age=int(LOGIN_SECONDS), httponly=True, samesite="strict", secure=secure, path="/"
+    )
+    return {"tenant": caller.tenant, "scopes": sorted(caller.scopes)}
+
+
+@router.get("/v1/session", response_model=Session, tags=["session"])
+def who(caller: Anybody) -> dict[str, Any]:
+    """Whose key this is, and what it may."""
+    return {"tenant": caller.tenant, "scopes": sorted(caller.scopes)}
+
+
+@router.delete("/v1/session", status_code=204, tags=["session"])
+def end(request: Request, response: Response, caller: Anybody, service: Here) -> None:
+    """Log the page out."""
+    log_out(service.database, request.cookies.get(COOKIE, ""))
+    response.delete_cookie(COOKIE, path="/")
+
+
+@router.get("/v1/keys", response_model=Page, tags=["keys"])
+def find_keys(caller: Administering, service: Here, before: Before = None, limit: Limit = 50) -> dict[str, Any]:
+    """The keys, newest first, without their secrets."""
+    with service.database.session(caller.tenant) as session:
+        rows, following = page_through(session, select(Key), Key, before, limit)
+    return {"items": [_describe_key(row) for row in rows], "next": following}
+
+
+@router.post("/v1/keys", status_code=201, tags=["keys"])
+def add_key(body: KeyRequest, caller: Administering, service: Here) -> dict[str, Any]:
+    """A new key; its secret is shown this once."""
+    expires = body.expires.timestamp() if body.expires else None
+    with service.database.session(caller.tenant) as session:
+        row, secret = make_key(session, caller.tenant, body.name, body.scopes, expires)
+        session.flush()
+        return {**_describe_key(row), "key": secret}
+
+
+@router.delete("/v1/keys/{reference}", tags=["keys"])
+def revoke_key(reference: str, caller: Administering, service: Here) -> dict[str, Any]:
+    """Revoke a key, and the page's sessions with it."""
+    if reference == caller.key:
+        raise Problem(409, "A key cannot revoke itself.", "Make another, and revoke this one with it.", 2)
+    with service.database.session(caller.tenant) as session:
+        row = session.get(Key, reference)
+        if row is None:
+            raise not_there("key", reference)
+        row.revoked = row.revoked or time.time()
+        return _describe_key(row)
+
+
+def _describe_key(row: Key) -> dict[str, Any]:
+    times = {name: tell_time(getattr(row, name)) for name in ("created", "expires", "revoked")}
+    return {"id": row.id, "name": row.name, "scopes": row.scopes, **times}
+
+
+@router.get("/v1/models", tags=["models"])
+def find_models(caller: Anybody) -> dict[str, Any]:
+    """The models that there are."""
+    return {"items": [{"name": name, "there": graph_path(name).exists()} for name in MODELS]}
+
+
+@router.get("/healthz", response_class=PlainTextResponse, tags=["operation"])
+def is_alive() -> str:
+    """Whether the process answers."""
+    return "alive"
+
+
+@router.get("/readyz", tags=["operation"])
+def is_ready(service: Here) -> JSONResponse:
+    """Whether database and store can be used."""
+    checks = {}
+    for name, check in (("database", lambda: _ask(service)), ("store", service.store.check)):
+        try:
+            check()
+            checks[name] = "ready"
+        except Exception as error:
+            checks[name] = f"away ({type(error).__name__})"
+    ready = set(checks.values()) == {"ready"}
+    return JSONResponse({"ready": ready, **checks}, 200 if ready else 503)
+
+
+def _ask(service: Any) -> None:
+    with service.database.session(ALL) as session:
+        session.execute(text("SELECT 1"))

@@ -1,0 +1,113 @@
+"""The HTTP side of the service: routes, errors as problems, the page."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+
+from facechange import __version__
+from facechange.core import FacechangeError
+from facechange.service import admin_routes, change_routes, job_routes, library_routes
+from facechange.service.asking import Buckets, Guard
+from facechange.service.problems import MEDIA_TYPE, Problem, describe_problem
+from facechange.service.schemas import AnonymizationRequest, ChangeRequest, FacesRequest, MasksRequest, ProblemAnswer
+from facechange.service.service import Service
+
+log = logging.getLogger("facechange.service")
+PAGE = Path(__file__).with_name("page")
+FORM_BYTES = 1 << 20  # around a file in a form
+ROUTERS = (library_routes.router, change_routes.router, job_routes.router, admin_routes.router)
+
+
+def create_app(
+    service: Service,
+    wake: Callable[[], None] = lambda: None,
+    workers: AbstractContextManager[Any] | None = None,
+) -> FastAPI:
+    """The app. `wake` tells workers that there is a job; `workers` run for as long as it serves."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with workers or nullcontext():
+            yield
+
+    app = FastAPI(
+        title="facechange",
+        version=__version__,
+        description="High-definition face change with consent.",
+        docs_url=None,  # they load scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+        lifespan=lifespan,
+        responses={"default": {"model": ProblemAnswer, "description": "What is wrong, and what to do about it."}},
+    )
+    app.state.service, app.state.wake = service, wake
+    app.state.buckets = Buckets(service.settings.requests_per_minute)
+    for router in ROUTERS:
+        app.include_router(router)
+    _describe(app)
+    app.add_exception_handler(FacechangeError, _answer_error)
+    app.add_exception_handler(RequestValidationError, _answer_error)
+    app.add_exception_handler(HTTPException, _answer_error)
+    app.add_exception_handler(DBAPIError, _answer_error)
+    app.add_exception_handler(OSError, _answer_error)
+    app.add_exception_handler(Exception, _answer_error)
+    if PAGE.is_dir():
+        app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    app.add_middleware(Guard, most_bytes=service.settings.largest_upload_bytes + FORM_BYTES)
+    return app
+
+
+def _answer_error(request: Request, error: Exception) -> JSONResponse:
+    problem = _as_problem(error)
+    if isinstance(problem, Problem):
+        headers = problem.headers
+    else:
+        headers = {}
+    told = describe_problem(problem)
+    if told["status"] >= 500 and not isinstance(error, FacechangeError):
+        log.error("%s %s", request.method, request.url.path, exc_info=error)
+    return JSONResponse(told, told["status"], headers, MEDIA_TYPE)
+
+
+def _as_problem(error: Exception) -> Exception:
+    """What a library raised, as one of ours."""
+    if isinstance(error, RequestValidationError):
+        return Problem(422, change_routes.describe_invalid(error.errors()), "Look at the OpenAPI document.", 2)
+    if isinstance(error, HTTPException):
+        headers = {name.replace("-", "_"): value for name, value in (error.headers or {}).items()}
+        return Problem(error.status_code, f"{error.detail}.", "Look at the OpenAPI document.", 2, **headers)
+    if isinstance(error, DBAPIError):
+        return Problem(503, "The database cannot be reached.", "Try again; nothing was lost.", 74, Retry_After="5")
+    return error
+
+
+def _describe(app: FastAPI) -> None:
+    """Let the OpenAPI document have the requests that are read by hand, since they are JSON or a form."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = made()
+        schemas = document["components"]["schemas"]
+        for model in (ChangeRequest, AnonymizationRequest, MasksRequest, FacesRequest):
+            described = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(described.pop("$defs", {}))
+            schemas.setdefault(model.__name__, described)
+        for path in document["paths"].values():
+            for operation in path.values():
+                answer = operation["responses"]["default"]
+                answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}
+                operation["responses"].pop("422", None)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

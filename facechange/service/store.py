@@ -1,0 +1,127 @@
+"""Files by the hash of what is in them, through fsspec: on this disk or in a bucket, encrypted where there is a key.
+
+An encrypted file is a header and chunks, each sealed by AES-GCM with its number and whether it is the last, so that a
+range can be read without the rest, and nothing can be cut off, swapped or moved to another file unseen.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from facechange.core import OutputError
+from facechange.core.files import open_private
+
+_MAGIC = b"FCE1"
+_PREFIX_BYTES, _TAG_BYTES = 8, 16
+CHUNK_BYTES = 64 << 10
+_HEADER_BYTES = len(_MAGIC) + _PREFIX_BYTES
+
+
+class Store:
+    """Where files are. A name is TENANT/SHA256; equal content of one tenant is stored once."""
+
+    def __init__(self, url: str, key: bytes | None = None) -> None:
+        self._files, self._root = fsspec.core.url_to_fs(url)
+        self._cipher = AESGCM(key) if key else None
+
+    def check(self) -> None:
+        """Raise `OSError` where nothing can be stored."""
+        place = f"{self._root}/.ready-{secrets.token_hex(8)}"
+        self._files.makedirs(self._root, exist_ok=True)
+        self._files.pipe_file(place, b"ready")
+        self._files.rm_file(place)
+
+    def put(self, path: Path, tenant: str, sha256: str) -> None:
+        """Store a file; it is there whole or not at all. Raises `OSError`."""
+        place = self._place(tenant, sha256)
+        if self._files.exists(place):
+            return
+        self._files.makedirs(place.rpartition("/")[0], exist_ok=True)
+        part = f"{place}.{secrets.token_hex(8)}.part"
+        try:
+            with path.open("rb") as source, self._files.open(part, "wb") as sink:
+                for data in self._seal(source, path.stat().st_size, sha256):
+                    sink.write(data)
+            self._files.mv(part, place)
+        except BaseException:
+            if self._files.exists(part):
+                self._files.rm_file(part)
+            raise
+
+    def delete(self, tenant: str, sha256: str) -> None:
+        """Let a file be gone; raises `OSError`."""
+        place = self._place(tenant, sha256)
+        if self._files.exists(place):
+            self._files.rm_file(place)
+
+    def has(self, tenant: str, sha256: str) -> bool:
+        """Whether it is there."""
+        return bool(self._files.exists(self._place(tenant, sha256)))
+
+    def read(self, tenant: str, sha256: str, start: int, end: int) -> Iterator[bytes]:
+        """The bytes from `start` to before `end`, in pieces. Raises `OSError`, and `OutputError` where the file was
+        altered."""
+        with self._files.open(self._place(tenant, sha256), "rb") as file:
+            if self._cipher is None:
+                file.seek(start)
+                while start < end and (data := file.read(min(CHUNK_BYTES, end - start))):
+                    start += len(data)
+                    yield data
+                return
+            yield from self._unseal(file, sha256, start, end)
+
+    def fetch(self, tenant: str, sha256: str, size: int, path: Path) -> None:
+        """Write a file's content to `path`, for its owner's eyes alone. Raises as `read`."""
+        with open_private(path, "wb") as sink:
+            for data in self.read(tenant, sha256, 0, size):
+                sink.write(data)
+
+    def _place(self, tenant: str, sha256: str) -> str:
+        assert tenant.replace("-", "").replace("_", "").isalnum() and sha256.isalnum()
+        return f"{self._root}/{tenant}/{sha256[:2]}/{sha256}"
+
+    def _seal(self, source: IO[bytes], size: int, sha256: str) -> Iterator[bytes]:
+        if self._cipher is None:
+            while data := source.read(CHUNK_BYTES):
+                yield data
+            return
+        prefix = os.urandom(_PREFIX_BYTES)
+        yield _MAGIC + prefix
+        chunks = _count_chunks(size)
+        for number in range(chunks):
+            data = source.read(CHUNK_BYTES)
+            yield self._cipher.encrypt(prefix + number.to_bytes(4), data, _bind(sha256, number == chunks - 1))
+
+    def _unseal(self, file: Any, sha256: str, start: int, end: int) -> Iterator[bytes]:
+        assert self._cipher is not None
+        header = file.read(_HEADER_BYTES)
+        file.seek(0, os.SEEK_END)
+        sealed = file.tell() - _HEADER_BYTES
+        chunks = -(-sealed // (CHUNK_BYTES + _TAG_BYTES))
+        number = start // CHUNK_BYTES
+        file.seek(_HEADER_BYTES + number * (CHUNK_BYTES + _TAG_BYTES))
+        try:
+            while number < chunks and number * CHUNK_BYTES < end:
+                nonce, last = header[len(_MAGIC) :] + number.to_bytes(4), number == chunks - 1
+                data = self._cipher.decrypt(nonce, file.read(CHUNK_BYTES + _TAG_BYTES), _bind(sha256, last))
+                begin = number * CHUNK_BYTES
+                yield data[max(start - begin, 0) : end - begin]
+                number += 1
+        except (InvalidTag, ValueError):
+            raise OutputError("A stored file was altered, or the key is another.", "Put back a copy of it.") from None
+
+
+def _count_chunks(size: int) -> int:
+    return max(1, -(-size // CHUNK_BYTES))
+
+
+def _bind(sha256: str, last: bool) -> bytes:
+    return f"{sha256} {'last' if last else 'more'}".encode()
