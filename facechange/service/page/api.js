@@ -70,7 +70,10 @@ export function upload(file, fields = {}, { progress = () => {}, signal } = {}) 
   return new Promise((done, failed) => {
     request.open("POST", "/v1/library");
     request.setRequestHeader("X-Facechange", "page");
-    request.upload.addEventListener("progress", (event) => event.lengthComputable && progress(event.loaded / event.total));
+    request.upload.addEventListener(
+      "progress",
+      (event) => event.lengthComputable && progress(event.loaded / event.total),
+    );
     request.addEventListener("error", () => failed(away()));
     request.addEventListener("abort", () => failed(new DOMException("stopped", "AbortError")));
     request.addEventListener("load", () => {

@@ -7,7 +7,8 @@ export function h(tag, properties = {}, ...children) {
   for (const [name, value] of Object.entries(properties ?? {})) {
     if (value === false || value === null || value === undefined) continue;
     if (typeof value === "function") element.addEventListener(name, value);
-    else if (name === "value" || name === "checked" || name === "muted" || name === "playsInline") element[name] = value;
+    else if (name === "value" || name === "checked" || name === "muted" || name === "playsInline")
+      element[name] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
   element.append(...children.flat(9).filter((child) => child !== null && child !== undefined && child !== false));
@@ -17,7 +18,9 @@ export function h(tag, properties = {}, ...children) {
 /** Put `children` in place of what `parent` holds; what had the focus and an id keeps the focus. */
 export function redraw(parent, ...children) {
   const focused = parent.contains(document.activeElement) ? document.activeElement.id : "";
-  parent.replaceChildren(...children.flat(9).filter((child) => child !== null && child !== undefined && child !== false));
+  parent.replaceChildren(
+    ...children.flat(9).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 

@@ -16,21 +16,47 @@ function place() {
 }
 
 function frame() {
-  const menu = h("button", {
-    class: "quiet menu", type: "button", "aria-expanded": "false", "aria-controls": "nav",
-    click: () => menu.setAttribute("aria-expanded", String(menu.getAttribute("aria-expanded") !== "true")),
-    keydown: (event) => event.key === "Escape" && menu.setAttribute("aria-expanded", "false"),
-  }, icon("menu"), t("nav.menu"));
+  const menu = h(
+    "button",
+    {
+      class: "quiet menu",
+      type: "button",
+      "aria-expanded": "false",
+      "aria-controls": "nav",
+      click: () => menu.setAttribute("aria-expanded", String(menu.getAttribute("aria-expanded") !== "true")),
+      keydown: (event) => event.key === "Escape" && menu.setAttribute("aria-expanded", "false"),
+    },
+    icon("menu"),
+    t("nav.menu"),
+  );
   const links = VIEWS.map((name) => h("li", {}, h("a", { href: `#/${name}`, id: `nav-${name}` }, t(`nav.${name}`))));
-  redraw(app,
+  redraw(
+    app,
     h("a", { class: "skip", href: "#main", click: skip }, t("nav.skip")),
-    h("header", {},
-      h("a", { class: "brand", href: "#/change" }, h("img", { src: "icon.svg", alt: "", width: 28, height: 28 }), "facechange"),
+    h(
+      "header",
+      {},
+      h(
+        "a",
+        { class: "brand", href: "#/change" },
+        h("img", { src: "icon.svg", alt: "", width: 28, height: 28 }),
+        "facechange",
+      ),
       menu,
-      h("nav", { id: "nav", "aria-label": t("nav.label") },
-        h("ul", {}, links, h("li", { class: "last" }, h("button", { class: "quiet", type: "button", click: signOut }, t("nav.out")))))),
+      h(
+        "nav",
+        { id: "nav", "aria-label": t("nav.label") },
+        h(
+          "ul",
+          {},
+          links,
+          h("li", { class: "last" }, h("button", { class: "quiet", type: "button", click: signOut }, t("nav.out"))),
+        ),
+      ),
+    ),
     h("main", { id: "main", tabindex: -1 }),
-    h("p", { id: "announcer", class: "unseen", role: "status" }));
+    h("p", { id: "announcer", class: "unseen", role: "status" }),
+  );
 }
 
 function skip(event) {
@@ -78,8 +104,14 @@ function askForKey(key = "") {
   document.title = `${t("signin.title")} · facechange`;
   const said = h("div", { id: "signin-said" });
   const field = h("input", {
-    id: "key", name: "key", type: "password", autocomplete: "current-password", required: true, spellcheck: "false",
-    value: key, "aria-describedby": "key-help signin-said",
+    id: "key",
+    name: "key",
+    type: "password",
+    autocomplete: "current-password",
+    required: true,
+    spellcheck: "false",
+    value: key,
+    "aria-describedby": "key-help signin-said",
   });
   const send = async (event) => {
     event?.preventDefault();
@@ -96,15 +128,25 @@ function askForKey(key = "") {
       field.select();
     }
   };
-  redraw(app, h("main", { class: "signin", id: "main" },
-    h("form", { class: "card", submit: send, novalidate: true },
-      h("p", { class: "brand" }, h("img", { src: "icon.svg", alt: "", width: 36, height: 36 }), "facechange"),
-      h("h1", { tabindex: -1 }, t("signin.title")),
-      h("p", {}, t("signin.what")),
-      h("label", { for: "key" }, t("signin.key")), field,
-      h("p", { class: "hint", id: "key-help" }, t("signin.help")),
-      said,
-      h("button", { class: "main", type: "submit" }, t("signin.enter")))));
+  redraw(
+    app,
+    h(
+      "main",
+      { class: "signin", id: "main" },
+      h(
+        "form",
+        { class: "card", submit: send, novalidate: true },
+        h("p", { class: "brand" }, h("img", { src: "icon.svg", alt: "", width: 36, height: 36 }), "facechange"),
+        h("h1", { tabindex: -1 }, t("signin.title")),
+        h("p", {}, t("signin.what")),
+        h("label", { for: "key" }, t("signin.key")),
+        field,
+        h("p", { class: "hint", id: "key-help" }, t("signin.help")),
+        said,
+        h("button", { class: "main", type: "submit" }, t("signin.enter")),
+      ),
+    ),
+  );
   if (key) send();
   else field.focus();
 }
@@ -128,6 +170,7 @@ function start() {
 
 onSignedOut(() => session && ((session = null), askForKey()));
 addEventListener("hashchange", show);
-addEventListener("dragover", (event) => event.preventDefault()); // a file dropped beside the frame does not replace the page
+// A file that is dropped beside the frame does not replace the page.
+addEventListener("dragover", (event) => event.preventDefault());
 addEventListener("drop", (event) => event.preventDefault());
 start();

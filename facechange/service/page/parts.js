@@ -6,13 +6,23 @@ import { clock, t } from "./words.js";
 /** What went wrong and what to do about it; read out at once. */
 export function problemBox(error) {
   const stated = error?.message || error?.detail || String(error);
-  return h("div", { class: "problem", role: "alert" },
-    icon("warning"), h("div", {}, h("p", {}, stated), error?.remedy && h("p", { class: "remedy" }, error.remedy)));
+  return h(
+    "div",
+    { class: "problem", role: "alert" },
+    icon("warning"),
+    h("div", {}, h("p", {}, stated), error?.remedy && h("p", { class: "remedy" }, error.remedy)),
+  );
 }
 
 /** A place with nothing in it yet, and how something comes into it. */
 export function emptyPlace(title, text, ...actions) {
-  return h("div", { class: "empty" }, h("p", { class: "title" }, title), h("p", {}, text), actions.length > 0 && h("p", {}, actions));
+  return h(
+    "div",
+    { class: "empty" },
+    h("p", { class: "title" }, title),
+    h("p", {}, text),
+    actions.length > 0 && h("p", {}, actions),
+  );
 }
 
 /** A button that cannot be pressed twice while what it does goes on, and shows in `said` what went wrong. */
@@ -42,7 +52,11 @@ export function field(label, control, hint = "") {
 }
 
 export function choice(options, chosen, properties = {}) {
-  return h("select", properties, options.map(([value, label]) => h("option", { value, selected: value === chosen }, label)));
+  return h(
+    "select",
+    properties,
+    options.map(([value, label]) => h("option", { value, selected: value === chosen }, label)),
+  );
 }
 
 /** A group of radio buttons; `options` are [value, label, what is shown while it is chosen]. */
@@ -51,7 +65,12 @@ export function radios(legend, options, chosen, changed, { kind = "", help = "" 
   const hint = help && h("p", { class: "hint", id: `${name}-hint` }, help);
   const rows = options.map(([value, label, more, disabled]) => {
     const input = h("input", {
-      type: "radio", name, value, id: `${name}-${value}`, checked: value === chosen, disabled: Boolean(disabled),
+      type: "radio",
+      name,
+      value,
+      id: `${name}-${value}`,
+      checked: value === chosen,
+      disabled: Boolean(disabled),
       change: () => {
         for (const row of rows) row.more?.toggleAttribute("hidden", row.value !== value);
         changed(value);
@@ -60,21 +79,39 @@ export function radios(legend, options, chosen, changed, { kind = "", help = "" 
     more?.toggleAttribute("hidden", value !== chosen);
     return { value, more, input, node: [h("label", { class: "radio" }, input, h("span", {}, label)), more] };
   });
-  const group = h("fieldset", { class: kind, "aria-describedby": hint ? hint.id : null },
-    h("legend", {}, legend), hint, h("div", { class: "radios" }, rows.map((row) => row.node)));
+  const group = h(
+    "fieldset",
+    { class: kind, "aria-describedby": hint ? hint.id : null },
+    h("legend", {}, legend),
+    hint,
+    h(
+      "div",
+      { class: "radios" },
+      rows.map((row) => row.node),
+    ),
+  );
   return { group, inputs: rows.map((row) => row.input) };
 }
 
 /** A picture that shows its thumbnail where the browser cannot show its format. */
 export function picture(item, alt, properties = {}) {
-  const image = h("img", { src: content(item), alt, decoding: "async", width: item.width, height: item.height, ...properties });
+  const image = h("img", {
+    src: content(item),
+    alt,
+    decoding: "async",
+    width: item.width,
+    height: item.height,
+    ...properties,
+  });
   image.addEventListener("error", () => image.getAttribute("src") !== thumbnail(item) && (image.src = thumbnail(item)));
   return image;
 }
 
 export function small(item, alt = "") {
   const image = h("img", { src: thumbnail(item), alt, loading: "lazy", decoding: "async", class: "thumb" });
-  image.addEventListener("error", () => image.replaceWith(h("span", { class: "thumb none" }, icon(item.kind === "video" ? "film" : "picture"))));
+  image.addEventListener("error", () =>
+    image.replaceWith(h("span", { class: "thumb none" }, icon(item.kind === "video" ? "film" : "picture"))),
+  );
   return image;
 }
 
@@ -107,9 +144,18 @@ export function dialog(title, build, { kind = "" } = {}) {
     });
     addEventListener("hashchange", () => close(), { signal: leaving.signal });
     box.append(
-      h("div", { class: "bar" }, heading,
-        h("button", { class: "quiet icon-only", type: "button", "aria-label": t("dialog.close"), click: () => close() }, icon("close"))),
-      h("div", { class: "inside" }, build(close, leaving.signal)));
+      h(
+        "div",
+        { class: "bar" },
+        heading,
+        h(
+          "button",
+          { class: "quiet icon-only", type: "button", "aria-label": t("dialog.close"), click: () => close() },
+          icon("close"),
+        ),
+      ),
+      h("div", { class: "inside" }, build(close, leaving.signal)),
+    );
     document.body.append(box);
     box.showModal();
     (box.querySelector("[data-first]") ?? heading).focus();
@@ -118,36 +164,60 @@ export function dialog(title, build, { kind = "" } = {}) {
 
 /** Ask before something that cannot be undone; gives true where it is meant. */
 export function confirm(title, text, yes) {
-  return dialog(title, (close) => [
-    h("p", {}, text),
-    h("p", { class: "buttons" },
-      h("button", { class: "danger", type: "button", click: () => close(true) }, yes),
-      h("button", { type: "button", "data-first": true, click: () => close() }, t("dialog.no"))),
-  ], { kind: "narrow" });
+  return dialog(
+    title,
+    (close) => [
+      h("p", {}, text),
+      h(
+        "p",
+        { class: "buttons" },
+        h("button", { class: "danger", type: "button", click: () => close(true) }, yes),
+        h("button", { type: "button", "data-first": true, click: () => close() }, t("dialog.no")),
+      ),
+    ],
+    { kind: "narrow" },
+  );
 }
 
 /** Choose from the library; gives items, or an empty list. */
 export async function chooseFromLibrary({ kind = "", several = false } = {}) {
   const chosen = new Map();
-  const picked = await dialog(t(several ? "pick.several" : "pick.one"), (close, signal) => {
-    const list = h("div", { class: "tiles", "aria-busy": "true" });
-    const take = h("button", { class: "main", type: "button", hidden: !several, click: () => close([...chosen.values()]) }, t("pick.take"));
-    listItems(kind, signal).then(({ items }) => {
-      list.removeAttribute("aria-busy");
-      if (!items.length) list.append(emptyPlace(t("library.empty"), t("pick.empty")));
-      list.append(...items.map((item) => {
-        const toggle = () => {
-          if (!several) return close([item]);
-          if (!chosen.delete(item.id)) chosen.set(item.id, item);
-          button.setAttribute("aria-pressed", String(chosen.has(item.id)));
-        };
-        const button = h("button", { class: "tile", type: "button", "aria-pressed": several ? "false" : null, click: toggle },
-          small(item), h("span", { class: "name" }, label(item)), h("span", { class: "hint" }, measures(item)));
-        return button;
-      }));
-    }).catch((error) => list.append(problemBox(error)));
-    return [list, h("p", { class: "buttons" }, take)];
-  }, { kind: "wide" });
+  const picked = await dialog(
+    t(several ? "pick.several" : "pick.single"),
+    (close, signal) => {
+      const list = h("div", { class: "tiles", "aria-busy": "true" });
+      const take = h(
+        "button",
+        { class: "main", type: "button", hidden: !several, click: () => close([...chosen.values()]) },
+        t("pick.take"),
+      );
+      listItems(kind, signal)
+        .then(({ items }) => {
+          list.removeAttribute("aria-busy");
+          if (!items.length) list.append(emptyPlace(t("library.empty"), t("pick.empty")));
+          list.append(
+            ...items.map((item) => {
+              const toggle = () => {
+                if (!several) return close([item]);
+                if (!chosen.delete(item.id)) chosen.set(item.id, item);
+                button.setAttribute("aria-pressed", String(chosen.has(item.id)));
+              };
+              const button = h(
+                "button",
+                { class: "tile", type: "button", "aria-pressed": several ? "false" : null, click: toggle },
+                small(item),
+                h("span", { class: "name" }, label(item)),
+                h("span", { class: "hint" }, measures(item)),
+              );
+              return button;
+            }),
+          );
+        })
+        .catch((error) => list.append(problemBox(error)));
+      return [list, h("p", { class: "buttons" }, take)];
+    },
+    { kind: "wide" },
+  );
   return picked ?? [];
 }
 

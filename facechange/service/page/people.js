@@ -10,9 +10,10 @@ import { count, t } from "./words.js";
 export function peopleList(signal, changed) {
   const people = [];
   const place = h("div", { class: "people" });
-  const rename = () => people.forEach((person, index) => {
-    if (!person.character) person.name = t("people.name", { letter: letter(index) });
-  });
+  const rename = () =>
+    people.forEach((person, index) => {
+      if (!person.character) person.name = t("people.name", { letter: letter(index) });
+    });
   const update = () => {
     rename();
     draw();
@@ -28,27 +29,89 @@ export function peopleList(signal, changed) {
     update();
     place.querySelector("input, button")?.focus();
   };
-  const addTo = (person) => dialog(t("people.more", { name: person.name }), (close, inner) => [
-    pick({ title: t("people.another"), several: true, signal: inner, got: (item) => {
-      person.items.push(item);
-      update();
-      close();
-    } }),
-  ]);
-  const card = (person, index) => h("li", { class: "person" },
-    mark(index),
-    h("div", { class: "pictures" }, person.items.map((item) => small(item, label(item)))),
-    h("div", { class: "words" }, h("strong", {}, person.name),
-      h("span", { class: "hint" }, person.character ? t("people.character") : count("people.pictures", person.items.length))),
-    !person.character && h("button", { type: "button", class: "quiet", id: `more-${index}`, "aria-label": t("people.more", { name: person.name }), click: () => addTo(person) }, icon("add"), h("span", { class: "long" }, t("people.more.short"))),
-    h("button", { type: "button", class: "quiet icon-only", "aria-label": t("people.remove", { name: person.name }), click: () => remove(person) }, icon("close")));
+  const addTo = (person) =>
+    dialog(t("people.more", { name: person.name }), (close, inner) => [
+      pick({
+        title: t("people.another"),
+        several: true,
+        signal: inner,
+        got: (item) => {
+          person.items.push(item);
+          update();
+          close();
+        },
+      }),
+    ]);
+  const card = (person, index) =>
+    h(
+      "li",
+      { class: "person" },
+      mark(index),
+      h(
+        "div",
+        { class: "pictures" },
+        person.items.map((item) => small(item, label(item))),
+      ),
+      h(
+        "div",
+        { class: "words" },
+        h("strong", {}, person.name),
+        h(
+          "span",
+          { class: "hint" },
+          person.character ? t("people.character") : count("people.pictures", person.items.length),
+        ),
+      ),
+      !person.character &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "quiet",
+            id: `more-${index}`,
+            "aria-label": t("people.more", { name: person.name }),
+            click: () => addTo(person),
+          },
+          icon("add"),
+          h("span", { class: "long" }, t("people.more.short")),
+        ),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "quiet icon-only",
+          "aria-label": t("people.remove", { name: person.name }),
+          click: () => remove(person),
+        },
+        icon("close"),
+      ),
+    );
   const zone = pick({
-    title: t("people.add"), hint: t("people.add.hint"), compact: true, signal, several: true, id: "add-person",
+    title: t("people.add"),
+    hint: t("people.add.hint"),
+    compact: true,
+    signal,
+    several: true,
+    id: "add-person",
     got: (item) => add({ items: [item], character: null, name: "" }),
   });
-  zone.querySelector(".buttons").append(
-    h("button", { type: "button", click: () => chooseCharacter().then((character) => character && add({ items: character.picture ? [character.picture] : [], character, name: character.name })) },
-      t("people.characters")));
+  zone
+    .querySelector(".buttons")
+    .append(
+      h(
+        "button",
+        {
+          type: "button",
+          click: () =>
+            chooseCharacter().then(
+              (character) =>
+                character &&
+                add({ items: character.picture ? [character.picture] : [], character, name: character.name }),
+            ),
+        },
+        t("people.characters"),
+      ),
+    );
   const list = h("ul", { class: "plain" });
   const draw = () => redraw(list, people.map(card));
   place.append(list, zone);
@@ -56,13 +119,37 @@ export function peopleList(signal, changed) {
 }
 
 function chooseCharacter() {
-  return dialog(t("people.characters.title"), (close, signal) => {
-    const list = h("ul", { class: "plain list" });
-    get("/v1/characters", { signal }).then(({ items }) => {
-      list.append(...items.map((character) => h("li", {},
-        h("button", { type: "button", class: "wide", click: () => close(character) }, character.name))));
-      if (!items.length) list.append(h("li", {}, emptyPlace(t("characters.empty"), t("characters.empty.text"), h("a", { href: "#/characters" }, t("characters.add")))));
-    }).catch((error) => list.append(h("li", {}, problemBox(error))));
-    return list;
-  }, { kind: "narrow" });
+  return dialog(
+    t("people.characters.title"),
+    (close, signal) => {
+      const list = h("ul", { class: "plain list" });
+      get("/v1/characters", { signal })
+        .then(({ items }) => {
+          list.append(
+            ...items.map((character) =>
+              h(
+                "li",
+                {},
+                h("button", { type: "button", class: "wide", click: () => close(character) }, character.name),
+              ),
+            ),
+          );
+          if (!items.length)
+            list.append(
+              h(
+                "li",
+                {},
+                emptyPlace(
+                  t("characters.empty"),
+                  t("characters.empty.text"),
+                  h("a", { href: "#/characters" }, t("characters.add")),
+                ),
+              ),
+            );
+        })
+        .catch((error) => list.append(h("li", {}, problemBox(error))));
+      return list;
+    },
+    { kind: "narrow" },
+  );
 }

@@ -14,17 +14,28 @@ function seek(video, seconds, signal) {
   return new Promise((done, failed) => {
     const timer = setTimeout(() => failed(new Error(t("video.unplayable"))), 20000);
     signal?.addEventListener("abort", () => failed(new DOMException("stopped", "AbortError")));
-    video.addEventListener("seeked", () => {
-      clearTimeout(timer);
-      done();
-    }, { once: true });
+    video.addEventListener(
+      "seeked",
+      () => {
+        clearTimeout(timer);
+        done();
+      },
+      { once: true },
+    );
     video.currentTime = Math.min(seconds, Math.max(0, video.duration - 0.05));
   });
 }
 
 /** The video `item`: `rules()` gives what is asked for; a person is told by a picture of the face as it was found. */
 export function targetVideo(item, people, given, { signal, retell, question, model, found }) {
-  const video = h("video", { src: content(item), muted: true, playsInline: true, preload: "auto", controls: true, "aria-label": t("video.label", { name: item.name }) });
+  const video = h("video", {
+    src: content(item),
+    muted: true,
+    playsInline: true,
+    preload: "auto",
+    controls: true,
+    "aria-label": t("video.label", { name: item.name }),
+  });
   const place = h("div", {});
   const said = h("div", {});
   const previews = h("div", { class: "previews", "aria-live": "polite" });
@@ -65,7 +76,8 @@ export function targetVideo(item, people, given, { signal, retell, question, mod
 
   const preview = async () => {
     const agreed = people.length ? question.read() : null;
-    if (!people.length) throw Object.assign(new Error(t("change.need.source")), { remedy: t("change.need.source.remedy") });
+    if (!people.length)
+      throw Object.assign(new Error(t("change.need.source")), { remedy: t("change.need.source.remedy") });
     if (!agreed) return;
     const asked = await rules();
     redraw(previews, h("p", { class: "hint" }, t("video.previewing")));
@@ -78,30 +90,62 @@ export function targetVideo(item, people, given, { signal, retell, question, mod
     }
   };
 
-  video.addEventListener("loadeddata", async () => {
-    try {
-      await seek(video, video.duration / 3, signal);
-      await look();
-    } catch (error) {
-      if (!signal.aborted) redraw(said, problemBox(error));
-    }
-  }, { once: true });
-  video.addEventListener("error", () => redraw(said, problemBox({ message: t("video.unplayable"), remedy: t("video.unplayable.remedy") })));
-  const node = h("div", { class: "video" }, video, said,
-    h("p", { class: "buttons" },
-      action(t("video.look"), look, { said }), action(t("video.preview"), preview, { said, id: "preview" })),
+  video.addEventListener(
+    "loadeddata",
+    async () => {
+      try {
+        await seek(video, video.duration / 3, signal);
+        await look();
+      } catch (error) {
+        if (!signal.aborted) redraw(said, problemBox(error));
+      }
+    },
+    { once: true },
+  );
+  video.addEventListener("error", () =>
+    redraw(said, problemBox({ message: t("video.unplayable"), remedy: t("video.unplayable.remedy") })),
+  );
+  const node = h(
+    "div",
+    { class: "video" },
+    video,
+    said,
+    h(
+      "p",
+      { class: "buttons" },
+      action(t("video.look"), look, { said }),
+      action(t("video.preview"), preview, { said, id: "preview" }),
+    ),
     h("p", {}, h("label", { class: "radio", for: "everybody" }, every, h("span", {}, t("video.everybody")))),
-    place, previews);
+    place,
+    previews,
+  );
   return { node, rules, everybody };
 }
 
 /** A moment with its faces changed, beside itself. */
 async function previewOf(frame, rules, settings, time, signal) {
   try {
-    const job = await patiently("POST", "/v1/changes", { target: frame.id, rules, ...settings, wait: true }, { signal });
-    const over = job.state === "done" ? job : await new Promise((done) => watch(job.id, (seen) => ["done", "failed", "cancelled"].includes(seen.state) && done(seen), signal));
-    if (over.state !== "done") return problemBox({ message: over.problem?.detail ?? t("job.state.cancelled"), remedy: over.problem?.remedy });
-    return h("div", { class: "preview" }, h("p", { class: "hint" }, time), comparePictures(content(frame), result(over), time));
+    const job = await patiently(
+      "POST",
+      "/v1/changes",
+      { target: frame.id, rules, ...settings, wait: true },
+      { signal },
+    );
+    const over =
+      job.state === "done"
+        ? job
+        : await new Promise((done) =>
+            watch(job.id, (seen) => ["done", "failed", "cancelled"].includes(seen.state) && done(seen), signal),
+          );
+    if (over.state !== "done")
+      return problemBox({ message: over.problem?.detail ?? t("job.state.cancelled"), remedy: over.problem?.remedy });
+    return h(
+      "div",
+      { class: "preview" },
+      h("p", { class: "hint" }, time),
+      comparePictures(content(frame), result(over), time),
+    );
   } catch (error) {
     if (signal.aborted) throw error;
     return h("div", { class: "preview" }, h("p", { class: "hint" }, time), problemBox(error));
@@ -118,7 +162,9 @@ async function uploadCrop(video, state, face, signal) {
   const to = [Math.min(state.found.width, x + width + room), Math.min(state.found.height, y + height + room)];
   const [wide, high] = [to[0] - from[0], to[1] - from[1]];
   const canvas = h("canvas", { width: Math.round(wide * scale), height: Math.round(high * scale) });
-  canvas.getContext("2d").drawImage(video, from[0] * scale, from[1] * scale, wide * scale, high * scale, 0, 0, canvas.width, canvas.height);
+  canvas
+    .getContext("2d")
+    .drawImage(video, from[0] * scale, from[1] * scale, wide * scale, high * scale, 0, 0, canvas.width, canvas.height);
   const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.95));
   return upload(new File([blob], `face-${face.number}.jpg`, { type: "image/jpeg" }), { expires: hour() }, { signal });
 }

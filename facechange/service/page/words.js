@@ -15,13 +15,18 @@ export function t(key, values = {}) {
 /** The text of `key` for `number` things, whose forms are `key.one`, `key.other` and so on. */
 export function count(key, number, values = {}) {
   const form = `${key}.${plural.select(number)}`;
-  return t(form in words ? form : `${key}.other`, { number: new Intl.NumberFormat(language).format(number), ...values });
+  return t(form in words ? form : `${key}.other`, {
+    number: new Intl.NumberFormat(language).format(number),
+    ...values,
+  });
 }
 
 export const has = (key) => key in words;
 
 export function when(iso) {
-  return iso ? new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso)) : "";
+  return iso
+    ? new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso))
+    : "";
 }
 
 export function day(iso) {
@@ -32,7 +37,9 @@ export function bytes(number) {
   const large = number >= 1e6;
   const unit = large ? "megabyte" : "kilobyte";
   const shown = number / (large ? 1e6 : 1e3);
-  return new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: shown < 10 ? 1 : 0 }).format(shown);
+  return new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: shown < 10 ? 1 : 0 }).format(
+    shown,
+  );
 }
 
 /** Seconds as 1:05, for videos. */

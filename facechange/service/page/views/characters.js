@@ -11,7 +11,10 @@ export async function show(root, { signal }) {
   const said = h("div", {});
   const draw = async () => {
     const { items } = await get("/v1/characters", { signal });
-    redraw(list, items.map((character) => card(character, signal, said)));
+    redraw(
+      list,
+      items.map((character) => card(character, signal, said)),
+    );
     if (!items.length) list.append(h("li", {}, emptyPlace(t("characters.empty"), t("characters.empty.text"))));
   };
   const add = async () => {
@@ -20,22 +23,47 @@ export async function show(root, { signal }) {
     announce(t("characters.made", { name: made.name }));
     await draw();
   };
-  root.append(h("p", { class: "lead" }, t("characters.lead")), h("p", { class: "buttons" }, action(t("characters.add"), add, { kind: "main", said, symbol: "add" })), said, list);
+  root.append(
+    h("p", { class: "lead" }, t("characters.lead")),
+    h("p", { class: "buttons" }, action(t("characters.add"), add, { kind: "main", said, symbol: "add" })),
+    said,
+    list,
+  );
   await draw();
 }
 
 function card(character, signal, said) {
   const shown = h("div", { class: "pictures" });
   if (character.set) {
-    listItems("", signal, { set: character.set, limit: "6" }).then(({ items }) => redraw(shown, items.map((item) => small(item)))).catch(() => {});
+    listItems("", signal, { set: character.set, limit: "6" })
+      .then(({ items }) =>
+        redraw(
+          shown,
+          items.map((item) => small(item)),
+        ),
+      )
+      .catch(() => {});
   }
   const again = async () => (await askWhoPlays(character)) && (location.hash = "#/jobs");
-  return h("li", { class: "card" }, h("h2", {}, character.name),
-    h("p", { class: "hint" }, t((character.seed ?? null) === null ? "characters.identity" : "characters.persona", { seed: character.seed }), " · ", t("characters.version", { version: character.version })),
+  return h(
+    "li",
+    { class: "card" },
+    h("h2", {}, character.name),
+    h(
+      "p",
+      { class: "hint" },
+      t((character.seed ?? null) === null ? "characters.identity" : "characters.persona", { seed: character.seed }),
+      " · ",
+      t("characters.version", { version: character.version }),
+    ),
     shown,
-    h("p", { class: "buttons" },
+    h(
+      "p",
+      { class: "buttons" },
       action(t("characters.render"), again, { said }),
-      character.set && h("a", { class: "button", href: `#/library?set=${character.set}` }, t("characters.set"))));
+      character.set && h("a", { class: "button", href: `#/library?set=${character.set}` }, t("characters.set")),
+    ),
+  );
 }
 
 /** Those who play a character are changed too: who of them agreed. Gives true once the jobs are accepted. */
@@ -50,7 +78,11 @@ function askWhoPlays(character) {
       await ask("POST", `/v1/characters/${character.id}/render`, agreed, { signal });
       close(true);
     };
-    return [question.node, said, h("p", { class: "buttons" }, action(t("characters.render"), start, { kind: "main", said }))];
+    return [
+      question.node,
+      said,
+      h("p", { class: "buttons" }, action(t("characters.render"), start, { kind: "main", said })),
+    ];
   });
 }
 
@@ -63,14 +95,41 @@ function newCharacter() {
     const question = consentQuestion({ signal });
     question.ask(t("characters.asked"));
     let way = "persona";
-    const { group } = radios(t("characters.who"), [
-      ["persona", t("characters.who.persona"), h("div", { class: "more" }, field(t("characters.seed"), seed, t("characters.seed.hint")))],
-      ["identity", t("characters.who.identity"), h("div", { class: "more" },
-        pick({ title: t("characters.pictures"), several: true, compact: true, signal, got: (item) => {
-          pictures.push(item);
-          redraw(shown, pictures.map((one) => small(one)));
-        } }), shown, question.node)],
-    ], way, (value) => (way = value));
+    const { group } = radios(
+      t("characters.who"),
+      [
+        [
+          "persona",
+          t("characters.who.persona"),
+          h("div", { class: "more" }, field(t("characters.seed"), seed, t("characters.seed.hint"))),
+        ],
+        [
+          "identity",
+          t("characters.who.identity"),
+          h(
+            "div",
+            { class: "more" },
+            pick({
+              title: t("characters.pictures"),
+              several: true,
+              compact: true,
+              signal,
+              got: (item) => {
+                pictures.push(item);
+                redraw(
+                  shown,
+                  pictures.map((one) => small(one)),
+                );
+              },
+            }),
+            shown,
+            question.node,
+          ),
+        ],
+      ],
+      way,
+      (value) => (way = value),
+    );
     const said = h("div", {});
     const make = async () => {
       if (!name.value.trim()) throw new Error(t("characters.noname"));
@@ -84,6 +143,11 @@ function newCharacter() {
       }
       close(await ask("POST", "/v1/characters", body, { signal }));
     };
-    return [field(t("characters.name"), name), group, said, h("p", { class: "buttons" }, action(t("characters.make"), make, { kind: "main", said }))];
+    return [
+      field(t("characters.name"), name),
+      group,
+      said,
+      h("p", { class: "buttons" }, action(t("characters.make"), make, { kind: "main", said })),
+    ];
   });
 }

@@ -26,7 +26,13 @@ export async function show(root, { signal }) {
     redraw(said, h("p", { class: "good" }, icon("good"), t("consents.made", { id: made.id })));
     announce(t("consents.made", { id: made.id }));
   };
-  root.append(h("p", { class: "lead" }, t("consents.lead")), h("p", { class: "buttons" }, action(t("consents.add"), add, { kind: "main", said, symbol: "add" })), said, list, more);
+  root.append(
+    h("p", { class: "lead" }, t("consents.lead")),
+    h("p", { class: "buttons" }, action(t("consents.add"), add, { kind: "main", said, symbol: "add" })),
+    said,
+    list,
+    more,
+  );
   await draw();
 }
 
@@ -37,57 +43,122 @@ function stateOf(record) {
 
 function row(record, draw, signal) {
   const state = stateOf(record);
-  const facts = [t(`consents.role.${record.role}`), t(`consents.basis.${record.basis}`), record.purpose && t("consents.for", { purpose: record.purpose }),
-    record.until && t("consents.until", { day: day(record.until) }), count("consents.pictures", record.pictures?.length ?? 0)];
+  const facts = [
+    t(`consents.role.${record.role}`),
+    t(`consents.basis.${record.basis}`),
+    record.purpose && t("consents.for", { purpose: record.purpose }),
+    record.until && t("consents.until", { day: day(record.until) }),
+    count("consents.pictures", record.pictures?.length ?? 0),
+  ];
   const revoke = async () => {
     if (await askForReason(record)) await draw();
     announce(t("consents.revoked"));
   };
   const said = h("div", {});
-  return h("li", { class: "card record" },
-    h("div", { class: "words" }, h("h2", {}, record.who), h("p", { class: "hint" }, facts.filter(Boolean).join(" · ")),
-      h("p", { class: "hint" }, h("code", {}, record.id), record.revoked && record.revoked !== true ? ` · ${t("consents.since", { when: when(record.revoked.when ?? record.revoked) })}` : "", record.reason ? ` · ${record.reason}` : "")),
+  return h(
+    "li",
+    { class: "card record" },
+    h(
+      "div",
+      { class: "words" },
+      h("h2", {}, record.who),
+      h("p", { class: "hint" }, facts.filter(Boolean).join(" · ")),
+      h(
+        "p",
+        { class: "hint" },
+        h("code", {}, record.id),
+        record.revoked && record.revoked !== true
+          ? ` · ${t("consents.since", { when: when(record.revoked.when ?? record.revoked) })}`
+          : "",
+        record.reason ? ` · ${record.reason}` : "",
+      ),
+    ),
     h("span", { class: `badge state-${state}` }, t(`consents.state.${state}`)),
-    state !== "revoked" && action(t("consents.revoke"), revoke, { kind: "danger", said }), said);
+    state !== "revoked" && action(t("consents.revoke"), revoke, { kind: "danger", said }),
+    said,
+  );
 }
 
 function askForReason(record) {
-  return dialog(t("consents.revoke.title", { who: record.who }), (close, signal) => {
-    const reason = h("input", { type: "text", maxlength: 400, "data-first": true });
-    const said = h("div", {});
-    const revoke = async () => {
-      await ask("POST", `/v1/consents/${record.id}/revoke`, { reason: reason.value.trim() }, { signal });
-      close(true);
-    };
-    return [h("p", {}, t("consents.revoke.text")), field(t("consents.reason"), reason), said,
-      h("p", { class: "buttons" }, action(t("consents.revoke.yes"), revoke, { kind: "danger", said }), h("button", { type: "button", click: () => close() }, t("dialog.no")))];
-  }, { kind: "narrow" });
+  return dialog(
+    t("consents.revoke.title", { who: record.who }),
+    (close, signal) => {
+      const reason = h("input", { type: "text", maxlength: 400, "data-first": true });
+      const said = h("div", {});
+      const revoke = async () => {
+        await ask("POST", `/v1/consents/${record.id}/revoke`, { reason: reason.value.trim() }, { signal });
+        close(true);
+      };
+      return [
+        h("p", {}, t("consents.revoke.text")),
+        field(t("consents.reason"), reason),
+        said,
+        h(
+          "p",
+          { class: "buttons" },
+          action(t("consents.revoke.yes"), revoke, { kind: "danger", said }),
+          h("button", { type: "button", click: () => close() }, t("dialog.no")),
+        ),
+      ];
+    },
+    { kind: "narrow" },
+  );
 }
 
 function newRecord() {
   return dialog(t("consents.add"), (close, signal) => {
     const pictures = [];
     const shown = h("div", { class: "pictures" });
-    const zone = pick({ title: t("consents.which"), hint: t("consents.which.hint"), several: true, compact: true, kind: "", signal, got: (item) => {
-      if (!pictures.some((one) => one.id === item.id)) pictures.push(item);
-      redraw(shown, pictures.map((one) => small(one)));
-    } });
+    const zone = pick({
+      title: t("consents.which"),
+      hint: t("consents.which.hint"),
+      several: true,
+      compact: true,
+      kind: "",
+      signal,
+      got: (item) => {
+        if (!pictures.some((one) => one.id === item.id)) pictures.push(item);
+        redraw(
+          shown,
+          pictures.map((one) => small(one)),
+        );
+      },
+    });
     const who = h("input", { type: "text", maxlength: 200, "data-first": true });
-    const role = choice(ROLES.map((name) => [name, t(`consents.role.${name}`)]), "both");
-    const basis = choice(BASES.map((name) => [name, t(`consents.basis.${name}`)]), "release");
+    const role = choice(
+      ROLES.map((name) => [name, t(`consents.role.${name}`)]),
+      "both",
+    );
+    const basis = choice(
+      BASES.map((name) => [name, t(`consents.basis.${name}`)]),
+      "release",
+    );
     const purpose = h("input", { type: "text", maxlength: 200 });
     const until = h("input", { type: "date" });
     const said = h("div", {});
     const make = async () => {
       if (!who.value.trim()) throw new Error(t("consents.nowho"));
       if (!pictures.length) throw new Error(t("consents.nopictures"));
-      const body = { pictures: pictures.map((item) => item.id), who: who.value.trim(), role: role.value, basis: basis.value };
+      const body = {
+        pictures: pictures.map((item) => item.id),
+        who: who.value.trim(),
+        role: role.value,
+        basis: basis.value,
+      };
       if (purpose.value.trim()) body.purpose = purpose.value.trim();
       if (until.value) body.until = until.value;
       close(await ask("POST", "/v1/consents", body, { signal }));
     };
-    return [field(t("consents.who"), who, t("consents.who.hint")), zone, shown, field(t("consents.role"), role), field(t("consents.basis"), basis),
-      field(t("consents.purpose"), purpose, t("consents.purpose.hint")), field(t("consents.until.field"), until, t("consents.until.hint")), said,
-      h("p", { class: "buttons" }, action(t("consents.make"), make, { kind: "main", said }))];
+    return [
+      field(t("consents.who"), who, t("consents.who.hint")),
+      zone,
+      shown,
+      field(t("consents.role"), role),
+      field(t("consents.basis"), basis),
+      field(t("consents.purpose"), purpose, t("consents.purpose.hint")),
+      field(t("consents.until.field"), until, t("consents.until.hint")),
+      said,
+      h("p", { class: "buttons" }, action(t("consents.make"), make, { kind: "main", said })),
+    ];
   });
 }
