@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ def group(stub: Any, tmp_path: Path) -> str:
 
 def asked(state: Any, path: str) -> list[Any]:
     return [body for method, place, body in state.asked if place == path and method != "GET"]
+
+
+def until(page: Any, expression: str) -> None:
+    """Wait until `expression` is true; the page's policy forbids the browser's own waiting, which is an eval."""
+    deadline = time.monotonic() + 30
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        page.wait_for_timeout(50)
 
 
 def choose_two_people(page: Any, target: str) -> None:
@@ -269,7 +278,7 @@ def test_a_consent_is_recorded_used_and_taken_back(open_page: Any, state: Any) -
     page.goto(page.url.split("#")[0] + "#/consents")
     page.click("button:has-text('Take back')")
     page.get_by_label("Reason").fill("She asked.")
-    page.click("text=Take it back")
+    page.click("dialog button.danger")
     page.wait_for_selector(".badge:has-text('taken back')")
     assert record["reason"] == "She asked."
 
@@ -314,11 +323,12 @@ def test_a_video_is_tried_at_three_moments_and_then_changed(open_page: Any, stat
     *tries, request = asked(state, "/v1/changes")
     assert [one["rules"][0]["selector"] for one in tries] == ["all"] * 3
     face = state.items[request["rules"][0]["selector"].removeprefix("like:")]
-    assert (face["name"], face["width"] < 512) == ("face-1.jpg", True)
-    page.wait_for_function("[...document.querySelectorAll('.pair video')].every((video) => video.readyState >= 2)")
+    assert face["name"] == "face-1.jpg"
+    assert face["expires"]
+    until(page, "[...document.querySelectorAll('.pair video')].every((video) => video.readyState >= 2)")
     page.focus(".time")
     page.keyboard.press("End")
-    page.wait_for_function("[...document.querySelectorAll('.pair video')].every((video) => video.currentTime > 3)")
+    until(page, "[...document.querySelectorAll('.pair video')].every((video) => video.currentTime > 3)")
 
 
 def test_the_keyboard_alone_changes_a_face(open_page: Any, state: Any) -> None:
@@ -326,8 +336,8 @@ def test_the_keyboard_alone_changes_a_face(open_page: Any, state: Any) -> None:
     page.set_input_files("#target-file", TARGET)
     page.set_input_files("#add-person", SOURCE)
     page.wait_for_selector(".box")
-    page.evaluate("document.activeElement.blur()")
-    page.keyboard.press("Tab")
+    page.focus(".brand")
+    page.keyboard.press("Shift+Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
     seen = []
@@ -353,4 +363,4 @@ def test_a_picture_that_the_browser_cannot_show_is_seen_small(open_page: Any, st
     Image.open(TARGET).save(out, "TIFF")
     item = state.add(out.getvalue(), "scan.tiff")
     page = open_page(f"library/{item['id']}")
-    page.wait_for_function("document.querySelector('.shown img')?.naturalWidth === 320")
+    until(page, "document.querySelector('.shown img')?.naturalWidth === 320")
