@@ -59,6 +59,7 @@ def serve(
     say(f"facechange is at {address}")
     if key:
         say(f"The key for the page, shown this once: {key}")
+    sys.stdout.flush()  # a log would get it at the end only
     count = 0 if no_workers else chosen.workers
     where = [*(["--settings", str(settings)] if settings else []), "--home", str(chosen.home)]
     lanes = [["--lane", "quick"] if place == 0 and count > 1 else [] for place in range(count)]

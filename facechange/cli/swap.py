@@ -26,6 +26,7 @@ from facechange.cli.options import (
     VerboseOption,
 )
 from facechange.cli.people import MapOption, SourceFaceOption, SourcesArgument, read_people
+from facechange.cli.remote import KeyFileOption, ServerOption, swap_elsewhere
 
 if TYPE_CHECKING:
     from facechange.consent import Grant
@@ -50,6 +51,8 @@ def swap(
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
     threshold: DetectorThresholdOption = None,
+    server: ServerOption = None,
+    key_file: KeyFileOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Change the faces of one photograph."""
@@ -60,6 +63,10 @@ def swap(
     check_report(report)
     started = time.perf_counter()
     people = read_people(sources, rules, face, source_face)
+    if server is not None:
+        told = None if beyond is None else beyond.value
+        swap_elsewhere(server, key_file, people, target, output, consent, purpose, strength, keep.value, told, model)
+        return
     with waiting("Changing the photograph"):
         grant = request_change(load_context(), people.files, target, output, consent, purpose)
         swapper = load_swapper(model, threads, engine, False, threshold)

@@ -7,10 +7,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import select, text
 
 from facechange.runtime import graph_path
-from facechange.service.asking import COOKIE, Administering, Anybody, Here
+from facechange.service.asking import COOKIE, Administering, Anybody, Here, identify
 from facechange.service.keys import LOGIN_SECONDS, log_in, log_out, make_key
 from facechange.service.library_routes import Before, Limit, page_through
 from facechange.service.problems import Problem, not_there
@@ -105,6 +106,14 @@ def is_ready(service: Here) -> JSONResponse:
             checks[name] = f"away ({type(error).__name__})"
     ready = set(checks.values()) == {"ready"}
     return JSONResponse({"ready": ready, **checks}, 200 if ready else 503)
+
+
+@router.get("/metrics", response_class=PlainTextResponse, tags=["operation"])
+def measure(request: Request, service: Here) -> Response:
+    """For Prometheus; where others can reach the service, for keys with the scope admin."""
+    if service.settings.is_public:
+        identify(request).need("admin")
+    return Response(request.app.state.measures.describe(service.database), media_type=CONTENT_TYPE_LATEST)
 
 
 def _ask(service: Any) -> None:

@@ -17,8 +17,9 @@ from starlette.exceptions import HTTPException
 
 from facechange import __version__
 from facechange.core import FacechangeError
-from facechange.service import admin_routes, change_routes, job_routes, library_routes
+from facechange.service import admin_routes, change_routes, character_routes, consent_routes, job_routes, library_routes
 from facechange.service.asking import Buckets, Guard
+from facechange.service.measures import Measures
 from facechange.service.problems import MEDIA_TYPE, Problem, describe_problem
 from facechange.service.schemas import AnonymizationRequest, ChangeRequest, FacesRequest, MasksRequest, ProblemAnswer
 from facechange.service.service import Service
@@ -26,7 +27,13 @@ from facechange.service.service import Service
 log = logging.getLogger("facechange.service")
 PAGE = Path(__file__).with_name("page")
 FORM_BYTES = 1 << 20  # around a file in a form
-ROUTERS = (library_routes.router, change_routes.router, job_routes.router, admin_routes.router)
+ROUTERS = tuple(
+    module.router
+    for module in (
+        *(library_routes, change_routes, job_routes, character_routes),
+        *(consent_routes, admin_routes),
+    )
+)
 
 
 def create_app(
@@ -62,18 +69,17 @@ def create_app(
     app.add_exception_handler(DBAPIError, _answer_error)
     app.add_exception_handler(OSError, _answer_error)
     app.add_exception_handler(Exception, _answer_error)
+    app.state.measures = Measures()
     if PAGE.is_dir():
         app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
-    app.add_middleware(Guard, most_bytes=service.settings.largest_upload_bytes + FORM_BYTES)
+    most_bytes = service.settings.largest_upload_bytes + FORM_BYTES
+    app.add_middleware(Guard, most_bytes=most_bytes, measures=app.state.measures)
     return app
 
 
 def _answer_error(request: Request, error: Exception) -> JSONResponse:
     problem = _as_problem(error)
-    if isinstance(problem, Problem):
-        headers = problem.headers
-    else:
-        headers = {}
+    headers = problem.headers if isinstance(problem, Problem) else {}
     told = describe_problem(problem)
     if told["status"] >= 500 and not isinstance(error, FacechangeError):
         log.error("%s %s", request.method, request.url.path, exc_info=error)

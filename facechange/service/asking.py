@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facechange.service.keys import PREFIX, Caller, find_caller, find_login
+from facechange.service.measures import Measures
 from facechange.service.problems import MEDIA_TYPE, Problem, describe_problem
 from facechange.service.service import Service
 
@@ -106,15 +107,16 @@ Here = Annotated[Service, Depends(service_of)]
 class Guard:
     """Around the app: security headers on every answer, a limit on bytes that come in, and patience that ends."""
 
-    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, most_bytes: int, measures: Measures) -> None:
         self.app = app
+        self.measures = measures
         self.most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        got, begun, whole = 0, False, False
+        got, begun, whole, began, status = 0, False, False, time.perf_counter(), 500
 
         async def limited() -> Message:
             nonlocal got, whole
@@ -129,9 +131,9 @@ class Guard:
             return message
 
         async def guarded(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, status
             if message["type"] == "http.response.start":
-                begun = True
+                begun, status = True, message["status"]
                 there = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [*message["headers"], *(each for each in _HEADERS if each[0] not in there)]
             await send(message)
@@ -145,6 +147,9 @@ class Guard:
             if begun:
                 raise
             await _answer(guarded, problem)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self.measures.count(scope["method"], route, status, time.perf_counter() - began)
 
 
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]

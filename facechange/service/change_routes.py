@@ -14,7 +14,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
-from facechange.service.asking import Caller, Changing, Here, Keeping
+from facechange.service.asking import Changing, Here, Keeping
+from facechange.service.keys import Caller
 from facechange.service.library import Upload, delete_items, find_item
 from facechange.service.problems import Problem
 from facechange.service.queue import OVER

@@ -54,7 +54,7 @@ def look_at(path: Path, name: str, settings: ServiceSettings) -> Look:
     Raises `PictureError` for what is no picture or video, is damaged, or breaks its decoder, and a `Problem` for what
     is larger than the settings allow.
     """
-    context = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
+    context: Any = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
     if sys.platform != "win32":
         context.set_forkserver_preload(_PRELOADED)
     receiver, sender = context.Pipe(duplex=False)
@@ -73,7 +73,7 @@ def look_at(path: Path, name: str, settings: ServiceSettings) -> Look:
         receiver.close()
     if isinstance(found, Look):
         return found
-    kind, status, message, remedy = found
+    status, message, remedy = found
     if status:
         raise Problem(status, message.replace(path.name, name), remedy, 3)
     raise PictureError(message.replace(str(path), name).replace(path.name, name), remedy)
@@ -90,9 +90,9 @@ def _look(sender: Connection, path: str, settings: ServiceSettings) -> None:
     try:
         sender.send(_examine(Path(path), settings))
     except FacechangeError as error:
-        sender.send((type(error).__name__, getattr(error, "status", 0), error.message, error.remedy))
-    except Exception as error:
-        sender.send((type(error).__name__, 0, f"{Path(path).name} is damaged or cut short.", "Get the file again."))
+        sender.send((getattr(error, "status", 0), error.message, error.remedy))
+    except Exception:  # decoders raise almost anything
+        sender.send((0, f"{Path(path).name} is damaged or cut short.", "Get the file again from where it came."))
     sender.close()
 
 
@@ -133,11 +133,9 @@ _KNOWN = "Send JPEG, PNG, WebP, AVIF, HEIC, TIFF, MP4, MOV, MKV or WebM."
 
 def _check_pixels(path: Path, width: int, height: int, settings: ServiceSettings) -> None:
     if width * height > settings.largest_pixels:
-        raise Problem(
-            413,
-            f"{path.name} has {width * height / 1e6:.0f} megapixels; at most {settings.largest_pixels / 1e6:.0f} are taken.",
-            "Make it smaller first.",
-        )
+        megapixels, most = width * height / 1e6, settings.largest_pixels / 1e6
+        message = f"{path.name} has {megapixels:.0f} megapixels; at most {most:.0f} are taken."
+        raise Problem(413, message, "Make it smaller first.", 3)
 
 
 def _examine_video(path: Path, settings: ServiceSettings) -> Look:

@@ -58,7 +58,9 @@ def fail_hopeless(session: TenantSession, attempts: int, now: float) -> None:
     """Give up jobs over which so many workers died."""
     error = Problem(500, f"{attempts} workers ended over this.", "Try another file, and tell the operator.", 70)
     hopeless = update(Job).where(Job.state == "running", Job.lease < now, Job.fence >= attempts)
-    session.execute(hopeless.values(state="failed", problem=describe_problem(error), finished=now, notified=False))
+    session.execute(
+        hopeless.values(state="failed", problem=describe_problem(error), finished=now, notified=Job.webhook.is_(None))
+    )
 
 
 def keep(database: Database, job: Job, lease_seconds: float, progress: tuple[int, int] | None = None) -> bool:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from facechange.consent.gate import check_sentence, clean_statement
 from facechange.service import queue
-from facechange.service.asking import Caller
+from facechange.service.keys import Caller
 from facechange.service.library import find_item
 from facechange.service.problems import Problem, not_there
 from facechange.service.service import Service
@@ -188,10 +188,13 @@ def look(
     def make(lookup: Lookup) -> Wish:
         return Wish(kind, {name: lookup.item(item.id).id})
 
-    job = wait_for(service, caller.tenant, submit(service, caller, wake, make).id, LOOK_SECONDS)
+    accepted = submit(service, caller, wake, make).id
+    try:
+        job = wait_for(service, caller.tenant, accepted, LOOK_SECONDS)
+    finally:  # what was seen of people is nobody's business later
+        with service.database.session(caller.tenant) as session:
+            session.execute(delete(Job).where(Job.id == accepted))
     raise_problem(job)
     if job.answer is None:
-        with service.database.session(caller.tenant) as session:
-            queue.cancel(session, job)
         raise Problem(503, "No worker is free to look at it.", "Try again later.", 75, Retry_After="10")
     return job.answer

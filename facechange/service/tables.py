@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import JSON, Engine, Float, Index, Integer, String, Text, UniqueConstraint, create_engine, event
 from sqlalchemy.orm import (
@@ -33,7 +33,7 @@ def new_id(prefix: str) -> str:
 class Base(DeclarativeBase):
     """All tables."""
 
-    type_annotation_map = {str: String(255), dict[str, Any]: JSON, list[Any]: JSON}
+    type_annotation_map: ClassVar = {str: String(255), dict[str, Any]: JSON, list[Any]: JSON}
 
 
 class Owned:
@@ -189,11 +189,9 @@ def _keep_apart(state: ORMExecuteState) -> None:
 @event.listens_for(TenantSession, "before_flush")
 def _own(session: Session, context: Any, instances: Any) -> None:
     tenant = session.info["tenant"]
-    for row in (*session.new, *session.dirty, *session.deleted):
-        if tenant != ALL:
-            if isinstance(row, Owned) and row.tenant is None:
-                row.tenant = tenant
-            assert isinstance(row, Owned) and row.tenant == tenant, "another tenant's row"
+    for row in (*session.new, *session.dirty, *session.deleted) if tenant != ALL else ():
+        if not isinstance(row, Owned) or row.tenant != tenant:
+            raise PermissionError("a row of another tenant's")
 
 
 class Database:

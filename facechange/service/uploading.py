@@ -14,7 +14,7 @@ from fastapi import UploadFile
 from starlette.datastructures import UploadFile as StarletteUpload
 
 from facechange.core import clean_line
-from facechange.service.library import Upload, add_item, examine_upload, put_files
+from facechange.service.library import Upload, add_item, examine_upload, find_item, put_files
 from facechange.service.problems import Problem
 from facechange.service.service import Service
 from facechange.service.tables import Item, new_id
@@ -80,3 +80,12 @@ def time_of(text: str | None) -> float | None:
         return moment.timestamp()
     except (ValueError, OverflowError):
         raise Problem(422, f"{text[:40]!r} is no time.", "Write 2027-05-31T12:00:00Z.", 2) from None
+
+
+def fetch_item(service: Service, tenant: str, reference: str, folder: Path) -> Path:
+    """The file of an entry, in `folder`. Raises a `Problem`, and what the store raises."""
+    with service.database.session(tenant) as session:
+        item = find_item(session, reference)
+    path = folder / f"{item.id}{item.suffix}"
+    service.store.fetch(tenant, item.sha256, item.bytes, path)
+    return path

@@ -152,9 +152,9 @@ def _anonymize(context: Context, job: Job, materials: Materials, swappers: Swapp
     selected, all_but = request["only"] or request["all_but"], bool(request["all_but"])
     face = FaceSelector((tuple(_parse(selected, materials)),), all_but) if selected else EVERY_FACE
     assignment = PersonaAssignment(request["seed"])
-    given = context, [], target, output, request["consent"], request["purpose"]
+    given: tuple[Any, ...] = context, [], target, output, request["consent"], request["purpose"], True
     if materials.items[request["target"]].kind == "photograph":
-        grant = request_change(*given, persona=True)
+        grant = request_change(*given)
         swapper = swappers.get(request["model"])
         published = change_photograph(
             swapper, assignment, target, output, grant=grant, face=face, fallback=request["fallback"]
@@ -163,7 +163,7 @@ def _anonymize(context: Context, job: Job, materials: Materials, swappers: Swapp
         return _tell(output, published.outcomes, True, grant.id, notes)
     from facechange.swap.video import VideoOptions, change_video, request_video_change
 
-    grant = request_video_change(*given, persona=True)
+    grant = request_video_change(*given)
     swapper = swappers.get(request["model"])
     options = VideoOptions(face=face, fallback=request["fallback"])
     done = change_video(swapper, assignment, target, output, grant=grant, options=options, report=report)

@@ -17,6 +17,7 @@ from facechange.service.library import Upload, add_item, delete_items, drop_unus
 from facechange.service.problems import describe_problem
 from facechange.service.service import Service
 from facechange.service.tables import ALL, Item, Job
+from facechange.service.webhooks import tell_webhooks
 from facechange.service.work import Made, Materials, Swappers, fetch_materials, perform
 
 log = logging.getLogger("facechange.service")
@@ -46,6 +47,7 @@ class Worker:
         while not self.ending.is_set():
             try:
                 if not self.run_one():
+                    tell_webhooks(self.service)
                     self.sweep()
                     self.wake.wait(IDLE_SECONDS)
                     self.wake.clear()
@@ -177,5 +179,6 @@ def _name_result(upload: Upload, job: Job, materials: Materials) -> Upload:
     """Name a result after its target."""
     target = materials.items.get(job.target or "")
     stem = Path(target.name).stem if target else "picture"
-    word = {"anonymization": "anonymized", "masks": "masks"}.get(job.kind, "changed")
+    version = job.request.get("version", "changed")
+    word = {"anonymization": "anonymized", "masks": "masks"}.get(job.kind, version)
     return Upload(upload.path, f"{stem}-{word}{upload.look.suffix}"[-200:], upload.sha256, upload.bytes, upload.look)

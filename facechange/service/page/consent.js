@@ -82,8 +82,7 @@ export function consentQuestion({ signal, without = null, legend = t("consent.le
 async function listRecords(place, signal) {
   try {
     const { items } = await get("/v1/consents", { signal });
-    const holding = items.filter((record) => !record.revoked);
-    if (!holding.length) {
+    if (!items.length) {
       return redraw(
         place,
         h(
@@ -104,8 +103,8 @@ async function listRecords(place, signal) {
       field(
         t("consent.record"),
         choice(
-          holding.map((record) => [record.id, named(record)]),
-          holding[0].id,
+          items.map((record) => [record.id, named(record)]),
+          items[0].id,
         ),
       ),
     );

@@ -95,23 +95,21 @@ export function peopleList(signal, changed) {
     id: "add-person",
     got: (item) => add({ items: [item], character: null, name: "" }),
   });
-  zone
-    .querySelector(".buttons")
-    .append(
-      h(
-        "button",
-        {
-          type: "button",
-          click: () =>
-            chooseCharacter().then(
-              (character) =>
-                character &&
-                add({ items: character.picture ? [character.picture] : [], character, name: character.name }),
-            ),
-        },
-        t("people.characters"),
-      ),
-    );
+  zone.querySelector(".buttons").append(
+    h(
+      "button",
+      {
+        type: "button",
+        click: () =>
+          chooseCharacter().then(
+            (character) =>
+              character &&
+              add({ items: character.picture ? [character.picture] : [], character, name: character.name }),
+          ),
+      },
+      t("people.characters"),
+    ),
+  );
   const list = h("ul", { class: "plain" });
   const draw = () => redraw(list, people.map(card));
   place.append(list, zone);

@@ -100,6 +100,16 @@ class State:
         self.items[key], self.files[key] = entry, data
         return entry
 
+    def record(self, pictures: list[str], role: str, **more: Any) -> dict[str, Any]:
+        hashes = [self.items[picture]["sha256"] for picture in pictures]
+        record = {
+            "id": self.new("fc"), "purpose": "", "until": "", **more, "state": "in force", "reason": "", "added": True,
+            "sources": hashes if role != "target" else [], "targets": hashes if role != "source" else [],
+            "recorded_at": now(),
+        }  # fmt: skip
+        self.consents[record["id"]] = record
+        return record
+
     def start(self, kind: str, target: str, result: bytes, name: str, summary: str, faces: int) -> dict[str, Any]:
         key = self.new("job")
         outcomes = [{"box": [200 + 700 * n, 150, 400, 550], "done": "changed", "why": ""} for n in range(faces)]
@@ -369,13 +379,13 @@ class Handler(BaseHTTPRequestHandler):
     def on_consents(self, key: str = "", what: str = "") -> Any:
         if what == "revoke":
             record = self.find(self.state.consents, key)
-            record |= {"revoked": now(), "reason": self.body.get("reason", "")}
+            record |= {"state": "revoked", "reason": self.body.get("reason", "")}
             return record
         if self.command == "POST":
-            record = {"id": self.state.new("fc"), "revoked": None, "until": None, "purpose": "", **self.body}
-            self.state.consents[record["id"]] = record
-            return 201, record
-        return self.page(self.state.consents)
+            return 201, self.state.record(**self.body)
+        everything = self.query.get("everything") == "true"
+        shown = [r for r in self.state.consents.values() if everything or r["state"] == "in force"]
+        return {"items": shown, "next": None}
 
     def on_verify(self) -> Any:
         return {

@@ -40,9 +40,9 @@ def fill(state: Any, stub: Any) -> None:
     job = state.start("change", group["id"], (EXAMPLES / "target.jpg").read_bytes(), "Changed", "1 face changed", 1)
     state.sets["set-1"] = {"id": "set-1", "name": "Ann", "kind": "person", "items": 0}
     state.characters["c-1"] = {"id": "c-1", "name": "Mara", "seed": 7, "version": 2, "set": "set-1"}
-    for number, revoked in enumerate((None, stub.now())):
-        record = {"id": f"fc-{number}", "who": "Ann", "role": "both", "basis": "release", "purpose": "film"}
-        state.consents[record["id"]] = {**record, "until": "2030-01-01", "pictures": ["x"], "revoked": revoked}
+    for end in ("in force", "revoked"):
+        record = state.record([group["id"]], "both", who="Ann", basis="release", purpose="film", until="2030-01-01")
+        record["state"] = end
     while job["state"] != "done":
         stub.time.sleep(0.05)
 

@@ -271,7 +271,7 @@ def test_a_consent_is_recorded_used_and_taken_back(open_page: Any, state: Any) -
     page.click("text=Record it")
     page.wait_for_selector("text=/Recorded as fc-/")
     (record,) = state.consents.values()
-    assert (record["role"], record["basis"], record["until"]) == ("both", "release", "2030-05-31")
+    assert (record["sources"], record["basis"], record["until"]) == (record["targets"], "release", "2030-05-31")
     page.goto(page.url.split("#")[0] + "#/change")
     page.check("text=It is on record")
     assert record["id"] in page.wait_for_selector(".consent select").inner_text()

@@ -11,13 +11,14 @@ const BASES = ["release", "self", "synthetic", "public-domain"];
 export async function show(root, { signal }) {
   const list = h("ul", { class: "plain list" });
   const said = h("div", {});
-  const more = h("p", { class: "buttons" });
-  const draw = async (before = null) => {
-    const { items, next } = await get(`/v1/consents${before ? `?before=${before}` : ""}`, { signal });
-    if (!before) list.replaceChildren();
-    list.append(...items.map((record) => row(record, draw, signal)));
-    if (!list.children.length) list.append(h("li", {}, emptyPlace(t("consents.empty"), t("consents.empty.text"))));
-    redraw(more, next && action(t("list.more"), () => draw(next), { said }));
+  const draw = async () => {
+    const { items } = await get("/v1/consents?everything=true", { signal });
+    const added = items.filter((record) => record.added).reverse(); // the newest first, without changes' own statements
+    redraw(
+      list,
+      added.map((record) => row(record, draw, signal)),
+    );
+    if (!added.length) list.append(h("li", {}, emptyPlace(t("consents.empty"), t("consents.empty.text"))));
   };
   const add = async () => {
     const made = await newRecord();
@@ -31,24 +32,24 @@ export async function show(root, { signal }) {
     h("p", { class: "buttons" }, action(t("consents.add"), add, { kind: "main", said, symbol: "add" })),
     said,
     list,
-    more,
   );
   await draw();
 }
 
-function stateOf(record) {
-  if (record.revoked) return "revoked";
-  return record.until && new Date(`${record.until.slice(0, 10)}T23:59:59Z`) < new Date() ? "ended" : "holds";
+const STATES = { "in force": "holds", expired: "ended", revoked: "revoked" };
+
+function roleOf({ sources, targets }) {
+  return sources.length && targets.length ? "both" : sources.length ? "source" : "target";
 }
 
 function row(record, draw, signal) {
-  const state = stateOf(record);
+  const state = STATES[record.state];
   const facts = [
-    t(`consents.role.${record.role}`),
+    t(`consents.role.${roleOf(record)}`),
     t(`consents.basis.${record.basis}`),
     record.purpose && t("consents.for", { purpose: record.purpose }),
     record.until && t("consents.until", { day: day(record.until) }),
-    count("consents.pictures", record.pictures?.length ?? 0),
+    count("consents.pictures", new Set([...record.sources, ...record.targets]).size),
   ];
   const revoke = async () => {
     if (await askForReason(record)) await draw();
@@ -67,9 +68,7 @@ function row(record, draw, signal) {
         "p",
         { class: "hint" },
         h("code", {}, record.id),
-        record.revoked && record.revoked !== true
-          ? ` · ${t("consents.since", { when: when(record.revoked.when ?? record.revoked) })}`
-          : "",
+        ` · ${t("consents.recorded", { when: when(record.recorded_at) })}`,
         record.reason ? ` · ${record.reason}` : "",
       ),
     ),

@@ -1,0 +1,32 @@
+"""A worker with toy networks, for a test to kill: HOME IDENTITY.onnx CHANGE.onnx."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+from facechange.consent import load_context
+from facechange.runtime import load_graph
+from facechange.service.service import open_service
+from facechange.service.settings import ServiceSettings
+from facechange.service.work import Swappers
+from facechange.service.worker import Worker
+from facechange.swap import Swapper
+
+
+def main() -> None:
+    home, identity, change = map(Path, sys.argv[1:])
+    spec = importlib.util.spec_from_file_location("toys", Path(__file__).parents[1] / "conftest.py")
+    assert spec and spec.loader
+    toys = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(toys)
+    swapper = Swapper(toys.ToyDetector(), load_graph(identity, 1), load_graph(change, 1))
+    worker = Worker(open_service(ServiceSettings(home, lease_seconds=1.0), load_context()), Swappers(lambda _: swapper))
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    worker.run()
+
+
+if __name__ == "__main__":
+    main()
