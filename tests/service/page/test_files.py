@@ -51,7 +51,9 @@ def test_every_text_is_there_and_used() -> None:
     sections = {key.split(".")[0] for key in words}
     missing = {key for key in plain if key.split(".")[0] in sections} - stems
     assert {key for key in missing if not key.endswith((".js", ".jpg", ".svg"))} == set()
-    made = [re.compile(re.escape(head) + r"[a-z.-]+" + re.escape(tail) + "$") for head, tail in MADE.findall(everything)]
+    made = [
+        re.compile(re.escape(head) + r"[a-z.-]+" + re.escape(tail) + "$") for head, tail in MADE.findall(everything)
+    ]
     unused = {stem for stem in stems - plain if not any(pattern.match(stem) for pattern in made)}
     assert unused == set()
 
