@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facechange.cli.console import counting, say
-from facechange.cli.extras import need_service
 
 if TYPE_CHECKING:
     from facechange.swap.people import People
@@ -64,6 +63,8 @@ def swap_elsewhere(
 
     Raises `ConsentError`, `OutputError`, `PictureError` and `client.ServerError`, which has the server's exit code.
     """
+    from facechange.cli.extras import need_service
+
     need_service()
     from datetime import UTC, datetime
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facechange.cli.console import say, waiting
-from facechange.cli.extras import need_service
 
 if TYPE_CHECKING:
     from facechange.service.service import Service
@@ -39,6 +38,8 @@ def serve(
     no_workers: Annotated[bool, typer.Option("--no-workers", help="Only answer; facechange work works.")] = False,
 ) -> None:
     """Serve the page and the API, with workers beside it. Ctrl-C ends it; jobs on their way go on next time."""
+    from facechange.cli.extras import need_service
+
     need_service()
     import uvicorn
 
@@ -84,6 +85,8 @@ def work(
     follow: Annotated[bool, typer.Option("--follow", hidden=True)] = False,
 ) -> None:
     """Do the service's jobs, beside any number of others. Ctrl-C ends it after giving its job back."""
+    from facechange.cli.extras import need_service
+
     need_service()
     import signal
     import threading
@@ -119,6 +122,8 @@ def add_key(
     home: HomeOption = None,
 ) -> None:
     """Make a key, and its tenant where there is none yet; the key is shown this once."""
+    from facechange.cli.extras import need_service
+
     need_service()
     import re
 
@@ -140,6 +145,8 @@ def add_key(
 @app.command("list")
 def list_keys(settings: SettingsOption = None, home: HomeOption = None) -> None:
     """List the keys of every tenant, without their secrets."""
+    from facechange.cli.extras import need_service
+
     need_service()
     from sqlalchemy import select
 
@@ -160,6 +167,8 @@ def revoke_key(
     home: HomeOption = None,
 ) -> None:
     """Revoke a key from now on."""
+    from facechange.cli.extras import need_service
+
     need_service()
     import time
 

@@ -17,6 +17,7 @@ from facechange.service.library_routes import Before, Limit, page_through
 from facechange.service.problems import Problem, not_there
 from facechange.service.schemas import MODELS, KeyRequest, LoginRequest, Page, Session, tell_time
 from facechange.service.tables import ALL, Key
+from facechange.service.uploading import clean_name
 
 router = APIRouter()
 
@@ -59,7 +60,7 @@ def add_key(body: KeyRequest, caller: Administering, service: Here) -> dict[str,
     """A new key; its secret is shown this once."""
     expires = body.expires.timestamp() if body.expires else None
     with service.database.session(caller.tenant) as session:
-        row, secret = make_key(session, caller.tenant, body.name, body.scopes, expires)
+        row, secret = make_key(session, caller.tenant, clean_name(body.name), body.scopes, expires)
         session.flush()
         return {**_describe_key(row), "key": secret}
 

@@ -4,6 +4,8 @@ deleted."""
 from __future__ import annotations
 
 import hashlib
+import re
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from sqlalchemy import func, select, text
 from facechange.service.looking import Look, look_at
 from facechange.service.problems import not_there
 from facechange.service.service import Service
-from facechange.service.tables import Deletion, Item, Set, TenantSession, new_id
+from facechange.service.tables import ALL, Deletion, Item, Job, Set, TenantSession, new_id
 
 THUMBNAIL = "thumbnail"
 
@@ -127,6 +129,22 @@ def drop_unused(service: Service, session: TenantSession, tenant: str, sha256: s
     if not session.scalar(having):
         for name in (sha256, sha256 + THUMBNAIL):
             service.store.delete(tenant, name)
+
+
+def remove_leftovers(service: Service, seconds: float) -> None:
+    """Delete what killed processes left so long ago: work folders of no job on its way, content of no entry."""
+    work = service.settings.home / "work"
+    for folder in work.iterdir() if work.is_dir() else ():
+        with service.database.session(ALL) as session:
+            job = session.get(Job, folder.name)
+        if (job is None or job.finished) and time.time() - folder.stat().st_mtime > seconds:
+            shutil.rmtree(folder, ignore_errors=True)
+    for tenant, name in list(service.store.find_old(seconds)):
+        if re.fullmatch(f"[0-9a-f]{{64}}({THUMBNAIL})?", name):
+            with service.database.session(ALL) as session:
+                drop_unused(service, session, tenant, name[:64])
+        else:  # half written
+            service.store.delete_part(tenant, name)
 
 
 def _hold_content(session: TenantSession, tenant: str, sha256: str) -> None:

@@ -38,11 +38,13 @@ def claim(database: Database, lanes: Sequence[str], lease_seconds: float, attemp
     """Take a job that waits, or that a worker left: the key with the least at work first, then by priority and age."""
     now = time.time()
     with database.session(ALL) as session:
-        fail_hopeless(session, attempts, now)
         free = or_(Job.state == "queued", and_(Job.state == "running", Job.lease < now))
         busy = Counter(session.scalars(select(Job.key).where(Job.state == "running", Job.lease >= now)))
         oldest = select(Job).where(free, Job.lane.in_(lanes)).order_by(Job.priority.desc(), Job.created).limit(100)
         waiting = session.scalars(oldest).all()
+        if any(job.state == "running" and job.fence >= attempts for job in waiting):
+            fail_hopeless(session, attempts, now)
+            waiting = [job for job in waiting if job.fence < attempts or job.state == "queued"]
     for job in sorted(waiting, key=lambda job: (-job.priority, busy[job.key], job.created)):
         taken = update(Job).where(Job.id == job.id, Job.fence == job.fence, Job.state == job.state)
         values = {"state": "running", "fence": job.fence + 1, "lease": now + lease_seconds}

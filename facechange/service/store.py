@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -62,9 +63,23 @@ class Store:
         if self._files.exists(place):
             self._files.rm_file(place)
 
+    def delete_part(self, tenant: str, name: str) -> None:
+        """Let go what a killed process had half written, by `find_old`'s name."""
+        self._files.rm_file(f"{self._root}/{tenant}/{name[:2]}/{name}")
+
     def has(self, tenant: str, sha256: str) -> bool:
         """Whether it is there."""
         return bool(self._files.exists(self._place(tenant, sha256)))
+
+    def find_old(self, seconds: float) -> Iterator[tuple[str, str]]:
+        """Tenant and name of what was stored longer ago than that."""
+        now = time.time()
+        for place, details in self._files.find(self._root, detail=True).items():
+            changed = details.get("mtime") or details.get("LastModified") or now
+            changed = changed.timestamp() if hasattr(changed, "timestamp") else changed
+            if now - changed > seconds:
+                tenant, _, name = place.removeprefix(f"{self._root}/").split("/")
+                yield tenant, name
 
     def read(self, tenant: str, sha256: str, start: int, end: int) -> Iterator[bytes]:
         """The bytes from `start` to before `end`, in pieces. Raises `OSError`, and `OutputError` where the file was

@@ -12,7 +12,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, Engine, Float, Index, Integer, String, Text, UniqueConstraint, create_engine, event
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+)
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -92,7 +104,7 @@ class Item(Owned, Base):
     media_type: Mapped[str]
     suffix: Mapped[str]
     sha256: Mapped[str] = mapped_column(index=True)
-    bytes: Mapped[int] = mapped_column(Integer)
+    bytes: Mapped[int] = mapped_column(BigInteger)
     width: Mapped[int] = mapped_column(Integer)
     height: Mapped[int] = mapped_column(Integer)
     seconds: Mapped[float | None] = mapped_column(Float)
@@ -122,7 +134,7 @@ class Character(Owned, Base):
     name: Mapped[str]
     seed: Mapped[int | None] = mapped_column(Integer)
     sources: Mapped[list[Any]]  # items of the person, where it is no persona
-    consent: Mapped[str]
+    consent: Mapped[str] = mapped_column(Text)
     set: Mapped[str]
     version: Mapped[int] = mapped_column(Integer, default=1)
     created: Mapped[float] = mapped_column(Float, default=time.time)

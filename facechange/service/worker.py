@@ -13,7 +13,15 @@ from sqlalchemy import select
 
 from facechange.core import FacechangeError
 from facechange.service import queue
-from facechange.service.library import Upload, add_item, delete_items, drop_unused, examine_upload, put_files
+from facechange.service.library import (
+    Upload,
+    add_item,
+    delete_items,
+    drop_unused,
+    examine_upload,
+    put_files,
+    remove_leftovers,
+)
 from facechange.service.problems import describe_problem
 from facechange.service.service import Service
 from facechange.service.tables import ALL, Item, Job
@@ -25,6 +33,7 @@ LANES = ("quick", "slow")
 IDLE_SECONDS = 0.25
 SWEEP_SECONDS = 60.0
 PROGRESS_SECONDS = 0.5
+CLEANING_SECONDS, LEFT_SECONDS = 3600.0, 86_400.0
 
 
 class StopJob(FacechangeError):
@@ -40,7 +49,7 @@ class Worker:
         self.lanes = lanes
         self.wake = threading.Event()
         self.ending = threading.Event()
-        self._swept = 0.0
+        self._swept = self._cleaned = 0.0
 
     def run(self) -> None:
         """Work until `end` is called."""
@@ -173,6 +182,9 @@ class Worker:
         with self.service.database.session(ALL) as session:
             over = session.scalars(select(Item).where(Item.expires < now).limit(100)).all()
             delete_items(self.service, session, over, "expired")
+        if now - self._cleaned > CLEANING_SECONDS:
+            self._cleaned = now
+            remove_leftovers(self.service, LEFT_SECONDS)
 
 
 def _name_result(upload: Upload, job: Job, materials: Materials) -> Upload:
