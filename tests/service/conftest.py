@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from sqlalchemy import create_engine, make_url
 
 from facechange.consent import load_context
 from facechange.service.app import create_app
@@ -34,9 +37,22 @@ def encode(pixels: np.ndarray, kind: str = "JPEG") -> bytes:
 
 
 @pytest.fixture
-def service_settings(tmp_path: Path) -> ServiceSettings:
+def database_url() -> str:
+    """SQLite, or a fresh database of the PostgreSQL that FACECHANGE_TEST_POSTGRES names."""
+    server = os.environ.get("FACECHANGE_TEST_POSTGRES", "")
+    if not server:
+        return ""
+    name = f"test_{secrets.token_hex(6)}"
+    with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def service_settings(tmp_path: Path, database_url: str) -> ServiceSettings:
     return ServiceSettings(
         tmp_path / "service",
+        database=database_url,
         lease_seconds=5.0,
         decoding_seconds=20.0,
         requests_per_minute=100_000,

@@ -1,4 +1,4 @@
-"""A worker with toy networks, for a test to kill: HOME IDENTITY.onnx CHANGE.onnx."""
+"""A worker with toy networks, for a test to kill: HOME IDENTITY.onnx CHANGE.onnx DATABASE."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from facechange.swap import Swapper
 
 
 def main() -> None:
-    home, identity, change = map(Path, sys.argv[1:])
+    home, identity, change = map(Path, sys.argv[1:4])
+    settings = ServiceSettings(home, database=sys.argv[4], lease_seconds=1.0)
     spec = importlib.util.spec_from_file_location("toys", Path(__file__).parents[1] / "conftest.py")
     assert spec and spec.loader
     toys = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(toys)
     swapper = Swapper(toys.ToyDetector(), load_graph(identity, 1), load_graph(change, 1))
-    worker = Worker(open_service(ServiceSettings(home, lease_seconds=1.0), load_context()), Swappers(lambda _: swapper))
+    worker = Worker(open_service(settings, load_context()), Swappers(lambda _: swapper))
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     worker.run()
