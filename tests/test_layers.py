@@ -332,7 +332,8 @@ def lines_of_body(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (function.end_lineno or 0) - first.lineno + 1
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
+# A migration is a list of tables, written once and never edited.
+@pytest.mark.parametrize("path", [path for path in FILES if path.parent.name != "versions"], ids=name_of)
 def test_files_and_functions_are_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
     for node in ast.walk(parse(path)):

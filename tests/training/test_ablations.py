@@ -58,7 +58,7 @@ def test_unequal_lengths_are_refused(config: FaceConfig) -> None:
 def test_the_command_trains_measures_and_goes_on(
     shards: Path, labelled_faces: Path, recognizer_path: Path, tmp_path: Path
 ) -> None:
-    run, recognizer = tmp_path / "run", graph_path("identity")
+    run, evaluator = tmp_path / "run", graph_path("identity")
     arguments = [
         "ablations",
         "--train",
@@ -67,8 +67,8 @@ def test_the_command_trains_measures_and_goes_on(
         recognizer_path,
         "--faces",
         labelled_faces,
-        "--recognizer",
-        recognizer,
+        "--evaluator",
+        evaluator,
     ]
     arguments += [
         "-o",
