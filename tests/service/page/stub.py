@@ -382,6 +382,8 @@ class Handler(BaseHTTPRequestHandler):
             record |= {"state": "revoked", "reason": self.body.get("reason", "")}
             return record
         if self.command == "POST":
+            if (self.body["basis"] == "release") != ("release" in self.body):
+                raise Refused(403, "A written release and its file belong together.", "Give both.")
             return 201, self.state.record(**self.body)
         everything = self.query.get("everything") == "true"
         shown = [r for r in self.state.consents.values() if everything or r["state"] == "in force"]

@@ -131,6 +131,25 @@ function newRecord() {
     const basis = choice(
       BASES.map((name) => [name, t(`consents.basis.${name}`)]),
       "release",
+      { change: () => written.toggleAttribute("hidden", basis.value !== "release") },
+    );
+    let release = null;
+    const its = h("div", { class: "pictures" });
+    const written = h(
+      "div",
+      {},
+      pick({
+        title: t("consents.release"),
+        hint: t("consents.release.hint"),
+        compact: true,
+        signal,
+        id: "release-file",
+        got: (item) => {
+          release = item;
+          redraw(its, small(item, t("consents.release")));
+        },
+      }),
+      its,
     );
     const purpose = h("input", { type: "text", maxlength: 200 });
     const until = h("input", { type: "date" });
@@ -138,12 +157,14 @@ function newRecord() {
     const make = async () => {
       if (!who.value.trim()) throw new Error(t("consents.nowho"));
       if (!pictures.length) throw new Error(t("consents.nopictures"));
+      if (basis.value === "release" && !release) throw new Error(t("consents.norelease"));
       const body = {
         pictures: pictures.map((item) => item.id),
         who: who.value.trim(),
         role: role.value,
         basis: basis.value,
       };
+      if (basis.value === "release") body.release = release.id;
       if (purpose.value.trim()) body.purpose = purpose.value.trim();
       if (until.value) body.until = until.value;
       close(await ask("POST", "/v1/consents", body, { signal }));
@@ -154,6 +175,7 @@ function newRecord() {
       shown,
       field(t("consents.role"), role),
       field(t("consents.basis"), basis),
+      written,
       field(t("consents.purpose"), purpose, t("consents.purpose.hint")),
       field(t("consents.until.field"), until, t("consents.until.hint")),
       said,
