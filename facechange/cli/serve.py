@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -103,7 +104,7 @@ def work(
     if follow:
 
         def read() -> None:
-            while sys.stdin.buffer.readline():
+            while os.read(0, 4096):  # unbuffered: a thread that waits in a buffer's lock would abort the end of Python
                 worker.wake.set()
             worker.end()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from typing import Any
 
 from facechange.core import (
@@ -38,6 +39,7 @@ _TITLES = {
     503: "Not ready",
     507: "No space left",
 }
+_FOLDERS = re.compile(r"(?<![\w.:/~-])/(?:[^/\s]+/)+")
 BUG, NO_SPACE = 70, 74  # exit codes of the command line
 
 
@@ -60,6 +62,8 @@ def describe_problem(error: BaseException, names: dict[str, str] | None = None) 
     """The problem's members; `names` are words in the sentence that mean nothing to the client, and what they are to
     it."""
     status, detail, remedy, code = _explain(error)
+    if not isinstance(error, Problem):  # where things are on this machine is nobody's business
+        detail, remedy = (_FOLDERS.sub("", text) for text in (detail, remedy))
     for word, name in (names or {}).items():
         detail, remedy = detail.replace(word, name), remedy.replace(word, name)
     title = _TITLES.get(status, "Error")

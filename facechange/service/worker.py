@@ -106,7 +106,7 @@ class Worker:
             if self._end_stopped(job):
                 return  # what is there stays, for who goes on
         except Exception as error:
-            if not isinstance(error, FacechangeError):
+            if describe_problem(error)["status"] >= 500:
                 log.exception("job %s failed", job.id)
             with service.database.session(ALL) as session:
                 state = "cancelled" if self._is_cancelled(job) else "failed"

@@ -205,3 +205,25 @@ def test_kill_9_of_a_worker_loses_nothing_and_doubles_nothing(
     made = results(service)
     assert sorted(item.job or "" for item in made) == sorted(jobs)
     assert all(len(idle.get(f"/v1/jobs/{job}/result").content) > 1000 for job in jobs)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux whether the worker is ready")
+def test_a_worker_that_is_told_to_end_ends_in_order(service: Service) -> None:
+    command = [sys.executable, "-c", "from facechange.cli.app import main; main()", "work", "--follow"]
+    command += ["--home", str(service.settings.home)]
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdin is not None and process.stderr is not None
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        while not _catches(Path(f"/proc/{process.pid}/status").read_bytes()):
+            time.sleep(0.1)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        assert (process.wait(60), process.stderr.read()) == (0, b"")
+
+
+def _catches(status: bytes) -> bool:
+    """Whether a process (its /proc/PID/status) has a handler of its own for SIGTERM."""
+    mask = int(status.partition(b"SigCgt:")[2].split()[0], 16)
+    return bool(mask >> (signal.SIGTERM - 1) & 1)

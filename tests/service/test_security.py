@@ -11,10 +11,10 @@ from dataclasses import replace
 import pytest
 from fastapi.testclient import TestClient
 
-from facechange.core import SettingsError
+from facechange.core import ModelError, SettingsError
 from facechange.service.app import create_app
 from facechange.service.keys import make_first_key
-from facechange.service.problems import Problem
+from facechange.service.problems import Problem, describe_problem
 from facechange.service.service import Service
 from facechange.service.webhooks import check_webhook, sign
 
@@ -104,6 +104,13 @@ def test_a_public_address_without_a_key_is_refused(service: Service) -> None:
 
     with pytest.raises(SettingsError, match="no key yet"):
         serve(home=service.settings.home, host="0.0.0.0", settings=None, port=None, no_workers=True)
+
+
+def test_a_problem_says_nothing_of_this_machines_folders() -> None:
+    error = ModelError("There is no model at /opt/faces/scout.onnx.", "See https://x.org/a/b or d/e.")
+    told = describe_problem(error)
+    assert told["detail"] == "There is no model at scout.onnx."
+    assert told["remedy"] == "See https://x.org/a/b or d/e."
 
 
 def test_metrics_and_readiness(anonymous: TestClient) -> None:
