@@ -146,9 +146,15 @@ function takePhotograph() {
       .then((given) => {
         stream = given;
         if (signal.aborted) return stop();
+        video.addEventListener(
+          "loadeddata", // before that there is nothing to take
+          () => {
+            take.disabled = false;
+            take.focus();
+          },
+          { once: true },
+        );
         video.srcObject = given;
-        take.disabled = false;
-        take.focus();
       })
       .catch(() => redraw(said, problemBox({ message: t("camera.none"), remedy: t("camera.none.remedy") })));
     const stop = () => stream?.getTracks().forEach((track) => track.stop());
