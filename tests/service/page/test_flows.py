@@ -239,6 +239,7 @@ def test_the_library_keeps_names_sets_ends_and_deletes(open_page: Any, state: An
     page.get_by_label("Name").fill("Ann")
     page.click("text=Make the set")
     page.wait_for_selector("dialog", state="detached")
+    until(page, "document.querySelector('.filters select').value !== ''")  # the new set is chosen
     page.set_input_files(".drop input[multiple]", SOURCE)
     page.click(".tile")
     page.wait_for_selector("h1:has-text('source.jpg')")
