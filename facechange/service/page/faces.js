@@ -5,6 +5,7 @@ import { picture, problemBox, radios, small } from "./parts.js";
 import { count, t } from "./words.js";
 
 export const STAYS = -1;
+const TALLEST_REM = 34; // of a picture with its faces
 export const letter = (index) => String.fromCharCode(65 + (index % 26));
 
 export function findFaces(item, signal) {
@@ -109,7 +110,9 @@ export function facePicker(item, found, people, given, changed) {
     none || h("p", { class: "hint" }, count("faces.found", found.faces.length)),
     panel,
   );
-  node.querySelector(".picture").style.aspectRatio = `${found.width} / ${found.height}`;
+  const { style } = node.querySelector(".picture");
+  style.aspectRatio = `${found.width} / ${found.height}`;
+  style.width = `min(100%, ${(TALLEST_REM * found.width) / found.height}rem)`;
   return { node, update: draw };
 }
 

@@ -14,7 +14,7 @@ export function pick({
   accept = PHOTOGRAPHS,
   several = false,
   kind = "photograph",
-  fields = {},
+  fields = () => ({}),
   compact = false,
   fromLibrary = true,
   id,
@@ -24,7 +24,7 @@ export function pick({
   const state = h("div", { class: "state" });
   const send = async (files) => {
     redraw(state);
-    for (const file of several ? files : files.slice(0, 1)) await sendOne(file, fields, state, got, signal);
+    for (const file of several ? files : files.slice(0, 1)) await sendOne(file, fields(), state, got, signal);
   };
   const input = h("input", {
     type: "file",
@@ -146,9 +146,15 @@ function takePhotograph() {
       .then((given) => {
         stream = given;
         if (signal.aborted) return stop();
+        video.addEventListener(
+          "loadeddata", // before that there is nothing to take
+          () => {
+            take.disabled = false;
+            take.focus();
+          },
+          { once: true },
+        );
         video.srcObject = given;
-        take.disabled = false;
-        take.focus();
       })
       .catch(() => redraw(said, problemBox({ message: t("camera.none"), remedy: t("camera.none.remedy") })));
     const stop = () => stream?.getTracks().forEach((track) => track.stop());

@@ -129,6 +129,23 @@ def test_what_is_missing_is_said_with_its_remedy(open_page: Any, state: Any, stu
 
 
 @both_screens
+def test_a_tall_picture_keeps_its_shape_and_its_boxes_their_place(open_page: Any, tmp_path: Path, screen: str) -> None:
+    tall = tmp_path / "tall.png"
+    picture = Image.new("RGB", (768, 2304), "grey")
+    picture.paste(Image.open(TARGET), (0, 768))
+    picture.save(tall)
+    page = open_page(screen=screen)
+    page.set_input_files("#target-file", str(tall))
+    page.wait_for_selector(".box")
+    where = "(e => {const r = e.getBoundingClientRect(); return [r.width, r.height]})(document.querySelector('%s'))"
+    width, height = page.evaluate(where % ".faces img")
+    assert abs(height / width - 3) < 0.02
+    assert height <= 545
+    box = page.evaluate(where % ".box")
+    assert abs(box[0] / width - 420 * 3 / 768) < 0.02  # as the stub says, which scales by the height
+
+
+@both_screens
 def test_before_and_after_masks_and_download(open_page: Any, state: Any, screen: str) -> None:
     page = open_page(screen=screen)
     page.set_input_files("#target-file", TARGET)
@@ -222,6 +239,7 @@ def test_the_library_keeps_names_sets_ends_and_deletes(open_page: Any, state: An
     page.get_by_label("Name").fill("Ann")
     page.click("text=Make the set")
     page.wait_for_selector("dialog", state="detached")
+    until(page, "document.querySelector('.filters select').value !== ''")  # the new set is chosen
     page.set_input_files(".drop input[multiple]", SOURCE)
     page.click(".tile")
     page.wait_for_selector("h1:has-text('source.jpg')")

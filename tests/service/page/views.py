@@ -19,6 +19,7 @@ SENTENCE = "Ann and Ben agreed in writing to this change for our film."
 
 def draw(page: Any, name: str) -> None:
     """The view as WebP, at most 1,400 px of it."""
+    page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(300)
     with Image.open(io.BytesIO(page.screenshot(full_page=True))) as seen:
         seen.crop((0, 0, seen.width, min(seen.height, 1400))).save(OUT / f"{name}.webp", quality=60, method=6)

@@ -58,35 +58,27 @@ async function showAll(root, { signal, query }) {
     redraw(more, next && action(t("list.more"), () => draw(next), { said }));
   };
   const redo = () => draw().catch((error) => redraw(said, problemBox(error)));
-  const zone = h("div", {});
-  const drawZone = () =>
-    redraw(
-      zone,
-      pick({
-        title: t("library.add"),
-        hint: t("library.add.hint"),
-        accept: ANYTHING,
-        several: true,
-        compact: true,
-        kind: "",
-        fromLibrary: false,
-        signal,
-        fields: inSet.value ? { set: inSet.value } : {},
-        got: redo,
-      }),
-    );
-  inSet.addEventListener("change", drawZone);
+  const zone = pick({
+    title: t("library.add"),
+    hint: t("library.add.hint"),
+    accept: ANYTHING,
+    several: true,
+    compact: true,
+    kind: "",
+    fromLibrary: false,
+    signal,
+    fields: () => (inSet.value ? { set: inSet.value } : {}), // as it is chosen when a file is dropped
+    got: redo,
+  });
   const newSet = async () => {
     const made = await askForSet();
     if (!made) return;
     sets = await getSets(signal);
     drawSets(made.id);
-    drawZone();
     announce(t("set.made", { name: made.name }));
     await draw();
   };
   drawSets(query.get("set"));
-  drawZone();
   root.append(
     zone,
     h(
