@@ -158,3 +158,19 @@ def test_every_row_on_the_patent_names_its_files_and_says_how_it_is_done() -> No
         assert files or told == "nothing to build", cells
     named = set(re.findall(r"`(facechange/[^`]+)`", (ROOT / "docs" / "patent.md").read_text(encoding="utf-8")))
     assert len(named) > 20 and not [path for path in named if not (ROOT / path).is_file()]
+
+
+def test_what_is_installed_is_pinned_and_nothing_is_left_of_a_merge() -> None:
+    pins = [line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
+    assert len(pins) > 20 and not [line for line in pins if not re.fullmatch(r"[\w.-]+==[\w.+]+", line)]
+    kinds = {".py", ".md", ".toml", ".txt", ".json", ".js", ".css", ".html", ".yml", ".ipynb", ""}
+    tops = [
+        *ROOT.glob("*"),
+        *(path for name in ("docs", "examples", "facechange", "tests", "tools") for path in (ROOT / name).rglob("*")),
+    ]
+    left = [
+        path
+        for path in tops
+        if path.is_file() and path.suffix in kinds and re.search(rb"^(<{7}|>{7}) ", path.read_bytes(), re.MULTILINE)
+    ]
+    assert not left
