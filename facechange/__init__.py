@@ -60,7 +60,7 @@ def load(
     """A swapper with the embedded networks: `model` is `facechange-512`, the quicker `facechange-256`,
     `facechange-1024` with most detail, or a file.
 
-    `engine` is a value of the option `--execution-providers`, `detector_threshold` (0..1) the least score of a face.
+    `engine` is a value of the option `--engine`, `detector_threshold` (0..1) the least score of a face.
 
     Raises:
         ModelError: where a graph is missing or is not what its card says.

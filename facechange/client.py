@@ -151,15 +151,18 @@ class Client:
     def save(self, job: Job, path: Path | str) -> Path:
         """Write a job's result to `path`, whole or not at all. Raises `ServerError`, `OutputError`."""
         path = Path(path)
-        with self._http.stream("GET", f"/v1/jobs/{job.id}/result") as answer:
-            if answer.is_error:
-                answer.read()
-                raise _as_error(_read_problem(answer))
-            with plain_errors(path), part_file(path.resolve().parent) as part:
-                with part.open("wb") as file:
-                    for data in answer.iter_bytes():
-                        file.write(data)
-                take_name(part, path)
+        try:
+            with self._http.stream("GET", f"/v1/jobs/{job.id}/result") as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise _as_error(_read_problem(answer))
+                with plain_errors(path), part_file(path.resolve().parent) as part:
+                    with part.open("wb") as file:
+                        for data in answer.iter_bytes():
+                            file.write(data)
+                    take_name(part, path)
+        except httpx.HTTPError as error:
+            raise _unreachable(self._http.base_url, error) from None
         return path
 
     def _ask(self, method: str, path: str, **what: Any) -> Any:
@@ -171,71 +174,55 @@ class Client:
 
 
 class AsyncClient:
-    """`Client`, to be awaited."""
+    """`Client`, to be awaited: each call runs in a thread, so that files are sent and saved as they are read."""
 
-    def __init__(self, url: str, key: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._http = httpx.AsyncClient(base_url=url, headers=_headers(key), timeout=120, transport=transport)
+    def __init__(self, url: str, key: str, transport: httpx.BaseTransport | None = None) -> None:
+        self._client = Client(url, key, transport)
 
     async def __aenter__(self) -> AsyncClient:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self._http.aclose()
+        self._client.__exit__(*error)
 
     async def put(self, path: Path | str, **details: str) -> Item:
         """`Client.put`."""
-        data = await asyncio.to_thread(Path(path).read_bytes)  # httpx sends no open file asynchronously
-        answer = await self._ask("POST", "/v1/library", files={"file": (Path(path).name, data)}, data=details)
-        return _build(Item, answer)
+        return await asyncio.to_thread(self._client.put, path, **details)
 
     async def delete(self, item: str) -> dict[str, Any]:
         """`Client.delete`."""
-        return dict(await self._ask("DELETE", f"/v1/library/{item}"))
+        return await asyncio.to_thread(self._client.delete, item)
 
     async def faces(self, item: str) -> list[dict[str, Any]]:
         """`Client.faces`."""
-        return list((await self._ask("POST", "/v1/faces", json={"picture": item}))["faces"])
+        return await asyncio.to_thread(self._client.faces, item)
 
-    async def change(
-        self, target: str, sources: Rules, *, consent: str, faces: str = "all", idempotency: str = "", **options: Any
-    ) -> Job:
+    async def change(self, target: str, sources: Rules, *, consent: str, **options: Any) -> Job:
         """`Client.change`."""
-        body = change_request(target, sources, faces, consent, **options)
-        return _build(Job, await self._ask("POST", "/v1/changes", json=body, headers=_idempotent(idempotency)))
+        return await asyncio.to_thread(self._client.change, target, sources, consent=consent, **options)
 
-    async def anonymize(self, target: str, *, idempotency: str = "", **options: Any) -> Job:
+    async def anonymize(self, target: str, **options: Any) -> Job:
         """`Client.anonymize`."""
-        body = {"target": target, **options}
-        return _build(Job, await self._ask("POST", "/v1/anonymizations", json=body, headers=_idempotent(idempotency)))
+        return await asyncio.to_thread(self._client.anonymize, target, **options)
 
     async def job(self, job: str) -> Job:
         """`Client.job`."""
-        return _build(Job, await self._ask("GET", f"/v1/jobs/{job}"))
+        return await asyncio.to_thread(self._client.job, job)
 
     async def cancel(self, job: str) -> Job:
         """`Client.cancel`."""
-        return _build(Job, await self._ask("POST", f"/v1/jobs/{job}/cancel"))
+        return await asyncio.to_thread(self._client.cancel, job)
 
     async def wait(self, job: Job) -> Job:
-        """`Client.wait`."""
+        """`Client.wait`; no thread waits."""
         while not job.is_over:
             await asyncio.sleep(POLL_SECONDS)
             job = await self.job(job.id)
         return job.check()
 
-    async def content(self, job: Job) -> bytes:
-        """A job's result, in memory."""
-        answer = await self._http.get(f"/v1/jobs/{job.id}/result")
-        if answer.is_error:
-            raise _as_error(_read_problem(answer))
-        return answer.content
-
-    async def _ask(self, method: str, path: str, **what: Any) -> Any:
-        try:
-            answer = await self._http.request(method, path, **what)
-        except httpx.HTTPError as error:
-            raise _unreachable(self._http.base_url, error) from None
-        return _read(answer)
+    async def save(self, job: Job, path: Path | str) -> Path:
+        """`Client.save`."""
+        return await asyncio.to_thread(self._client.save, job, path)
 
 
 def _headers(key: str) -> dict[str, str]:

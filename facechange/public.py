@@ -259,7 +259,7 @@ def _people(sources: Sources | Mapping[str, str], faces: FaceSelector | str) -> 
 
 
 def _need_video() -> ModuleType:
-    """The module `change.video`; raises `DependencyError` where PyAV is not installed."""
+    """The module `swap.video`; raises `DependencyError` where PyAV is not installed."""
     try:
         return import_module("facechange.swap.video")
     except ImportError:

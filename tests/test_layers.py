@@ -36,7 +36,7 @@ PICTURE_WRITERS = {
     "training/curves.py": "curves of a run",
     "data/composites.py": "what a scout learns from, made smaller",
     "data/composite_scenes.py": "a camera's compression, in memory",
-    "service/looking.py": "thumbnails of the library's entries, which say what the entry says of itself",
+    "service/inspection.py": "thumbnails of the library's entries, which say what the entry says of itself",
     "training/prepare.py": "aligned crops of photographs, in which nothing is changed",
 }
 # The only files that encode videos, and why each may. What they write are work files, which publish_media gives out.

@@ -114,7 +114,7 @@ def _measure_photograph(plan: Plan, model: str, megapixels: float, threads: int,
     stages = measure_stages(swapper, home, megapixels, plan.seconds)
     options = ["--threads", str(threads), "--model", model]
     if plan.engine != "auto":
-        options += ["--execution-providers", plan.engine]
+        options += ["--engine", plan.engine]
     cold = measure_cold_swaps(home, megapixels, options)
     return Photograph(swapper.card.name, swapper.engine, megapixels, stages, cold, peak_memory_mb())
 

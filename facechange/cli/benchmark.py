@@ -29,7 +29,7 @@ def benchmark(
     threads: Annotated[
         list[int] | None, typer.Option(min=1, help="Processors to use; repeatable. 1, 2, 4 ... to all.")
     ] = None,
-    execution_providers: EngineOption = "auto",
+    engine: EngineOption = "auto",
     seconds: Annotated[float, typer.Option(min=0.01, help="How long each figure is measured.")] = 1.0,
     json: Annotated[Path | None, typer.Option("--json", help="Write every figure here.")] = None,
     roofline: Annotated[
@@ -51,7 +51,7 @@ def benchmark(
     default = Plan()
     plan = Plan(
         tuple(models or default.models),
-        execution_providers,
+        engine,
         tuple(megapixels or default.megapixels),
         tuple(batch or default.batches),
         tuple(threads or ()),

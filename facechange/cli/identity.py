@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facechange.cli.console import say, waiting
 from facechange.cli.options import ConsentOption, EngineOption, PurposeOption, ThreadsOption
 from facechange.cli.people import SourceFaceOption
+
+if TYPE_CHECKING:
+    from facechange.swap.identities import Identity
 
 app = typer.Typer(help="Keep the identity of a person who agreed, averaged over pictures.", no_args_is_help=True)
 
@@ -56,7 +59,7 @@ def new(
         identity.save(output, passphrase)
         record = record_identity(grant, output)
     sealed = ", sealed" if passphrase else ""
-    say(f"{output}: {identity.name}, of {identity.pictures} pictures{sealed}; consent {record.id}")
+    say(f"{output}: {_describe(identity)}{sealed}; consent {record.id}")
 
 
 @app.command("show")
@@ -68,7 +71,11 @@ def show(
     from facechange.swap.identities import Identity, read_passphrase
 
     kept = Identity.load(identity, read_passphrase([identity], ask_passphrase))
-    say(f"{identity}: {kept.name}, of {kept.pictures} pictures; consent {kept.consent}")
+    say(f"{identity}: {_describe(kept)}; consent {kept.consent}")
+
+
+def _describe(identity: Identity) -> str:
+    return f"{identity.name}, of {identity.pictures} picture{'s' if identity.pictures != 1 else ''}"
 
 
 def _choose_passphrase() -> str:

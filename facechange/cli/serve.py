@@ -47,7 +47,7 @@ def serve(
     from facechange.core import SettingsError
     from facechange.service.app import create_app
     from facechange.service.keys import has_keys, make_first_key
-    from facechange.service.processes import WorkerProcesses
+    from facechange.service.worker_processes import WorkerProcesses
 
     chosen = _load(settings, home)
     chosen = replace(chosen, host=host or chosen.host, port=port or chosen.port)
@@ -61,6 +61,7 @@ def serve(
     say(f"facechange is at {address}")
     if key:
         say(f"The key for the page, shown this once: {key}")
+        say(f"Open {address}/#key={key}")  # what follows # is not sent; the page takes it and forgets it
     sys.stdout.flush()  # a log would get it at the end only
     count = 0 if no_workers else chosen.workers
     where = [*(["--settings", str(settings)] if settings else []), "--home", str(chosen.home)]
@@ -91,14 +92,14 @@ def work(
     need_service()
     import signal
     import threading
+    from functools import cache
 
-    from facechange.service.work import Swappers
     from facechange.service.worker import LANES, Worker
     from facechange.swap import load_swapper
 
     service = _open(_load(settings, home))
     lanes = tuple(each for each in lane or LANES if each in LANES) or LANES
-    worker = Worker(service, Swappers(lambda model: load_swapper(model, many_runs=True)), lanes)
+    worker = Worker(service, cache(lambda model: load_swapper(model, many_runs=True)), lanes)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.end())
     if follow:
@@ -151,13 +152,13 @@ def list_keys(settings: SettingsOption = None, home: HomeOption = None) -> None:
     need_service()
     from sqlalchemy import select
 
-    from facechange.service.schemas import tell_time
+    from facechange.service.schemas import format_time
     from facechange.service.tables import ALL, Key
 
     with _open(_load(settings, home)).database.session(ALL) as session:
         rows = session.scalars(select(Key).order_by(Key.tenant, Key.created)).all()
     for row in rows:
-        ended = f", revoked {tell_time(row.revoked)}" if row.revoked else ""
+        ended = f", revoked {format_time(row.revoked)}" if row.revoked else ""
         say(f"{row.id}  {row.tenant}  {row.name}  {','.join(row.scopes)}{ended}")
 
 

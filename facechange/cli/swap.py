@@ -67,7 +67,7 @@ def swap(
         told = None if beyond is None else beyond.value
         swap_elsewhere(server, key_file, people, target, output, consent, purpose, strength, keep.value, told, model)
         return
-    with waiting("Changing the photograph"):
+    with waiting("ChangeCaller the photograph"):
         grant = request_change(load_context(), people.files, target, output, consent, purpose)
         swapper = load_swapper(model, threads, engine, False, threshold)
         assignment, chosen = people.assign(swapper), people.selection

@@ -17,9 +17,8 @@ from facechange.core.stored import build
 from facechange.images.reading import readable_file
 
 # How consent was given, and the words for it in a result. A "statement" is what somebody said with the change itself;
-# "evaluation"
-# says that nobody was asked for this change: a model's results on a data set are shown, on what the data set itself
-# rests on.
+# "evaluation" says that nobody was asked for this change: a model's results on a data set are shown, on what the data
+# set itself rests on.
 BASES = {
     "self": "the person's own pictures",
     "release": "written release",

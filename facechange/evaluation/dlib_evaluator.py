@@ -12,8 +12,7 @@ from facechange.faces.geometry import estimate_similarity
 WEIGHTS = "dlib_face_recognition_resnet_model_v1.dat"  # public domain
 CHIP_PX, PADDING = 150, 0.25  # the network's only size; the margin on each side, in parts of the face that it surrounds
 # Where dlib's five points lie in the square of the face without its margin: outer and inner corner of the viewer's
-# right eye and of
-# the left one, and the point between the nostrils. Their rows among the 68.
+# right eye and of the left one, and the point between the nostrils. Their rows among the 68.
 FIVE_POINTS = np.array(
     [[0.85957, 0.21350], [0.64606, 0.22897], [0.12058, 0.21373], [0.33409, 0.22906], [0.49011, 0.62780]]
 )

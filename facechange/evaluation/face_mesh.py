@@ -23,8 +23,7 @@ MESH_PX, IRIS_PX = 192, 64
 BOX_SIDE, BOX_CENTRE, LOOKS, MARGIN = 0.85, (0.5, 0.56), 2, 1.4
 EYE_MARGIN = 2.3  # of the eye's width: the square that the iris is looked for in
 # Rows of the mesh: the corners of the viewer's left eye and of the right one, each from the left; and whether the
-# network, which knows
-# the viewer's right eye, sees it mirrored.
+# network, which knows the viewer's right eye, sees it mirrored.
 EYES = ((33, 133, True), (362, 263, False))
 
 

@@ -31,8 +31,8 @@ DETECTION_SCORE, TURNED_DETECTION_SCORE, SCOUT_SCORE = 0.15, 0.3, 0.25  # what d
 LARGE_DETECTION_PX = 160  # in a picture of `SCOUT_PX`: a refinement shows a face at 112 px at most
 LEAST_SCORE = 0.72  # what counts as a face
 # So small, much that is no face looks like one: of 10 in 794 photographs without people in which something scored
-# `LEAST_SCORE`, 7 had
-# only detections of less than 20 px that this drops. By `SMALL_SHARE` of the way to 1 more is asked of them.
+# `LEAST_SCORE`, 7 had only detections of less than 20 px that this drops. By `SMALL_SHARE` of the way to 1 more is
+# asked of them.
 SMALL_PX, SMALL_SHARE = 20, 0.6
 LARGE_SHARE = 0.15  # of the longer side: next to so large a face the scout alone looks for small and turned ones
 UPRIGHT = 45  # degrees of roll: a face that is turned further says that others may be, too

@@ -26,8 +26,7 @@ _SAME_CHANGE = 0.06
 # From where to where of the mask the photograph stays. On 24 held-out changes at 512² by a model whose mask is about
 # 0.53 inside
 # faces and 0.65 outside, against laying down all of its change: 1.1 dB better outside the face, for 0.002 of the cosine
-# to the
-# source. With 0.7 instead of 0.8 it was 1.7 dB for 0.007.
+# to the source. With 0.7 instead of 0.8 it was 1.7 dB for 0.007.
 _KEPT_MASK = 0.5, 0.8
 
 

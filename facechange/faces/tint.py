@@ -20,9 +20,8 @@ _COMPARED_PX = 64  # side at which what strays from it is looked at: averages, i
 _MEMORY = 0.9  # of the last frames in what is thought of the next
 _ROUNDING = 0.6 / 255  # chroma that is none: what rounding to eight bits makes of grey
 # Of `Tint.stray`: up to the first a crop is monochrome, from the second on in colour. Of 60 photographs of officials in
-# colour none was
-# below 0.20, and as sepia in JPEG of quality 60 none above 0.11; at a fifth of the size up to 0.19, and in a tint of
-# two colours 0.24.
+# colour none was below 0.20, and as sepia in JPEG of quality 60 none above 0.11; at a fifth of the size up to 0.19, and
+# in a tint of two colours 0.24.
 MONOCHROME, COLOURED = 0.13, 0.2
 
 

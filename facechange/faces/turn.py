@@ -13,10 +13,9 @@ from facechange.core import Face, FaceError
 from facechange.faces.mean_face68 import read_mean_face
 
 # Degrees. Of 12 faces each of generated people, with YuNet's points and the 256² model, the changed one was nearer to
-# the source than to
-# the target by the identity network for 10 up to 5 degrees, 8 from 20 to 30, 7 from 30 to 35, 3 from 35 to 40 and 1
-# from 40 to 45. From
-# about 40 on a second nose shows beside the face, or its outline smears into what is behind it.
+# the source than to the target by the identity network for 10 up to 5 degrees, 8 from 20 to 30, 7 from 30 to 35, 3 from
+# 35 to 40 and 1 from 40 to 45. From about 40 on a second nose shows beside the face, or its outline smears into what is
+# behind it.
 FOLLOWED, BEYOND = 32.0, 40.0
 Beyond = Literal["left", "faded", "covered"]  # what becomes of a face that is turned so far
 

@@ -11,19 +11,19 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import select, text
 
 from facechange.runtime import graph_path
-from facechange.service.asking import COOKIE, Administering, Anybody, Here, identify
+from facechange.service.image_library_routes import Before, Limit, page_through
 from facechange.service.keys import LOGIN_SECONDS, log_in, log_out, make_key
-from facechange.service.library_routes import Before, Limit, page_through
-from facechange.service.problems import Problem, not_there
-from facechange.service.schemas import MODELS, KeyRequest, LoginRequest, Page, Session, tell_time
+from facechange.service.problems import Problem, not_found
+from facechange.service.schemas import MODELS, KeyRequest, LoginRequest, Page, Session, format_time
+from facechange.service.security import COOKIE, AdminCaller, AnyCaller, CurrentService, authenticate
 from facechange.service.tables import ALL, Key
-from facechange.service.uploading import clean_name
+from facechange.service.uploads import clean_name
 
 router = APIRouter()
 
 
 @router.post("/v1/session", response_model=Session, tags=["session"])
-def begin(body: LoginRequest, request: Request, response: Response, service: Here) -> dict[str, Any]:
+def begin(body: LoginRequest, request: Request, response: Response, service: CurrentService) -> dict[str, Any]:
     """Log the page in: a cookie that scripts cannot read and other sites cannot use."""
     request.app.state.buckets.take(f"login {request.client.host if request.client else ''}")
     caller, cookie = log_in(service.database, body.key.strip())
@@ -35,20 +35,20 @@ def begin(body: LoginRequest, request: Request, response: Response, service: Her
 
 
 @router.get("/v1/session", response_model=Session, tags=["session"])
-def who(caller: Anybody) -> dict[str, Any]:
+def who(caller: AnyCaller) -> dict[str, Any]:
     """Whose key this is, and what it may."""
     return {"tenant": caller.tenant, "scopes": sorted(caller.scopes)}
 
 
 @router.delete("/v1/session", status_code=204, tags=["session"])
-def end(request: Request, response: Response, caller: Anybody, service: Here) -> None:
+def end(request: Request, response: Response, caller: AnyCaller, service: CurrentService) -> None:
     """Log the page out."""
     log_out(service.database, request.cookies.get(COOKIE, ""))
     response.delete_cookie(COOKIE, path="/")
 
 
 @router.get("/v1/keys", response_model=Page, tags=["keys"])
-def find_keys(caller: Administering, service: Here, before: Before = None, limit: Limit = 50) -> dict[str, Any]:
+def find_keys(caller: AdminCaller, service: CurrentService, before: Before = None, limit: Limit = 50) -> dict[str, Any]:
     """The keys, newest first, without their secrets."""
     with service.database.session(caller.tenant) as session:
         rows, following = page_through(session, select(Key), Key, before, limit)
@@ -56,7 +56,7 @@ def find_keys(caller: Administering, service: Here, before: Before = None, limit
 
 
 @router.post("/v1/keys", status_code=201, tags=["keys"])
-def add_key(body: KeyRequest, caller: Administering, service: Here) -> dict[str, Any]:
+def add_key(body: KeyRequest, caller: AdminCaller, service: CurrentService) -> dict[str, Any]:
     """A new key; its secret is shown this once."""
     expires = body.expires.timestamp() if body.expires else None
     with service.database.session(caller.tenant) as session:
@@ -66,25 +66,25 @@ def add_key(body: KeyRequest, caller: Administering, service: Here) -> dict[str,
 
 
 @router.delete("/v1/keys/{reference}", tags=["keys"])
-def revoke_key(reference: str, caller: Administering, service: Here) -> dict[str, Any]:
+def revoke_key(reference: str, caller: AdminCaller, service: CurrentService) -> dict[str, Any]:
     """Revoke a key, and the page's sessions with it."""
     if reference == caller.key:
         raise Problem(409, "A key cannot revoke itself.", "Make another, and revoke this one with it.", 2)
     with service.database.session(caller.tenant) as session:
         row = session.get(Key, reference)
         if row is None:
-            raise not_there("key", reference)
+            raise not_found("key", reference)
         row.revoked = row.revoked or time.time()
         return _describe_key(row)
 
 
 def _describe_key(row: Key) -> dict[str, Any]:
-    times = {name: tell_time(getattr(row, name)) for name in ("created", "expires", "revoked")}
+    times = {name: format_time(getattr(row, name)) for name in ("created", "expires", "revoked")}
     return {"id": row.id, "name": row.name, "scopes": row.scopes, **times}
 
 
 @router.get("/v1/models", tags=["models"])
-def find_models(caller: Anybody) -> dict[str, Any]:
+def find_models(caller: AnyCaller) -> dict[str, Any]:
     """The models that there are."""
     return {"items": [{"name": name, "there": graph_path(name).exists()} for name in MODELS]}
 
@@ -96,7 +96,7 @@ def is_alive() -> str:
 
 
 @router.get("/readyz", tags=["operation"])
-def is_ready(service: Here) -> JSONResponse:
+def is_ready(service: CurrentService) -> JSONResponse:
     """Whether database and store can be used."""
     checks = {}
     for name, check in (("database", lambda: _ask(service)), ("store", service.store.check)):
@@ -110,10 +110,10 @@ def is_ready(service: Here) -> JSONResponse:
 
 
 @router.get("/metrics", response_class=PlainTextResponse, tags=["operation"])
-def measure(request: Request, service: Here) -> Response:
+def measure(request: Request, service: CurrentService) -> Response:
     """For Prometheus; where others can reach the service, for keys with the scope admin."""
     if service.settings.is_public:
-        identify(request).need("admin")
+        authenticate(request).need("admin")
     return Response(request.app.state.measures.describe(service.database), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -17,11 +17,18 @@ from starlette.exceptions import HTTPException
 
 from facechange import __version__
 from facechange.core import FacechangeError
-from facechange.service import admin_routes, change_routes, character_routes, consent_routes, job_routes, library_routes
-from facechange.service.asking import Buckets, Guard
-from facechange.service.measures import Measures
+from facechange.service import (
+    admin_routes,
+    change_routes,
+    character_routes,
+    consent_routes,
+    image_library_routes,
+    job_routes,
+)
+from facechange.service.metrics import ServiceMetrics
 from facechange.service.problems import MEDIA_TYPE, Problem, describe_problem
 from facechange.service.schemas import AnonymizationRequest, ChangeRequest, FacesRequest, MasksRequest, ProblemAnswer
+from facechange.service.security import Guard, RateLimiter
 from facechange.service.service import Service
 
 log = logging.getLogger("facechange.service")
@@ -30,7 +37,7 @@ FORM_BYTES = 1 << 20  # around a file in a form
 ROUTERS = tuple(
     module.router
     for module in (
-        *(library_routes, change_routes, job_routes, character_routes),
+        *(image_library_routes, change_routes, job_routes, character_routes),
         *(consent_routes, admin_routes),
     )
 )
@@ -59,7 +66,7 @@ def create_app(
         responses={"default": {"model": ProblemAnswer, "description": "What is wrong, and what to do about it."}},
     )
     app.state.service, app.state.wake = service, wake
-    app.state.buckets = Buckets(service.settings.requests_per_minute)
+    app.state.buckets = RateLimiter(service.settings.requests_per_minute)
     for router in ROUTERS:
         app.include_router(router)
     _describe(app)
@@ -69,7 +76,7 @@ def create_app(
     app.add_exception_handler(DBAPIError, _answer_error)
     app.add_exception_handler(OSError, _answer_error)
     app.add_exception_handler(Exception, _answer_error)
-    app.state.measures = Measures()
+    app.state.measures = ServiceMetrics()
     if PAGE.is_dir():
         app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     most_bytes = service.settings.largest_upload_bytes + FORM_BYTES
@@ -89,10 +96,10 @@ def _answer_error(request: Request, error: Exception) -> JSONResponse:
 def _as_problem(error: Exception) -> Exception:
     """What a library raised, as one of ours."""
     if isinstance(error, RequestValidationError):
-        return Problem(422, change_routes.describe_invalid(error.errors()), "Look at the OpenAPI document.", 2)
+        return Problem(422, change_routes.describe_invalid(error.errors()), "MediaInfo at the OpenAPI document.", 2)
     if isinstance(error, HTTPException):
         headers = {name.replace("-", "_"): value for name, value in (error.headers or {}).items()}
-        return Problem(error.status_code, f"{error.detail}.", "Look at the OpenAPI document.", 2, **headers)
+        return Problem(error.status_code, f"{error.detail}.", "MediaInfo at the OpenAPI document.", 2, **headers)
     if isinstance(error, DBAPIError):
         return Problem(503, "The database cannot be reached.", "Try again; nothing was lost.", 74, Retry_After="5")
     return error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Header, Request
@@ -14,9 +14,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
-from facechange.service.asking import Changing, Here, Keeping
+from facechange.service.image_library import Upload, delete_items, find_item
 from facechange.service.keys import Caller
-from facechange.service.library import Upload, delete_items, find_item
 from facechange.service.problems import Problem
 from facechange.service.queue import OVER
 from facechange.service.schemas import (
@@ -27,13 +26,14 @@ from facechange.service.schemas import (
     MasksRequest,
     describe_job,
 )
+from facechange.service.security import ChangeCaller, CurrentService, LibraryCaller
 from facechange.service.service import Service
-from facechange.service.submitting import (
+from facechange.service.submission import (
     PHOTO_MODEL,
     VIDEO_MODEL,
+    JobRequest,
     Lookup,
-    Terms,
-    Wish,
+    SubmissionTerms,
     check_words,
     find_earlier,
     hash_request,
@@ -43,14 +43,13 @@ from facechange.service.submitting import (
     wait_for,
 )
 from facechange.service.tables import Item
-from facechange.service.uploading import Form, file_of, keep_upload, receive_file, upload_folder
+from facechange.service.uploads import Form, file_of, keep_upload, receive_file, upload_folder
 from facechange.service.webhooks import check_webhook
 from facechange.swap.anonymize import BASIS
 
 router = APIRouter(prefix="/v1", tags=["changes"])
 PASSING_SECONDS = 86_400.0  # how long what comes with a request stays, and its result
 LOOKED_AT_SECONDS = 600.0
-_REFERENCES = ("target", "source", "picture")
 _Body = TypeVar("_Body", bound=BaseModel)
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
 _JOB_ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -68,11 +67,11 @@ def _accepting(body: type[BaseModel]) -> dict[str, Any]:
 
 @router.post("/changes", response_model=JobAnswer, responses=_JOB_ANSWERS, openapi_extra=_accepting(ChangeRequest))
 async def change(
-    request: Request, caller: Changing, service: Here, idempotency_key: IdempotencyKey = None
+    request: Request, caller: ChangeCaller, service: CurrentService, idempotency_key: IdempotencyKey = None
 ) -> JSONResponse:
     """Give faces of a photograph or a video the identities of others."""
 
-    def make(body: ChangeRequest, lookup: Lookup) -> Wish:
+    def make(body: ChangeRequest, lookup: Lookup) -> JobRequest:
         rules = [{"sources": lookup.sources(rule.sources), "selector": rule.selector} for rule in body.rules]
         lookup.selectors(rule.selector for rule in body.rules)
         return _wish("change", body, lookup, rules=rules)
@@ -84,11 +83,11 @@ async def change(
     "/anonymizations", response_model=JobAnswer, responses=_JOB_ANSWERS, openapi_extra=_accepting(AnonymizationRequest)
 )
 async def anonymize(
-    request: Request, caller: Changing, service: Here, idempotency_key: IdempotencyKey = None
+    request: Request, caller: ChangeCaller, service: CurrentService, idempotency_key: IdempotencyKey = None
 ) -> JSONResponse:
     """Make people unrecognisable."""
 
-    def make(body: AnonymizationRequest, lookup: Lookup) -> Wish:
+    def make(body: AnonymizationRequest, lookup: Lookup) -> JobRequest:
         if body.only and body.all_but:
             raise Problem(422, "Either only some faces, or all but some.", "Give only or all_but.", 2)
         lookup.selectors([*body.only, *body.all_but])
@@ -99,11 +98,11 @@ async def anonymize(
 
 @router.post("/masks", response_model=JobAnswer, responses=_JOB_ANSWERS, openapi_extra=_accepting(MasksRequest))
 async def draw_masks(
-    request: Request, caller: Changing, service: Here, idempotency_key: IdempotencyKey = None
+    request: Request, caller: ChangeCaller, service: CurrentService, idempotency_key: IdempotencyKey = None
 ) -> JSONResponse:
     """A sheet of one change: source, target, result and every control mask."""
 
-    def make(body: MasksRequest, lookup: Lookup) -> Wish:
+    def make(body: MasksRequest, lookup: Lookup) -> JobRequest:
         lookup.selectors([body.selector])
         lookup.photograph(body.target)
         return _wish("masks", body, lookup, source=lookup.photograph(body.source).id)
@@ -112,26 +111,18 @@ async def draw_masks(
 
 
 @router.post("/faces", openapi_extra=_accepting(FacesRequest))
-async def find_faces(request: Request, caller: Changing, service: Here) -> dict[str, Any]:
+async def find_faces(request: Request, caller: ChangeCaller, service: CurrentService) -> dict[str, Any]:
     """The faces of a picture: boxes, points, and the numbers by which they are chosen."""
-    async with request.form(max_files=1, max_fields=10) if _is_form(request) else _no_form() as form:
+    async with request.form(max_files=1, max_fields=10) if _is_form(request) else nullcontext() as form:
         body = None if form else _parse(FacesRequest, await request.body())
         return await run_in_threadpool(_look, service, caller, request, "faces", "picture", dict(form or {}), body)
 
 
 @router.post("/verify")
-async def verify(request: Request, caller: Keeping, service: Here) -> dict[str, Any]:
+async def verify(request: Request, caller: LibraryCaller, service: CurrentService) -> dict[str, Any]:
     """What is known about a file, anybody's."""
     async with request.form(max_files=1, max_fields=10) as form:
         return await run_in_threadpool(_look, service, caller, request, "verify", "file", dict(form), None)
-
-
-class _no_form:
-    async def __aenter__(self) -> None:
-        return None
-
-    async def __aexit__(self, *error: object) -> None:
-        return None
 
 
 def _is_form(request: Request) -> bool:
@@ -160,7 +151,7 @@ async def _accept(
     service: Service,
     idempotency: str | None,
     kind: type[_Body],
-    make: Callable[[_Body, Lookup], Wish],
+    make: Callable[[_Body, Lookup], JobRequest],
 ) -> JSONResponse:
     """Read a request, accept its job, and answer with it: over where that takes a few seconds, else as it stands."""
     if not _is_form(request):
@@ -181,7 +172,7 @@ def _take(
     idempotency: str | None,
     body: Any,
     files: dict[str, UploadFile],
-    make: Callable[[Any, Lookup], Wish],
+    make: Callable[[Any, Lookup], JobRequest],
 ) -> JSONResponse:
     if body.consent is not None:
         check_words(body.consent)
@@ -190,7 +181,7 @@ def _take(
     with upload_folder(service) as folder:
         uploads = {name: receive_file(service, file, folder) for name, file in files.items()}
         digest = hash_request(body.model_dump(mode="json"), (upload.sha256 for upload in uploads.values()))
-        terms = Terms(body.priority, body.webhook, idempotency, digest)
+        terms = SubmissionTerms(body.priority, body.webhook, idempotency, digest)
         job = find_earlier(service, caller, terms)
         if job is None:
             body = _name_uploads(service, caller, body, uploads)
@@ -225,12 +216,12 @@ def _name_uploads(service: Service, caller: Caller, body: Any, uploads: dict[str
     return type(body).model_validate(name(body.model_dump(mode="json")))
 
 
-def _wish(kind: str, body: Any, lookup: Lookup, **more: Any) -> Wish:
+def _wish(kind: str, body: Any, lookup: Lookup, **more: Any) -> JobRequest:
     target = lookup.item(body.target)
     default = VIDEO_MODEL if target.kind == "video" else PHOTO_MODEL
     words = BASIS if body.consent is None else check_words(body.consent)
     request = {**body.model_dump(mode="json"), "model": body.model or default, "consent": words, **more}
-    return Wish(kind, json.loads(json.dumps(request)), target)
+    return JobRequest(kind, json.loads(json.dumps(request)), target)
 
 
 @contextmanager

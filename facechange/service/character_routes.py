@@ -11,21 +11,21 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
 from facechange.consent import require_grant
-from facechange.service.asking import Changing, Here, Keeping
+from facechange.service.image_library_routes import Before, Limit, page_through
 from facechange.service.keys import Caller
-from facechange.service.library_routes import Before, Limit, page_through
-from facechange.service.problems import Problem, not_there
-from facechange.service.schemas import CharacterRequest, Page, RenderRequest, describe_job, tell_time
+from facechange.service.problems import Problem, not_found
+from facechange.service.schemas import CharacterRequest, Page, RenderRequest, describe_job, format_time
+from facechange.service.security import ChangeCaller, CurrentService, LibraryCaller
 from facechange.service.service import Service
-from facechange.service.submitting import PHOTO_MODEL, VIDEO_MODEL, Lookup, Wish, check_words, submit
+from facechange.service.submission import PHOTO_MODEL, VIDEO_MODEL, JobRequest, Lookup, check_words, submit
 from facechange.service.tables import Character, Item, Set, TenantSession, new_id
-from facechange.service.uploading import clean_name, fetch_item, upload_folder
+from facechange.service.uploads import clean_name, fetch_item, upload_folder
 
 router = APIRouter(prefix="/v1/characters", tags=["characters"])
 
 
 @router.get("", response_model=Page)
-def find(caller: Keeping, service: Here, before: Before = None, limit: Limit = 50) -> dict[str, Any]:
+def find(caller: LibraryCaller, service: CurrentService, before: Before = None, limit: Limit = 50) -> dict[str, Any]:
     """The characters, newest first."""
     with service.database.session(caller.tenant) as session:
         rows, following = page_through(session, select(Character), Character, before, limit)
@@ -33,7 +33,7 @@ def find(caller: Keeping, service: Here, before: Before = None, limit: Limit = 5
 
 
 @router.post("", status_code=201)
-def add(body: CharacterRequest, caller: Keeping, service: Here) -> dict[str, Any]:
+def add(body: CharacterRequest, caller: LibraryCaller, service: CurrentService) -> dict[str, Any]:
     """A new character, and a set for what it is rendered into."""
     _check(service, caller, body)
     with service.database.session(caller.tenant) as session:
@@ -45,14 +45,14 @@ def add(body: CharacterRequest, caller: Keeping, service: Here) -> dict[str, Any
 
 
 @router.get("/{reference}")
-def get(reference: str, caller: Keeping, service: Here) -> dict[str, Any]:
+def get(reference: str, caller: LibraryCaller, service: CurrentService) -> dict[str, Any]:
     """One character."""
     with service.database.session(caller.tenant) as session:
         return _describe(find_character(session, reference))
 
 
 @router.put("/{reference}")
-def change(reference: str, body: CharacterRequest, caller: Keeping, service: Here) -> dict[str, Any]:
+def change(reference: str, body: CharacterRequest, caller: LibraryCaller, service: CurrentService) -> dict[str, Any]:
     """Another person for a character: its next version, with which its set can be rendered again."""
     with service.database.session(caller.tenant) as session:
         find_character(session, reference)
@@ -66,14 +66,16 @@ def change(reference: str, body: CharacterRequest, caller: Keeping, service: Her
 
 
 @router.delete("/{reference}", status_code=204)
-def delete(reference: str, caller: Keeping, service: Here) -> None:
+def delete(reference: str, caller: LibraryCaller, service: CurrentService) -> None:
     """Delete a character; its set and what is in it stay."""
     with service.database.session(caller.tenant) as session:
         session.delete(find_character(session, reference))
 
 
 @router.post("/{reference}/render", status_code=202)
-def render(reference: str, body: RenderRequest, request: Request, caller: Changing, service: Here) -> JSONResponse:
+def render(
+    reference: str, body: RenderRequest, request: Request, caller: ChangeCaller, service: CurrentService
+) -> JSONResponse:
     """Render every picture and video that was put into the character's set, with the character as it is now."""
     words = check_words(body.consent)
     with service.database.session(caller.tenant) as session:
@@ -84,13 +86,13 @@ def render(reference: str, body: RenderRequest, request: Request, caller: Changi
         raise Problem(409, "There is nothing in the character's set.", f"Put pictures into the set {character.set}.", 3)
     consent = f"{character.consent} {words}".strip() if character.seed is None else words
 
-    def wish(original: str, lookup: Lookup) -> Wish:
+    def wish(original: str, lookup: Lookup) -> JobRequest:
         target, sources = lookup.item(original), lookup.sources([reference])
         model = body.model or (VIDEO_MODEL if target.kind == "video" else PHOTO_MODEL)
         details = {"rules": [{"sources": sources, "selector": "all"}], "model": model, "consent": consent}
         fixed = {"strength": 1.0, "keep": "mask", "beyond": None, "trim": None, "purpose": body.purpose}
         version = f"{character.name}-v{character.version}"
-        return Wish("render", {"target": original, "version": version, **details, **fixed}, target)
+        return JobRequest("render", {"target": original, "version": version, **details, **fixed}, target)
 
     wake = request.app.state.wake
     jobs = [submit(service, caller, wake, lambda lookup, each=each: wish(each, lookup)) for each in originals]  # type: ignore[misc]
@@ -101,7 +103,7 @@ def find_character(session: TenantSession, reference: str) -> Character:
     """The character; raises a `Problem`."""
     row = session.get(Character, reference)
     if row is None:
-        raise not_there("character", reference)
+        raise not_found("character", reference)
     return row
 
 
@@ -122,4 +124,4 @@ def _values(body: CharacterRequest) -> dict[str, Any]:
 
 def _describe(row: Character) -> dict[str, Any]:
     names = ("id", "name", "seed", "sources", "consent", "set", "version")
-    return {**{name: getattr(row, name) for name in names}, "created": tell_time(row.created)}
+    return {**{name: getattr(row, name) for name in names}, "created": format_time(row.created)}

@@ -12,18 +12,18 @@ from facechange.consent.recording import record_consent, revoke_consent
 from facechange.consent.status import Status, Statuses, read_statuses
 from facechange.core import ConsentError
 from facechange.service import queue
-from facechange.service.asking import Consenting, Here
-from facechange.service.library import delete_items
-from facechange.service.problems import Problem, not_there
-from facechange.service.schemas import ConsentRequest, RevokeRequest, tell_time
+from facechange.service.image_library import delete_items
+from facechange.service.problems import Problem, not_found
+from facechange.service.schemas import ConsentRequest, RevokeRequest, format_time
+from facechange.service.security import ConsentCaller, CurrentService
 from facechange.service.tables import Audit, Item, Job
-from facechange.service.uploading import fetch_item, upload_folder
+from facechange.service.uploads import fetch_item, upload_folder
 
 router = APIRouter(prefix="/v1/consents", tags=["consents"])
 
 
 @router.get("")
-def find(caller: Consenting, service: Here, everything: bool = False) -> dict[str, Any]:
+def find(caller: ConsentCaller, service: CurrentService, everything: bool = False) -> dict[str, Any]:
     """The records in force, oldest first; with `everything` also statements that came with a change, and what ended."""
     statuses = read_statuses(service.context_of(caller.tenant).ledger)
     shown = [each for each in statuses.all() if everything or (each.in_force and each.record.added)]
@@ -31,7 +31,7 @@ def find(caller: Consenting, service: Here, everything: bool = False) -> dict[st
 
 
 @router.post("", status_code=201)
-def add(body: ConsentRequest, caller: Consenting, service: Here) -> dict[str, Any]:
+def add(body: ConsentRequest, caller: ConsentCaller, service: CurrentService) -> dict[str, Any]:
     """Record an agreement."""
     try:
         until = date.fromisoformat(body.until) if body.until else None
@@ -56,21 +56,21 @@ def add(body: ConsentRequest, caller: Consenting, service: Here) -> dict[str, An
 
 
 @router.get("/{reference}")
-def get(reference: str, caller: Consenting, service: Here) -> dict[str, Any]:
+def get(reference: str, caller: ConsentCaller, service: CurrentService) -> dict[str, Any]:
     """One record, and whether it holds."""
     status = read_statuses(service.context_of(caller.tenant).ledger).find(reference)
     if status is None:
-        raise not_there("record of consent", reference)
+        raise not_found("record of consent", reference)
     return _describe(status)
 
 
 @router.post("/{reference}/revoke")
-def revoke(reference: str, body: RevokeRequest, caller: Consenting, service: Here) -> dict[str, Any]:
+def revoke(reference: str, body: RevokeRequest, caller: ConsentCaller, service: CurrentService) -> dict[str, Any]:
     """Take an agreement back: what rests on it is deleted, pictures and results, with a record of each deletion."""
     context = service.context_of(caller.tenant)
     before = read_statuses(context.ledger).find(reference)
     if before is None:
-        raise not_there("record of consent", reference)
+        raise not_found("record of consent", reference)
     if before.state != "revoked":
         revoke_consent(context, before.record.id, body.reason, caller.key)
     statuses = read_statuses(context.ledger)
@@ -83,7 +83,7 @@ def revoke(reference: str, body: RevokeRequest, caller: Consenting, service: Her
         )
         session.add(Audit(tenant=caller.tenant, key=caller.key, what="revoke", about=status.record.id))
         session.flush()
-        records = [{"id": each.id, "sha256": each.sha256, "deleted": tell_time(each.deleted)} for each in deleted]
+        records = [{"id": each.id, "sha256": each.sha256, "deleted": format_time(each.deleted)} for each in deleted]
     return {**_describe(status), "deleted": records}
 
 

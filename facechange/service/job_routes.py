@@ -14,12 +14,12 @@ from fastapi.responses import Response, StreamingResponse
 from sqlalchemy import select
 
 from facechange.service import queue
-from facechange.service.answering import answer_content
-from facechange.service.asking import Changing, Here
-from facechange.service.library import find_item
-from facechange.service.library_routes import Before, Limit, page_through
-from facechange.service.problems import Problem, not_there
+from facechange.service.image_library import find_item
+from facechange.service.image_library_routes import Before, Limit, page_through
+from facechange.service.problems import Problem, not_found
+from facechange.service.responses import answer_content
 from facechange.service.schemas import JobAnswer, Page, describe_job
+from facechange.service.security import ChangeCaller, CurrentService
 from facechange.service.service import Service
 from facechange.service.tables import Job, TenantSession
 
@@ -32,14 +32,14 @@ def find_job(session: TenantSession, reference: str) -> Job:
     """The job; raises a `Problem`."""
     job = session.get(Job, reference)
     if job is None or job.kind not in SHOWN:
-        raise not_there("job", reference)
+        raise not_found("job", reference)
     return job
 
 
 @router.get("", response_model=Page)
 def find(
-    caller: Changing,
-    service: Here,
+    caller: ChangeCaller,
+    service: CurrentService,
     state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"] | None, Query()] = None,
     before: Before = None,
     limit: Limit = 50,
@@ -54,14 +54,14 @@ def find(
 
 
 @router.get("/{reference}", response_model=JobAnswer)
-def get(reference: str, caller: Changing, service: Here) -> dict[str, Any]:
+def get(reference: str, caller: ChangeCaller, service: CurrentService) -> dict[str, Any]:
     """One job."""
     with service.database.session(caller.tenant) as session:
         return describe_job(find_job(session, reference), time.time())
 
 
 @router.post("/{reference}/cancel", response_model=JobAnswer)
-def cancel(reference: str, caller: Changing, service: Here) -> dict[str, Any]:
+def cancel(reference: str, caller: ChangeCaller, service: CurrentService) -> dict[str, Any]:
     """Cancel a job. One that is over stays as it is."""
     with service.database.session(caller.tenant) as session:
         queue.cancel(session, find_job(session, reference))
@@ -70,7 +70,9 @@ def cancel(reference: str, caller: Changing, service: Here) -> dict[str, Any]:
 
 
 @router.get("/{reference}/result", response_class=Response)
-def get_result(reference: str, request: Request, caller: Changing, service: Here, download: bool = False) -> Response:
+def get_result(
+    reference: str, request: Request, caller: ChangeCaller, service: CurrentService, download: bool = False
+) -> Response:
     """The file that a job made, or a range of it."""
     with service.database.session(caller.tenant) as session:
         job = find_job(session, reference)
@@ -82,7 +84,7 @@ def get_result(reference: str, request: Request, caller: Changing, service: Here
 
 
 @router.get("/{reference}/events", response_class=Response)
-async def follow(reference: str, caller: Changing, service: Here) -> Response:
+async def follow(reference: str, caller: ChangeCaller, service: CurrentService) -> Response:
     """Server-sent events: `job`, whenever it changes, until it is over."""
     first = await run_in_threadpool(_read, service, caller.tenant, reference)
     return StreamingResponse(

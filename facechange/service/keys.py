@@ -26,7 +26,6 @@ class Caller:
     tenant: str
     key: str
     scopes: frozenset[str]
-    by_cookie: bool = False
 
     def need(self, scope: str) -> None:
         """Raise where the key does not allow it."""
@@ -67,16 +66,16 @@ def add_tenant(session: TenantSession, tenant: str) -> None:
         session.add(Tenant(id=tenant))
 
 
-def find_caller(database: Database, secret: str) -> Caller:
+def authenticate_key(database: Database, secret: str) -> Caller:
     """Whose key it is; raises a `Problem` where it is nobody's, or no longer."""
     with database.session(ALL) as session:
         row = session.scalar(select(Key).where(Key.hash == _hash(secret)))
-    return _as_caller(row, by_cookie=False)
+    return _as_caller(row)
 
 
 def log_in(database: Database, secret: str) -> tuple[Caller, str]:
     """The caller of a key, and the cookie of a new session."""
-    caller, cookie = find_caller(database, secret), secrets.token_urlsafe(32)
+    caller, cookie = authenticate_key(database, secret), secrets.token_urlsafe(32)
     with database.session(ALL) as session:
         session.execute(delete(Login).where(Login.expires < time.time()))
         expires = time.time() + LOGIN_SECONDS
@@ -84,12 +83,12 @@ def log_in(database: Database, secret: str) -> tuple[Caller, str]:
     return caller, cookie
 
 
-def find_login(database: Database, cookie: str) -> Caller:
+def authenticate_session(database: Database, cookie: str) -> Caller:
     """Who has this session; raises a `Problem`."""
     with database.session(ALL) as session:
         login = session.get(Login, _hash(cookie))
         row = session.get(Key, login.key) if login and login.expires > time.time() else None
-    return _as_caller(row, by_cookie=True)
+    return _as_caller(row)
 
 
 def log_out(database: Database, cookie: str) -> None:
@@ -98,12 +97,12 @@ def log_out(database: Database, cookie: str) -> None:
         session.execute(delete(Login).where(Login.hash == _hash(cookie)))
 
 
-def _as_caller(row: Key | None, by_cookie: bool) -> Caller:
+def _as_caller(row: Key | None) -> Caller:
     ended = row is None or row.revoked is not None or (row.expires is not None and row.expires < time.time())
     if row is None or ended:
         message = "The key is unknown, was revoked or has expired." if row else "The key is unknown."
         raise Problem(401, message, "Send a key: Authorization: Bearer fck_...", 6, WWW_Authenticate="Bearer")
-    return Caller(row.tenant, row.id, frozenset(row.scopes), by_cookie)
+    return Caller(row.tenant, row.id, frozenset(row.scopes))
 
 
 def _hash(secret: str) -> str:

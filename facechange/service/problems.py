@@ -53,9 +53,9 @@ class Problem(FacechangeError):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-def not_there(kind: str, reference: str) -> Problem:
+def not_found(kind: str, reference: str) -> Problem:
     """The same words for what never was, was deleted, or is another's."""
-    return Problem(404, f"There is no {kind} {reference[:80]!r}.", "Look at the list of those there are.", 3)
+    return Problem(404, f"There is no {kind} {reference[:80]!r}.", "MediaInfo at the list of those there are.", 3)
 
 
 def describe_problem(error: BaseException, names: dict[str, str] | None = None) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def count_waiting(session: TenantSession, key: str) -> int:
     return session.scalar(select(func.count()).select_from(Job).where(Job.key == key, Job.state.not_in(OVER))) or 0
 
 
-def check_room(session: TenantSession, key: str, most: int) -> None:
+def check_quota(session: TenantSession, key: str, most: int) -> None:
     """Raise a `Problem` where a key has as many jobs as it may."""
     if count_waiting(session, key) >= most:
         message = f"This key has {most} jobs that are not over."
@@ -43,7 +43,7 @@ def claim(database: Database, lanes: Sequence[str], lease_seconds: float, attemp
         oldest = select(Job).where(free, Job.lane.in_(lanes)).order_by(Job.priority.desc(), Job.created).limit(100)
         waiting = session.scalars(oldest).all()
         if any(job.state == "running" and job.fence >= attempts for job in waiting):
-            fail_hopeless(session, attempts, now)
+            fail_exhausted(session, attempts, now)
             waiting = [job for job in waiting if job.fence < attempts or job.state == "queued"]
     for job in sorted(waiting, key=lambda job: (-job.priority, busy[job.key], job.created)):
         taken = update(Job).where(Job.id == job.id, Job.fence == job.fence, Job.state == job.state)
@@ -56,7 +56,7 @@ def claim(database: Database, lanes: Sequence[str], lease_seconds: float, attemp
     return None
 
 
-def fail_hopeless(session: TenantSession, attempts: int, now: float) -> None:
+def fail_exhausted(session: TenantSession, attempts: int, now: float) -> None:
     """Give up jobs over which so many workers died."""
     error = Problem(500, f"{attempts} workers ended over this.", "Try another file, and tell the operator.", 70)
     hopeless = update(Job).where(Job.state == "running", Job.lease < now, Job.fence >= attempts)
@@ -65,7 +65,7 @@ def fail_hopeless(session: TenantSession, attempts: int, now: float) -> None:
     )
 
 
-def keep(database: Database, job: Job, lease_seconds: float, progress: tuple[int, int] | None = None) -> bool:
+def heartbeat(database: Database, job: Job, lease_seconds: float, progress: tuple[int, int] | None = None) -> bool:
     """Give a sign of life, and say how far it is. False where the job is to stop: cancelled, or another worker's."""
     values: dict[str, Any] = {"lease": time.time() + lease_seconds}
     if progress is not None:
@@ -86,7 +86,7 @@ def finish(session: TenantSession, job: Job, state: str, **values: Any) -> bool:
     return bool(result.rowcount)
 
 
-def give_back(database: Database, job: Job) -> None:
+def release(database: Database, job: Job) -> None:
     """Let a job wait again, as this worker ends."""
     with database.session(ALL) as session:
         mine = Job.id == job.id, Job.fence == job.fence, Job.state == "running"

@@ -203,7 +203,7 @@ class DeletionAnswer(BaseModel):
     deleted: str
 
 
-def tell_time(seconds: float | None) -> str | None:
+def format_time(seconds: float | None) -> str | None:
     """UTC, as 2025-05-03T10:00:00.125Z."""
     if seconds is None:
         return None
@@ -216,7 +216,7 @@ def describe_item(item: Item) -> dict[str, Any]:
         *("id", "name", "kind", "media_type", "sha256", "bytes", "width", "height", "seconds"),
         *("set", "owner", "consent", "job"),
     )
-    times = {"created": tell_time(item.created), "expires": tell_time(item.expires)}
+    times = {"created": format_time(item.created), "expires": format_time(item.expires)}
     return {**{name: getattr(item, name) for name in names}, **times}
 
 
@@ -226,6 +226,6 @@ def describe_job(job: Job, now: float) -> dict[str, Any]:
     if job.state == "running" and job.done and job.total and job.started:
         left = round((now - job.started) / job.done * (job.total - job.done), 1)
     names = ("id", "kind", "state", "target", "result", "outcomes", "summary", "problem")
-    times = {name: tell_time(getattr(job, name)) for name in ("created", "started", "finished")}
+    times = {name: format_time(getattr(job, name)) for name in ("created", "started", "finished")}
     progress = {"done": job.done, "total": job.total, "seconds_left": left}
     return {**{name: getattr(job, name) for name in names}, "progress": progress, **times}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from facechange.core import SettingsError
@@ -24,7 +24,6 @@ class ServiceSettings:
     home: Path  # database, files and ledgers, as far as they are not elsewhere; work files
     host: str = "127.0.0.1"
     port: int = 8443
-    origins: tuple[str, ...] = ()  # further names by which browsers reach the page: "https://faces.example.org"
     database: str = ""  # SQLAlchemy's URL; SQLite in `home` where empty
     store: str = ""  # fsspec's URL of a folder or bucket; a folder in `home` where empty
     store_key_file: str = ""  # 32 bytes in base 64, with which files are encrypted at rest
@@ -86,8 +85,3 @@ def load_service_settings(path: Path | None, home: Path) -> ServiceSettings:
         raise SettingsError(
             f"The settings file {path} cannot be used: {error}.", "docs/service.md lists them."
         ) from None
-
-
-def override(settings: ServiceSettings, **values: object) -> ServiceSettings:
-    """`settings` with those of `values` that are not None."""
-    return replace(settings, **{name: value for name, value in values.items() if value is not None})  # type: ignore[arg-type]

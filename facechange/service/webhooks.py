@@ -58,7 +58,7 @@ def sign(secret: str, body: bytes, moment: int) -> str:
     return f"t={moment},v1={digest}"
 
 
-def tell_webhooks(service: Service) -> None:
+def deliver_webhooks(service: Service) -> None:
     """Tell those who asked of jobs that are over, at least once; what cannot be told for a day is let be."""
     now = time.time()
     with service.database.session(ALL) as session:

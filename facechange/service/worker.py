@@ -13,7 +13,8 @@ from sqlalchemy import select
 
 from facechange.core import FacechangeError
 from facechange.service import queue
-from facechange.service.library import (
+from facechange.service.execution import JobFiles, JobResult, LoadSwapper, fetch_job_files, perform
+from facechange.service.image_library import (
     Upload,
     add_item,
     delete_items,
@@ -25,8 +26,7 @@ from facechange.service.library import (
 from facechange.service.problems import describe_problem
 from facechange.service.service import Service
 from facechange.service.tables import ALL, Item, Job
-from facechange.service.webhooks import tell_webhooks
-from facechange.service.work import Made, Materials, Swappers, fetch_materials, perform
+from facechange.service.webhooks import deliver_webhooks
 
 log = logging.getLogger("facechange.service")
 LANES = ("quick", "slow")
@@ -41,11 +41,11 @@ class StopJob(FacechangeError):
 
 
 class Worker:
-    """One of any number. `wake` is set by whoever knows that there is something to do."""
+    """One of any number. `load` gives models by name, and keeps them warm. `wake` is set by whoever knows that there is something to do."""
 
-    def __init__(self, service: Service, swappers: Swappers, lanes: Sequence[str] = LANES) -> None:
+    def __init__(self, service: Service, load: LoadSwapper, lanes: Sequence[str] = LANES) -> None:
         self.service = service
-        self.swappers = swappers
+        self.load = load
         self.lanes = lanes
         self.wake = threading.Event()
         self.ending = threading.Event()
@@ -56,7 +56,7 @@ class Worker:
         while not self.ending.is_set():
             try:
                 if not self.run_one():
-                    tell_webhooks(self.service)
+                    deliver_webhooks(self.service)
                     self.sweep()
                     self.wake.wait(IDLE_SECONDS)
                     self.wake.clear()
@@ -89,7 +89,7 @@ class Worker:
         lease = self.service.settings.lease_seconds
         while not over.wait(lease / 4):
             try:
-                queue.keep(self.service.database, job, lease)
+                queue.heartbeat(self.service.database, job, lease)
             except Exception:  # away for a moment; the fence decides in the end
                 log.warning("no sign of life could be given for %s", job.id)
 
@@ -98,9 +98,9 @@ class Worker:
         folder = service.work_folder(job.id)
         names: dict[str, str] = {f"{folder}/": ""}
         try:
-            materials = fetch_materials(service, job, folder)
+            materials = fetch_job_files(service, job, folder)
             names = materials.names
-            made = perform(service, job, materials, self.swappers, self._reporter(job))
+            made = perform(service, job, materials, self.load, self._reporter(job))
             self._deliver(job, made, materials)
         except StopJob:
             if self._end_stopped(job):
@@ -120,7 +120,7 @@ class Worker:
             with self.service.database.session(ALL) as session:
                 queue.finish(session, job, "cancelled")
             return False
-        queue.give_back(self.service.database, job)
+        queue.release(self.service.database, job)
         return True
 
     def _is_cancelled(self, job: Job) -> bool:
@@ -137,12 +137,12 @@ class Worker:
             if time.monotonic() - last < PROGRESS_SECONDS:
                 return
             last = time.monotonic()
-            if not queue.keep(self.service.database, job, self.service.settings.lease_seconds, (done, total)):
+            if not queue.heartbeat(self.service.database, job, self.service.settings.lease_seconds, (done, total)):
                 raise StopJob("The job was cancelled, or is another worker's.")
 
         return report
 
-    def _deliver(self, job: Job, made: Made, materials: Materials) -> None:
+    def _deliver(self, job: Job, made: JobResult, materials: JobFiles) -> None:
         """Put the result into the library and end the job, both or neither."""
         service, database = self.service, self.service.database
         values = {"outcomes": made.outcomes, "summary": made.summary, "answer": made.answer}
@@ -187,7 +187,7 @@ class Worker:
             remove_leftovers(self.service, LEFT_SECONDS)
 
 
-def _name_result(upload: Upload, job: Job, materials: Materials) -> Upload:
+def _name_result(upload: Upload, job: Job, materials: JobFiles) -> Upload:
     """Name a result after its target."""
     target = materials.items.get(job.target or "")
     stem = Path(target.name).stem if target else "picture"

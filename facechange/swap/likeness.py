@@ -13,11 +13,9 @@ from facechange.faces.geometry import identity_crop_matrix
 from facechange.runtime import Graph, to_tensor
 
 # The recognizer's cosine from which a face counts as like its original, or two as alike. Of 100 pictures of people who
-# do not exist, given
-# two personas each, dlib took 3 % for the original still; of the nine in ten that pass this and the identity network's,
-# none. Of pictures
-# of 100 officials 1 % of pairs come to 0.29; the same picture at half its size and compressed has 0.66 at least, but
-# for one in twenty.
+# do not exist, given two personas each, dlib took 3 % for the original still; of the nine in ten that pass this and the
+# identity network's, none. Of pictures of 100 officials 1 % of pairs come to 0.29; the same picture at half its size
+# and compressed has 0.66 at least, but for one in twenty.
 RECOGNIZER_ALIKE = 0.25
 # the same for the identity network, where its card does not say how alike different people look to it
 IDENTITY_ALIKE = 0.65

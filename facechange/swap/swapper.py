@@ -307,7 +307,7 @@ def load_swapper(
     many_runs: bool = False,
     detector_threshold: float | None = None,
 ) -> Swapper:
-    """Load the embedded graphs, with the face-change `model` of that name (`change` is quick, `facechange-1024` has
+    """Load the embedded graphs, with the face-change `model` of that name (`facechange-256` is quick, `facechange-1024` has
     most detail) or file.
 
     `threads`, `engine` and `many_runs` are `load_graph`'s, and so are the errors raised; `detector_threshold` (0..1) is

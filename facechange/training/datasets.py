@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from facechange.core import TrainingError, hash_file
+from facechange.core.files import write_whole
 from facechange.core.stored import build, read_json
 from facechange.data.labelled import LabelledFaces
 from facechange.data.shards import read_lines
@@ -64,10 +64,9 @@ def describe_labelled(folder: Path, split: str) -> Dataset:
 
 
 def save_dataset(dataset: Dataset, folder: Path) -> None:
-    """Write `dataset.json`, by write-then-rename."""
-    partial = folder / "dataset.partial"
-    partial.write_text(json.dumps(asdict(dataset), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, folder / NAME)
+    """Write `dataset.json`, whole or not at all. Raises `OSError`."""
+    text = json.dumps(asdict(dataset), indent=2, ensure_ascii=False) + "\n"
+    write_whole(text.encode(), folder / NAME)
 
 
 def read_dataset(folder: Path) -> Dataset | None:

@@ -63,7 +63,7 @@ class FaceTraining(Training):
         self.run = _make_step(config, build_networks(config, identity, recognizer, landmarks))
         self.networks, self.optimisers = self.run.networks.trained(), self.run.optimisers
         self.rates = {"discriminator_optimiser": config.discriminator_rate}
-        self.averages = [(self.run.networks.ema, self.run.networks.swapper)]
+        self.emas = [(self.run.networks.ema, self.run.networks.swapper)]
         self.dataset = read_dataset(config.train)
 
     def begin(self) -> Progress:

@@ -114,14 +114,14 @@ class IdentityTraining(Training):
         self._faces, self._val = (load_faces(folder, PICTURE_SIZE).to(device) for folder in (config.train, config.val))
         self._recognizer = place(load_recognizer(config.recognizer), device)
         self._student = place(_Student(), device)
-        self._average = copy.deepcopy(self._student).eval().requires_grad_(False)
+        self._ema = copy.deepcopy(self._student).eval().requires_grad_(False)
         self._optimiser = torch.optim.AdamW(
             self._student.parameters(), config.learning_rate, weight_decay=config.weight_decay
         )
         self._earlier = _Earlier().to(device)
-        self.networks = {"student": self._student, "ema": self._average, "earlier": self._earlier}
+        self.networks = {"student": self._student, "ema": self._ema, "earlier": self._earlier}
         self.optimisers = {"optimiser": self._optimiser}
-        self.averages = [(self._average, self._student)]
+        self.emas = [(self._ema, self._student)]
         self.dataset = read_dataset(config.train)
 
     def batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -160,7 +160,7 @@ class IdentityTraining(Training):
 
     def evaluate(self) -> dict[str, float]:
         """How alike the ema and the recognizer rank held-out pairs."""
-        return {"val_spearman": cosine_rank_correlation(self._average.identity, self._recognizer, self._val)}
+        return {"val_spearman": cosine_rank_correlation(self._ema.identity, self._recognizer, self._val)}
 
 
 @torch.no_grad()

@@ -52,11 +52,11 @@ class LandmarksTraining(Training):
         self.config: LandmarksConfig = config
         self._faces, self._val = _load(config.train, device), _load(config.val, device)
         self._network = place(LandmarkNetwork(), device)
-        self._average = copy.deepcopy(self._network).eval().requires_grad_(False)
+        self._ema = copy.deepcopy(self._network).eval().requires_grad_(False)
         self._optimiser = torch.optim.AdamW(self._network.parameters(), config.learning_rate, weight_decay=0.02)
-        self.networks = {"network": self._network, "ema": self._average}
+        self.networks = {"network": self._network, "ema": self._ema}
         self.optimisers = {"optimiser": self._optimiser}
-        self.averages = [(self._average, self._network)]
+        self.emas = [(self._ema, self._network)]
         self.dataset = read_dataset(config.train)
 
     def batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -82,7 +82,7 @@ class LandmarksTraining(Training):
 
     def evaluate(self) -> dict[str, float]:
         """How far the ema is off on held-out faces."""
-        return {"val_error_percent": mean_error(self._average, *self._val)}
+        return {"val_error_percent": mean_error(self._ema, *self._val)}
 
 
 def make_batch(faces: AlignedFaces, landmarks: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -57,7 +57,7 @@ class Training:
     networks: dict[str, nn.Module]  # what a checkpoint holds
     optimisers: dict[str, torch.optim.Optimizer]
     rates: dict[str, float] = {}  # noqa: RUF012  of an optimiser, over the learning rate
-    averages: Sequence[tuple[nn.Module, nn.Module]]  # each a moving average and the network that it follows
+    emas: Sequence[tuple[nn.Module, nn.Module]]  # each an EMA of weights and the network that it follows
     counts_all_calls = False  # `minutes` are those of all calls, which `spent` looks after, not of this one
     dataset: Dataset | None = None  # what is known of the pictures; None: nothing is recorded
 
@@ -83,7 +83,7 @@ class Training:
         raise NotImplementedError
 
     def decay(self, number: int) -> float:
-        """How much of the moving averages stays at step `number`; by default the last thousand steps or so count."""
+        """How much of the EMAs stays at step `number`; by default the last thousand steps or so count."""
         return min(0.998, (number + 2) / (number + 11))
 
     def spent(self, progress: Progress) -> float:
@@ -124,7 +124,7 @@ def train(kind: Callable[[Config, torch.device], Training], config: Config, repo
                 for group in optimiser.param_groups:
                     group["lr"] = rate * training.rates.get(name, 1.0)
             unread.append(training.step(batch, number))
-            for ema, network in training.averages:
+            for ema, network in training.emas:
                 update_ema(ema, network, training.decay(number))
 
             now = time.monotonic()

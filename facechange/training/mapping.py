@@ -71,7 +71,7 @@ class MappingTraining(Training):
         )
         self.networks = {"mapping": self._mapped.mapping, "ema": ema}
         self.optimisers = {"optimiser": self._optimiser}
-        self.averages = [(ema.mapping, self._mapped.mapping)]
+        self.emas = [(ema.mapping, self._mapped.mapping)]
         self._swapper = _load_swapper(config, network, device)
         size = self._swapper.size_px
         self._faces = load_faces(config.train, max(size, TRAINED_PX)).to(device)

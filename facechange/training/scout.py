@@ -54,7 +54,7 @@ class ScoutTraining(Training):
         self._optimiser = torch.optim.AdamW(self._network.parameters(), lr=config.learning_rate, weight_decay=1e-2)
         self.networks = {"network": self._network, "ema": ema}
         self.optimisers = {"optimizer": self._optimiser}
-        self.averages = [(ema, self._network)]
+        self.emas = [(ema, self._network)]
         self.dataset = describe_labelled(config.faces, "train")
 
     def batches(self, first: int) -> Iterator[list[Tensor]]:

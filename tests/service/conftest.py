@@ -23,7 +23,6 @@ from facechange.service.keys import SCOPES, add_tenant, make_key
 from facechange.service.service import Service, open_service
 from facechange.service.settings import ServiceSettings
 from facechange.service.tables import ALL
-from facechange.service.work import Swappers
 from facechange.service.worker import Worker
 from facechange.swap import Swapper
 
@@ -67,7 +66,7 @@ def service(service_settings: ServiceSettings) -> Service:
 
 @pytest.fixture
 def worker(service: Service, toy_swapper: Swapper) -> Iterator[Worker]:
-    worker = Worker(service, Swappers(lambda model: toy_swapper))
+    worker = Worker(service, lambda model: toy_swapper)
     thread = threading.Thread(target=worker.run, daemon=True)
     thread.start()
     yield worker

@@ -54,16 +54,15 @@ def test_the_client(
 
 
 def test_the_asynchronous_client(
-    service: Service, worker: Worker, key_of: Callable[..., str], files: tuple[Path, Path]
+    transport: httpx.BaseTransport, key_of: Callable[..., str], files: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    async def run() -> bytes:
-        app = httpx.ASGITransport(create_app(service, worker.wake.set))
-        async with AsyncClient("http://testserver", key_of(), app) as client:
+    async def run() -> Path:
+        async with AsyncClient("http://testserver", key_of(), transport) as client:
             target = await client.put(files[1])
             job = await client.wait(await client.anonymize(target.id, fallback="box", wait=False))
-            return await client.content(job)
+            return await client.save(job, tmp_path / "out.jpg")
 
-    assert asyncio.run(run()).startswith(b"\xff\xd8")
+    assert asyncio.run(run()).read_bytes().startswith(b"\xff\xd8")
 
 
 def test_swap_on_a_server(

@@ -22,7 +22,6 @@ from facechange.service import queue
 from facechange.service.app import create_app
 from facechange.service.service import Service
 from facechange.service.tables import ALL, Item, Job
-from facechange.service.work import Swappers
 from facechange.service.worker import StopJob, Worker
 from facechange.swap import Swapper
 
@@ -64,7 +63,7 @@ def test_a_job_that_a_worker_left_is_done_by_another_and_counts_once(
     assert job["http"] == 202 and job["where"] == f"/v1/jobs/{job['id']}"
     dead = queue.claim(service.database, ("quick",), lease_seconds=-1.0, attempts=5)
     assert dead is not None and queue.claim(service.database, ("slow",), 5.0, 5) is None
-    worker = Worker(service, Swappers(lambda model: toy_swapper))
+    worker = Worker(service, lambda model: toy_swapper)
     assert worker.run_one() and not worker.run_one()
     assert idle.get(f"/v1/jobs/{job['id']}").json()["state"] == "done" and len(results(service)) == 1
     worker._do(dead)  # it was slow, not dead: its result does not count
@@ -130,7 +129,7 @@ def test_cancelling(
     waiting, running = ask()["id"], ask(priority=3)["id"]
     job = queue.claim(service.database, ("quick",), 60.0, 5)
     assert job is not None and job.id == running
-    worker = Worker(service, Swappers(lambda model: toy_swapper))
+    worker = Worker(service, lambda model: toy_swapper)
     report = worker._reporter(job)
     for each in (waiting, running):
         idle.post(f"/v1/jobs/{each}/cancel")
@@ -158,7 +157,7 @@ def test_a_failed_job_says_why_in_the_clients_words(
         request = session.get_one(Job, job).request
         rules = [{**request["rules"][0], "selector": "7"}]
         session.execute(update(Job).where(Job.id == job).values(request={**request, "rules": rules}))
-    Worker(service, Swappers(lambda model: toy_swapper)).run_one()
+    Worker(service, lambda model: toy_swapper).run_one()
     problem = idle.get(f"/v1/jobs/{job}").json()["problem"]
     assert (
         problem["status"] == 422

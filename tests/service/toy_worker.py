@@ -10,7 +10,6 @@ from facechange.consent import load_context
 from facechange.runtime import load_graph
 from facechange.service.service import open_service
 from facechange.service.settings import ServiceSettings
-from facechange.service.work import Swappers
 from facechange.service.worker import Worker
 from facechange.swap import Swapper
 
@@ -23,7 +22,7 @@ def main() -> None:
     toys = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(toys)
     swapper = Swapper(toys.ToyDetector(), load_graph(identity, 1), load_graph(change, 1))
-    worker = Worker(open_service(settings, load_context()), Swappers(lambda _: swapper))
+    worker = Worker(open_service(settings, load_context()), lambda _: swapper)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     worker.run()

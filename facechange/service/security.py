@@ -12,16 +12,16 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from facechange.service.keys import PREFIX, Caller, find_caller, find_login
-from facechange.service.measures import Measures
+from facechange.service.keys import PREFIX, Caller, authenticate_key, authenticate_session
+from facechange.service.metrics import ServiceMetrics
 from facechange.service.problems import MEDIA_TYPE, Problem, describe_problem
 from facechange.service.service import Service
 
 COOKIE, PAGE_HEADER = "fc_session", "x-facechange"
 SILENCE_SECONDS = 30.0  # of a client that sends
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:;"
-    " media-src 'self' blob:; connect-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'none';"
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
+    " media-src 'self'; connect-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'none';"
     " frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -32,7 +32,7 @@ HEADERS = {
 }
 
 
-class Buckets:
+class RateLimiter:
     """So many requests a minute for each key, in this process."""
 
     def __init__(self, per_minute: int) -> None:
@@ -55,23 +55,23 @@ class Buckets:
                 self._left = {key: value for key, value in self._left.items() if now - value[1] < 60}
 
 
-def service_of(request: Request) -> Service:
+def get_service(request: Request) -> Service:
     """The installation that the app was made for."""
     service: Service = request.app.state.service
     return service
 
 
-def identify(request: Request) -> Caller:
+def authenticate(request: Request) -> Caller:
     """Who asks: by key, or by the page's session. Raises a `Problem`."""
-    service = service_of(request)
+    service = get_service(request)
     given = request.headers.get("authorization", "")
     if given:
         scheme, _, secret = given.partition(" ")
         if scheme.lower() != "bearer" or not secret.startswith(PREFIX):
             raise _unknown("The key is no key of facechange's.")
-        caller = find_caller(service.database, secret.strip())
+        caller = authenticate_key(service.database, secret.strip())
     elif cookie := request.cookies.get(COOKIE):
-        caller = find_login(service.database, cookie)
+        caller = authenticate_session(service.database, cookie)
         if request.method not in ("GET", "HEAD") and request.headers.get(PAGE_HEADER) != "page":
             raise Problem(403, "A change by cookie needs the page's own header.", "Send X-Facechange: page.", 6)
     else:
@@ -85,29 +85,29 @@ def _unknown(message: str) -> Problem:
     return Problem(401, message, "Send Authorization: Bearer fck_...", 6, WWW_Authenticate="Bearer")
 
 
-def needing(scope: str) -> Callable[[Request], Caller]:
+def require_scope(scope: str) -> Callable[[Request], Caller]:
     """A dependency: the caller, who has that scope."""
 
     def check(request: Request) -> Caller:
-        caller = identify(request)
+        caller = authenticate(request)
         caller.need(scope)
         return caller
 
     return check
 
 
-Anybody = Annotated[Caller, Depends(identify)]
-Changing = Annotated[Caller, Depends(needing("change"))]
-Keeping = Annotated[Caller, Depends(needing("library"))]
-Consenting = Annotated[Caller, Depends(needing("consent"))]
-Administering = Annotated[Caller, Depends(needing("admin"))]
-Here = Annotated[Service, Depends(service_of)]
+AnyCaller = Annotated[Caller, Depends(authenticate)]
+ChangeCaller = Annotated[Caller, Depends(require_scope("change"))]
+LibraryCaller = Annotated[Caller, Depends(require_scope("library"))]
+ConsentCaller = Annotated[Caller, Depends(require_scope("consent"))]
+AdminCaller = Annotated[Caller, Depends(require_scope("admin"))]
+CurrentService = Annotated[Service, Depends(get_service)]
 
 
 class Guard:
     """Around the app: security headers on every answer, a limit on bytes that come in, and patience that ends."""
 
-    def __init__(self, app: ASGIApp, most_bytes: int, measures: Measures) -> None:
+    def __init__(self, app: ASGIApp, most_bytes: int, measures: ServiceMetrics) -> None:
         self.app = app
         self.measures = measures
         self.most_bytes = most_bytes
@@ -143,7 +143,7 @@ class Guard:
             if not length.isdigit() or int(length) > self.most_bytes:
                 raise _too_large(self.most_bytes)
             if "\0" in scope["path"] or b"%00" in scope["query_string"]:  # PostgreSQL knows no such text
-                raise Problem(422, "The address holds a zero.", "Look at the OpenAPI document.", 2)
+                raise Problem(422, "The address holds a zero.", "MediaInfo at the OpenAPI document.", 2)
             await self.app(scope, limited, guarded)
         except Problem as problem:
             if begun:

@@ -11,7 +11,8 @@ from facechange.consent import Context
 from facechange.core import FaceError, Outcome
 from facechange.faces.select import EVERY_FACE, FaceSelector, parse_selectors
 from facechange.images import WRITABLE_SUFFIXES, read_picture
-from facechange.service.library import find_item
+from facechange.service.image_library import find_item
+from facechange.service.queue import ReportProgress
 from facechange.service.service import Service
 from facechange.service.tables import Character, Item, Job
 from facechange.swap import (
@@ -26,13 +27,13 @@ from facechange.swap.outcomes import summarise, tabulate_all, tabulate_video
 from facechange.swap.people import People
 from facechange.swap.personas import new_persona, write_persona
 
-Report = Callable[[int, int], None]
-LOOKING_MODEL = "facechange-256"  # only its finder is used
+LoadSwapper = Callable[[str], Swapper]  # by the model's name; kept warm by whoever gives it
+DETECTION_MODEL = "facechange-256"  # only its finder is used
 _VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".gif", ".webp", ".png")
 
 
 @dataclass(frozen=True)
-class Made:
+class JobResult:
     """What a job came to."""
 
     path: Path | None = None  # the result; None of a look
@@ -43,7 +44,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Materials:
+class JobFiles:
     """A job's library entries as files in a folder of its own."""
 
     folder: Path
@@ -57,21 +58,7 @@ class Materials:
         return {f"{self.folder}/": "", **own}
 
 
-class Swappers:
-    """Models by name, loaded once and kept warm."""
-
-    def __init__(self, load: Callable[[str], Swapper]) -> None:
-        self._load = load
-        self._kept: dict[str, Swapper] = {}
-
-    def get(self, model: str) -> Swapper:
-        """The model of that name."""
-        if model not in self._kept:
-            self._kept[model] = self._load(model)
-        return self._kept[model]
-
-
-def fetch_materials(service: Service, job: Job, folder: Path) -> Materials:
+def fetch_job_files(service: Service, job: Job, folder: Path) -> JobFiles:
     """The files of a job's entries; raises a `Problem` where one was deleted meanwhile, and what the store raises."""
     paths: dict[str, Path] = {}
     items: dict[str, Item] = {}
@@ -88,10 +75,10 @@ def fetch_materials(service: Service, job: Job, folder: Path) -> Materials:
         if character is not None and character.seed is not None:
             paths[reference] = path = folder / f"{reference}.persona"
             write_persona(new_persona(character.name, character.seed), path)
-    return Materials(folder, paths, items)
+    return JobFiles(folder, paths, items)
 
 
-def perform(service: Service, job: Job, materials: Materials, swappers: Swappers, report: Report) -> Made:
+def perform(service: Service, job: Job, materials: JobFiles, load: LoadSwapper, report: ReportProgress) -> JobResult:
     """Do a job. Raises `FacechangeError`."""
     context = service.context_of(job.tenant)
     perform_kind = {
@@ -102,12 +89,12 @@ def perform(service: Service, job: Job, materials: Materials, swappers: Swappers
         "faces": _find_faces,
         "verify": _verify,
     }[job.kind]
-    return perform_kind(context, job, materials, swappers, report)
+    return perform_kind(context, job, materials, load, report)
 
 
-def _change(context: Context, job: Job, materials: Materials, swappers: Swappers, report: Report) -> Made:
+def _change(context: Context, job: Job, materials: JobFiles, load: LoadSwapper, report: ReportProgress) -> JobResult:
     request = job.request
-    sources = tuple(tuple(_find_sources(rule["sources"], materials)) for rule in request["rules"])
+    sources = tuple(tuple(materials.paths[each] for each in rule["sources"]) for rule in request["rules"])
     rules = tuple(tuple(_parse([rule["selector"]], materials)) for rule in request["rules"])
     people = People(sources, FaceSelector(rules))
     target = materials.paths[request["target"]]
@@ -115,7 +102,7 @@ def _change(context: Context, job: Job, materials: Materials, swappers: Swappers
     given = context, people.files, target, output, request["consent"], request["purpose"]
     if materials.items[request["target"]].kind == "photograph":
         grant = request_change(*given)
-        swapper = swappers.get(request["model"])
+        swapper = load(request["model"])
         published = change_photograph(
             swapper,
             people.assign(swapper),
@@ -132,7 +119,7 @@ def _change(context: Context, job: Job, materials: Materials, swappers: Swappers
     from facechange.swap.video import VideoOptions, change_video, request_video_change
 
     grant = request_video_change(*given)
-    swapper = swappers.get(request["model"])
+    swapper = load(request["model"])
     options = VideoOptions(
         face=people.selection,
         keep=request["keep"],
@@ -142,10 +129,10 @@ def _change(context: Context, job: Job, materials: Materials, swappers: Swappers
     )
     done = change_video(swapper, people.assign(swapper), target, output, grant=grant, options=options, report=report)
     rows = tabulate_video(done.faces, done.outcomes, False)["faces"]
-    return Made(output, rows, _summarise_video(done, False), grant.id)
+    return JobResult(output, rows, _summarise_video(done, False), grant.id)
 
 
-def _anonymize(context: Context, job: Job, materials: Materials, swappers: Swappers, report: Report) -> Made:
+def _anonymize(context: Context, job: Job, materials: JobFiles, load: LoadSwapper, report: ReportProgress) -> JobResult:
     request = job.request
     target = materials.paths[request["target"]]
     output = _result_path(materials, request["target"])
@@ -155,7 +142,7 @@ def _anonymize(context: Context, job: Job, materials: Materials, swappers: Swapp
     given: tuple[Any, ...] = context, [], target, output, request["consent"], request["purpose"], True
     if materials.items[request["target"]].kind == "photograph":
         grant = request_change(*given)
-        swapper = swappers.get(request["model"])
+        swapper = load(request["model"])
         published = change_photograph(
             swapper, assignment, target, output, grant=grant, face=face, fallback=request["fallback"]
         )
@@ -164,27 +151,31 @@ def _anonymize(context: Context, job: Job, materials: Materials, swappers: Swapp
     from facechange.swap.video import VideoOptions, change_video, request_video_change
 
     grant = request_video_change(*given)
-    swapper = swappers.get(request["model"])
+    swapper = load(request["model"])
     options = VideoOptions(face=face, fallback=request["fallback"])
     done = change_video(swapper, assignment, target, output, grant=grant, options=options, report=report)
     rows = tabulate_video(done.faces, done.outcomes, True)["faces"]
-    return Made(output, rows, _summarise_video(done, True), grant.id)
+    return JobResult(output, rows, _summarise_video(done, True), grant.id)
 
 
-def _draw_masks(context: Context, job: Job, materials: Materials, swappers: Swappers, report: Report) -> Made:
+def _draw_masks(
+    context: Context, job: Job, materials: JobFiles, load: LoadSwapper, report: ReportProgress
+) -> JobResult:
     request = job.request
     source, target = (materials.paths[request[name]] for name in ("source", "target"))
     output = materials.folder / "result.png"
     grant = request_change(context, [source], target, output, request["consent"], request["purpose"])
     face = FaceSelector((tuple(_parse([request["selector"]], materials)),))
-    publish_mask_sheet(swappers.get(request["model"]), source, target, output, grant=grant, face=face)
-    return Made(output, [], "masks of 1 face drawn", grant.id)
+    publish_mask_sheet(load(request["model"]), source, target, output, grant=grant, face=face)
+    return JobResult(output, [], "masks of 1 face drawn", grant.id)
 
 
-def _find_faces(context: Context, job: Job, materials: Materials, swappers: Swappers, report: Report) -> Made:
+def _find_faces(
+    context: Context, job: Job, materials: JobFiles, load: LoadSwapper, report: ReportProgress
+) -> JobResult:
     picture = read_picture(materials.paths[job.request["picture"]])
     try:
-        found = explain_faces(swappers.get(LOOKING_MODEL), picture, EVERY_FACE)
+        found = explain_faces(load(DETECTION_MODEL), picture, EVERY_FACE)
     except FaceError:
         found = []
     faces = [
@@ -198,31 +189,27 @@ def _find_faces(context: Context, job: Job, materials: Materials, swappers: Swap
         }
         for one in found
     ]
-    return Made(answer={"width": picture.width, "height": picture.height, "faces": faces})
+    return JobResult(answer={"width": picture.width, "height": picture.height, "faces": faces})
 
 
-def _verify(context: Context, job: Job, materials: Materials, swappers: Swappers, report: Report) -> Made:
+def _verify(context: Context, job: Job, materials: JobFiles, load: LoadSwapper, report: ReportProgress) -> JobResult:
     from facechange.provenance.verify import examine
     from facechange.provenance.verify_words import describe_findings
 
     item = materials.items[job.request["file"]]
-    findings = examine(context, materials.paths[item.id], swappers.get(LOOKING_MODEL).detect)
+    findings = examine(context, materials.paths[item.id], load(DETECTION_MODEL).detect)
     details = {**asdict(replace(findings, file=item.name)), "as_signed": findings.is_as_signed}
-    return Made(answer={"sentences": describe_findings(findings), **details})
+    return JobResult(answer={"sentences": describe_findings(findings), **details})
 
 
-def _find_sources(references: Iterable[str], materials: Materials) -> list[Path]:
-    return [materials.paths[each] for each in references]
-
-
-def _parse(texts: Iterable[str], materials: Materials) -> Iterable[Any]:
+def _parse(texts: Iterable[str], materials: JobFiles) -> Iterable[Any]:
     """Selectors, in which `like:` names a library entry."""
     for text in texts:
         for selector in parse_selectors(text):
             yield selector if selector.like is None else replace(selector, like=materials.paths[str(selector.like)])
 
 
-def _result_path(materials: Materials, target: str) -> Path:
+def _result_path(materials: JobFiles, target: str) -> Path:
     """Of the target's kind where that can be written."""
     item = materials.items[target]
     if item.kind == "photograph":
@@ -230,9 +217,9 @@ def _result_path(materials: Materials, target: str) -> Path:
     return materials.folder / f"result{item.suffix if item.suffix in _VIDEO_SUFFIXES else '.mp4'}"
 
 
-def _tell(path: Path, outcomes: tuple[Outcome, ...], hides: bool, consent: str, notes: list[str]) -> Made:
+def _tell(path: Path, outcomes: tuple[Outcome, ...], hides: bool, consent: str, notes: list[str]) -> JobResult:
     table = tabulate_all(outcomes, hides)["faces"]
-    return Made(path, table, " ".join([f"{summarise(outcomes, hides)}.", *notes]), consent)
+    return JobResult(path, table, " ".join([f"{summarise(outcomes, hides)}.", *notes]), consent)
 
 
 def _summarise_video(done: Any, hides: bool) -> str:

@@ -14,9 +14,9 @@ from sqlalchemy.exc import IntegrityError
 
 from facechange.consent.gate import check_sentence, clean_statement
 from facechange.service import queue
+from facechange.service.image_library import find_item
 from facechange.service.keys import Caller
-from facechange.service.library import find_item
-from facechange.service.problems import Problem, not_there
+from facechange.service.problems import Problem, not_found
 from facechange.service.service import Service
 from facechange.service.tables import Audit, Character, Item, Job, TenantSession, new_id
 
@@ -26,7 +26,7 @@ _LOOKS = ("faces", "verify")
 
 
 @dataclass
-class Wish:
+class JobRequest:
     """What is to be done, with the references in `request` looked up."""
 
     kind: str
@@ -41,7 +41,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Terms:
+class SubmissionTerms:
     """How it is to be done."""
 
     priority: int = 0
@@ -78,7 +78,7 @@ class Lookup:
                 continue
             character = self._session.get(Character, reference)
             if character is None:
-                raise not_there("character", reference)
+                raise not_found("character", reference)
             if character.seed is not None:
                 self.uses[reference] = character
                 found.append(reference)
@@ -106,7 +106,7 @@ def hash_request(request: dict[str, Any], files: Iterable[str] = ()) -> str:
     return hashlib.sha256(json.dumps([request, sorted(files)], sort_keys=True).encode()).hexdigest()
 
 
-def find_earlier(service: Service, caller: Caller, terms: Terms) -> Job | None:
+def find_earlier(service: Service, caller: Caller, terms: SubmissionTerms) -> Job | None:
     """The job of an earlier request with the same `Idempotency-Key`. Raises a `Problem` where that was another
     request."""
     if terms.idempotency is None:
@@ -123,15 +123,15 @@ def submit(
     service: Service,
     caller: Caller,
     wake: Callable[[], None],
-    make: Callable[[Lookup], Wish],
-    terms: Terms = Terms(),
+    make: Callable[[Lookup], JobRequest],
+    terms: SubmissionTerms = SubmissionTerms(),
 ) -> Job:
     """Accept a job, in one transaction with the look-ups; raises a `Problem` where it cannot be."""
     try:
         with service.database.session(caller.tenant) as session:
             lookup = Lookup(session)
             wish = make(lookup)
-            queue.check_room(session, caller.key, service.settings.jobs_per_key)
+            queue.check_quota(session, caller.key, service.settings.jobs_per_key)
             items = [each for each in lookup.uses.values() if isinstance(each, Item)]
             job = Job(
                 id=new_id("job"),
@@ -166,7 +166,7 @@ def wait_for(service: Service, tenant: str, job_id: str, seconds: float) -> Job:
         with service.database.session(tenant) as session:
             job = session.get(Job, job_id)
         if job is None:
-            raise not_there("job", job_id)
+            raise not_found("job", job_id)
         if job.state in queue.OVER or time.monotonic() > end:
             return job
         time.sleep(pause)
@@ -185,8 +185,8 @@ def look(
 ) -> dict[str, Any]:
     """What a worker sees in an entry: its faces, or what is known about the file."""
 
-    def make(lookup: Lookup) -> Wish:
-        return Wish(kind, {name: lookup.item(item.id).id})
+    def make(lookup: Lookup) -> JobRequest:
+        return JobRequest(kind, {name: lookup.item(item.id).id})
 
     accepted = submit(service, caller, wake, make).id
     try:

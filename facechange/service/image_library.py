@@ -13,8 +13,8 @@ from pathlib import Path
 
 from sqlalchemy import func, select, text
 
-from facechange.service.looking import Look, look_at
-from facechange.service.problems import not_there
+from facechange.service.inspection import MediaInfo, inspect_upload
+from facechange.service.problems import not_found
 from facechange.service.service import Service
 from facechange.service.tables import ALL, Deletion, Item, Job, Set, TenantSession, new_id
 
@@ -29,16 +29,16 @@ class Upload:
     name: str
     sha256: str
     bytes: int
-    look: Look
+    look: MediaInfo
 
 
 def examine_upload(service: Service, path: Path, name: str) -> Upload:
-    """Find out what arrived at `path`. Raises as `look_at`."""
+    """Find out what arrived at `path`. Raises as `inspect_upload`."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while data := file.read(1 << 20):
             digest.update(data)
-    return Upload(path, name, digest.hexdigest(), path.stat().st_size, look_at(path, name, service.settings))
+    return Upload(path, name, digest.hexdigest(), path.stat().st_size, inspect_upload(path, name, service.settings))
 
 
 def put_files(service: Service, tenant: str, upload: Upload) -> None:
@@ -66,7 +66,7 @@ def add_item(
 ) -> Item:
     """Give an upload, whose files were stored, its place in the library; in the caller's transaction."""
     if set_id is not None and session.get(Set, set_id) is None:
-        raise not_there("set", set_id)
+        raise not_found("set", set_id)
     if expires is None and service.settings.keep_days:
         expires = time.time() + service.settings.keep_days * 86400
     look = upload.look
@@ -99,9 +99,9 @@ def find_item(session: TenantSession, reference: str, kind: str | None = None) -
     """The entry, whose time is not over; raises a `Problem` that does not tell a stranger's from one that never was."""
     item = session.get(Item, reference)
     if item is None or (item.expires is not None and item.expires < time.time()):
-        raise not_there(kind or "picture or video", reference)
+        raise not_found(kind or "picture or video", reference)
     if kind is not None and item.kind != kind:
-        raise not_there(kind, reference)
+        raise not_found(kind, reference)
     return item
 
 

@@ -10,10 +10,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 from sqlalchemy import Select, and_, func, or_, select
 
-from facechange.service.answering import answer_content
-from facechange.service.asking import Here, Keeping
-from facechange.service.library import THUMBNAIL, delete_items, find_item
-from facechange.service.problems import not_there
+from facechange.service.image_library import THUMBNAIL, delete_items, find_item
+from facechange.service.problems import not_found
+from facechange.service.responses import answer_content
 from facechange.service.schemas import (
     DeletionAnswer,
     ItemAnswer,
@@ -21,11 +20,12 @@ from facechange.service.schemas import (
     Page,
     SetRequest,
     describe_item,
-    tell_time,
+    format_time,
 )
+from facechange.service.security import CurrentService, LibraryCaller
 from facechange.service.service import Service
 from facechange.service.tables import Item, Set, TenantSession, new_id
-from facechange.service.uploading import clean_name, file_of, keep_upload, receive_file, text_of, time_of, upload_folder
+from facechange.service.uploads import clean_name, file_of, keep_upload, receive_file, text_of, time_of, upload_folder
 
 router = APIRouter(prefix="/v1", tags=["library"])
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -52,7 +52,7 @@ _FORM = {
 
 
 @router.post("/library", status_code=201, response_model=ItemAnswer, openapi_extra=_FORM)
-async def put(request: Request, caller: Keeping, service: Here) -> dict[str, Any]:
+async def put(request: Request, caller: LibraryCaller, service: CurrentService) -> dict[str, Any]:
     """Put a picture or a video into the library."""
     async with request.form(max_files=1, max_fields=10) as form:
         return await run_in_threadpool(_put, service, caller.tenant, caller.key, dict(form))
@@ -67,8 +67,8 @@ def _put(service: Service, tenant: str, key: str, form: Any) -> dict[str, Any]:
 
 @router.get("/library", response_model=Page)
 def find(
-    caller: Keeping,
-    service: Here,
+    caller: LibraryCaller,
+    service: CurrentService,
     set: Annotated[str | None, Query(max_length=64)] = None,
     kind: Annotated[str | None, Query(pattern="^(photograph|video)$")] = None,
     before: Before = None,
@@ -90,7 +90,7 @@ def page_through(
     if before is not None:
         last = session.get(table, before)
         if last is None:
-            raise not_there("entry", before)
+            raise not_found("entry", before)
         older = or_(table.created < last.created, and_(table.created == last.created, table.id < last.id))
         query = query.where(older)
     rows = list(session.scalars(query.order_by(table.created.desc(), table.id.desc()).limit(limit + 1)))
@@ -98,14 +98,16 @@ def page_through(
 
 
 @router.get("/library/{reference}", response_model=ItemAnswer)
-def get(reference: str, caller: Keeping, service: Here) -> dict[str, Any]:
+def get(reference: str, caller: LibraryCaller, service: CurrentService) -> dict[str, Any]:
     """One entry."""
     with service.database.session(caller.tenant) as session:
         return describe_item(find_item(session, reference))
 
 
 @router.get("/library/{reference}/content", response_class=Response)
-def get_content(reference: str, request: Request, caller: Keeping, service: Here, download: bool = False) -> Response:
+def get_content(
+    reference: str, request: Request, caller: LibraryCaller, service: CurrentService, download: bool = False
+) -> Response:
     """The file, or a range of it."""
     with service.database.session(caller.tenant) as session:
         item = find_item(session, reference)
@@ -113,7 +115,7 @@ def get_content(reference: str, request: Request, caller: Keeping, service: Here
 
 
 @router.get("/library/{reference}/thumbnail", response_class=Response)
-def get_thumbnail(reference: str, caller: Keeping, service: Here) -> Response:
+def get_thumbnail(reference: str, caller: LibraryCaller, service: CurrentService) -> Response:
     """A JPEG of at most 320 px."""
     with service.database.session(caller.tenant) as session:
         item = find_item(session, reference)
@@ -122,7 +124,7 @@ def get_thumbnail(reference: str, caller: Keeping, service: Here) -> Response:
 
 
 @router.patch("/library/{reference}", response_model=ItemAnswer)
-def change(reference: str, patch: ItemPatch, caller: Keeping, service: Here) -> dict[str, Any]:
+def change(reference: str, patch: ItemPatch, caller: LibraryCaller, service: CurrentService) -> dict[str, Any]:
     """Another name, set or end; what is not named stays, null takes set and end away."""
     with service.database.session(caller.tenant) as session:
         item = find_item(session, reference)
@@ -131,7 +133,7 @@ def change(reference: str, patch: ItemPatch, caller: Keeping, service: Here) -> 
             item.name = clean_name(patch.name)
         if "set" in given:
             if patch.set is not None and session.get(Set, patch.set) is None:
-                raise not_there("set", patch.set)
+                raise not_found("set", patch.set)
             item.set = patch.set
         if "expires" in given:
             item.expires = patch.expires.timestamp() if patch.expires else None
@@ -139,17 +141,19 @@ def change(reference: str, patch: ItemPatch, caller: Keeping, service: Here) -> 
 
 
 @router.delete("/library/{reference}", response_model=DeletionAnswer)
-def delete(reference: str, caller: Keeping, service: Here) -> dict[str, Any]:
+def delete(reference: str, caller: LibraryCaller, service: CurrentService) -> dict[str, Any]:
     """Delete an entry; what is answered is kept as the record of it."""
     with service.database.session(caller.tenant) as session:
         item = find_item(session, reference)
         record = delete_items(service, session, [item], "by request")[0]
         session.flush()
-        return {"id": record.id, "sha256": record.sha256, "deleted": tell_time(record.deleted)}
+        return {"id": record.id, "sha256": record.sha256, "deleted": format_time(record.deleted)}
 
 
 @router.get("/sets", response_model=Page)
-def find_sets(caller: Keeping, service: Here, before: Before = None, limit: Limit = 50) -> dict[str, Any]:
+def find_sets(
+    caller: LibraryCaller, service: CurrentService, before: Before = None, limit: Limit = 50
+) -> dict[str, Any]:
     """The sets, newest first, and how many entries each has."""
     with service.database.session(caller.tenant) as session:
         rows, following = page_through(session, select(Set), Set, before, limit)
@@ -157,7 +161,7 @@ def find_sets(caller: Keeping, service: Here, before: Before = None, limit: Limi
 
 
 @router.post("/sets", status_code=201)
-def add_set(body: SetRequest, caller: Keeping, service: Here) -> dict[str, Any]:
+def add_set(body: SetRequest, caller: LibraryCaller, service: CurrentService) -> dict[str, Any]:
     """A new set."""
     with service.database.session(caller.tenant) as session:
         row = Set(id=new_id("set"), tenant=caller.tenant, name=clean_name(body.name), kind=body.kind)
@@ -167,22 +171,22 @@ def add_set(body: SetRequest, caller: Keeping, service: Here) -> dict[str, Any]:
 
 
 @router.get("/sets/{reference}")
-def get_set(reference: str, caller: Keeping, service: Here) -> dict[str, Any]:
+def get_set(reference: str, caller: LibraryCaller, service: CurrentService) -> dict[str, Any]:
     """One set."""
     with service.database.session(caller.tenant) as session:
         row = session.get(Set, reference)
         if row is None:
-            raise not_there("set", reference)
+            raise not_found("set", reference)
         return _describe_set(session, row)
 
 
 @router.delete("/sets/{reference}", status_code=204)
-def delete_set(reference: str, caller: Keeping, service: Here) -> None:
+def delete_set(reference: str, caller: LibraryCaller, service: CurrentService) -> None:
     """Delete a set; its entries stay."""
     with service.database.session(caller.tenant) as session:
         row = session.get(Set, reference)
         if row is None:
-            raise not_there("set", reference)
+            raise not_found("set", reference)
         for item in session.scalars(select(Item).where(Item.set == reference)):
             item.set = None
         session.delete(row)
@@ -190,4 +194,4 @@ def delete_set(reference: str, caller: Keeping, service: Here) -> None:
 
 def _describe_set(session: TenantSession, row: Set) -> dict[str, Any]:
     items = session.scalar(select(func.count()).select_from(Item).where(Item.set == row.id))
-    return {"id": row.id, "name": row.name, "kind": row.kind, "created": tell_time(row.created), "items": items}
+    return {"id": row.id, "name": row.name, "kind": row.kind, "created": format_time(row.created), "items": items}

@@ -36,7 +36,7 @@ _PRELOADED = ["facechange.images.reading", "facechange.images.writing", "facecha
 
 
 @dataclass(frozen=True)
-class Look:
+class MediaInfo:
     """What a file is, by what it holds."""
 
     kind: Literal["photograph", "video"]
@@ -48,7 +48,7 @@ class Look:
     thumbnail: bytes  # JPEG
 
 
-def look_at(path: Path, name: str, settings: ServiceSettings) -> Look:
+def inspect_upload(path: Path, name: str, settings: ServiceSettings) -> MediaInfo:
     """Decode the file at `path`, called `name` by who sent it, in another process.
 
     Raises `PictureError` for what is no picture or video, is damaged, or breaks its decoder, and a `Problem` for what
@@ -71,7 +71,7 @@ def look_at(path: Path, name: str, settings: ServiceSettings) -> Look:
         process.kill()
         process.join()
         receiver.close()
-    if isinstance(found, Look):
+    if isinstance(found, MediaInfo):
         return found
     status, message, remedy = found
     if status:
@@ -96,11 +96,11 @@ def _look(sender: Connection, path: str, settings: ServiceSettings) -> None:
     sender.close()
 
 
-def _examine(path: Path, settings: ServiceSettings) -> Look:
+def _examine(path: Path, settings: ServiceSettings) -> MediaInfo:
     return _examine_video(path, settings) if is_moving(path) else _examine_photograph(path, settings)
 
 
-def _examine_photograph(path: Path, settings: ServiceSettings) -> Look:
+def _examine_photograph(path: Path, settings: ServiceSettings) -> MediaInfo:
     from PIL import Image
 
     from facechange.images import read_picture
@@ -125,7 +125,7 @@ def _examine_photograph(path: Path, settings: ServiceSettings) -> Look:
     picture = read_picture(path)
     suffix, media_type = SUFFIXES[format_name]
     thumbnail = _draw_thumbnail(picture.rgb8(), picture.xmp)
-    return Look("photograph", media_type, suffix, picture.width, picture.height, None, thumbnail)
+    return MediaInfo("photograph", media_type, suffix, picture.width, picture.height, None, thumbnail)
 
 
 _KNOWN = "Send JPEG, PNG, WebP, AVIF, HEIC, TIFF, MP4, MOV, MKV or WebM."
@@ -138,7 +138,7 @@ def _check_pixels(path: Path, width: int, height: int, settings: ServiceSettings
         raise Problem(413, message, "Make it smaller first.", 3)
 
 
-def _examine_video(path: Path, settings: ServiceSettings) -> Look:
+def _examine_video(path: Path, settings: ServiceSettings) -> MediaInfo:
     from facechange.swap.video.probe import inspect_video, open_video, readable, video_stream
 
     probe = inspect_video(path)
@@ -159,7 +159,7 @@ def _examine_video(path: Path, settings: ServiceSettings) -> Look:
     import numpy as np
 
     thumbnail = _draw_thumbnail(np.ascontiguousarray(np.rot90(frame, turns)), None)
-    return Look("video", media_type, suffix, *size, seconds, thumbnail)
+    return MediaInfo("video", media_type, suffix, *size, seconds, thumbnail)
 
 
 def _name_video(path: Path, format_name: str, codec: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from facechange.service.tables import ALL, Database, Job
 _BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 
-class Measures:
+class ServiceMetrics:
     """Of one process; jobs are those of the whole installation."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from fastapi import UploadFile
 from starlette.datastructures import UploadFile as StarletteUpload
 
 from facechange.core import clean_line
-from facechange.service.library import Upload, add_item, examine_upload, find_item, put_files
+from facechange.service.image_library import Upload, add_item, examine_upload, find_item, put_files
 from facechange.service.problems import Problem
 from facechange.service.service import Service
 from facechange.service.tables import Item, new_id
@@ -39,7 +39,7 @@ def clean_name(name: str | None) -> str:
 
 
 def receive_file(service: Service, file: StarletteUpload | UploadFile, folder: Path, name: str | None = None) -> Upload:
-    """Write an upload to `folder` and find out what it is. Raises as `look_at`, and `OSError`."""
+    """Write an upload to `folder` and find out what it is. Raises as `inspect_upload`, and `OSError`."""
     path = folder / new_id("file")
     with path.open("wb") as sink:
         shutil.copyfileobj(file.file, sink, 1 << 20)
