@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from facechange.swap.people import People
 
 KEY_VARIABLE = "FACECHANGE_KEY"
-PASSING_SECONDS = 86_400.0  # how long what is sent stays there
+PASSING_SECONDS = 86_400.0  # how long what is sent stays there at most; it is deleted when the change is here
 ServerOption = Annotated[
     str | None,
     typer.Option(
@@ -61,6 +63,7 @@ def swap_elsewhere(
 ) -> None:
     """Send the pictures of a change, wait for it, and write its result to `output`.
 
+    Nothing of it stays on the server, also where it fails or is stopped, as far as the server can be reached then.
     Raises `ConsentError`, `OutputError`, `PictureError` and `client.ServerError`, which has the server's exit code.
     """
     from facechange.cli.extras import need_service
@@ -77,13 +80,14 @@ def swap_elsewhere(
     check_place(output)
     expires = datetime.fromtimestamp(time.time() + PASSING_SECONDS, UTC).isoformat()
     began = time.perf_counter()
-    with counting("Changing it elsewhere") as report, Client(server, key) as client:
+    with counting("Changing it elsewhere") as report, Client(server, key) as client, ExitStack() as left:
         sent: dict[Path, str] = {}
 
         def send(path: Path) -> str:
             if path not in sent:
                 with readable_file(path):
                     sent[path] = client.put(path, expires=expires).id
+                left.callback(_forget, client.delete, sent[path])
             return sent[path]
 
         rules = []
@@ -94,6 +98,16 @@ def swap_elsewhere(
                 rules.append({"sources": given, "selector": shown})
         options: dict[str, Any] = {"rules": rules, "strength": strength, "keep": keep, "beyond": beyond, "model": model}
         job = client.change(send(target), [], consent=words, purpose=purpose, **options)
+        left.callback(_forget, client.cancel, job.id)  # one that is over stays as it is
         job = client.wait(job, report)
+        left.callback(_forget, client.delete, str(job.result))
         client.save(job, output)
     say(f"{output}: {job.summary.rstrip('.')} in {time.perf_counter() - began:.1f} s")
+
+
+def _forget(ask: Callable[[str], Any], reference: str) -> None:
+    """Ask a server to delete or cancel something; where it does not answer, what was sent expires."""
+    from facechange.core import FacechangeError
+
+    with suppress(FacechangeError):
+        ask(reference)

@@ -82,9 +82,16 @@ def test_swap_on_a_server(
     command += ["--server", "http://testserver"]
     refused = CliRunner().invoke(app, command)
     assert isinstance(refused.exception, SettingsError) and "FACECHANGE_KEY" in str(refused.exception)
-    done = CliRunner().invoke(app, command, env={"FACECHANGE_KEY": key_of()})
+    key = key_of()
+    done = CliRunner().invoke(app, command, env={"FACECHANGE_KEY": key})
     assert done.exit_code == 0, done.exception
     assert "1 face changed" in done.output and (tmp_path / "out.jpg").read_bytes().startswith(b"\xff\xd8")
+    wrong = CliRunner().invoke(app, [*command, "--face", "9"], env={"FACECHANGE_KEY": key})
+    assert wrong.exit_code != 0
+    with httpx.Client(
+        base_url="http://testserver", headers={"Authorization": f"Bearer {key}"}, transport=transport
+    ) as asking:
+        assert asking.get("/v1/library").json()["items"] == [], "nothing stays on the server"
 
 
 def _through(kind: Any, transport: httpx.BaseTransport) -> Any:
