@@ -36,7 +36,7 @@ def ablations(
     faces: Annotated[
         Path, typer.Option(help="Labelled faces to measure on: a folder with SPLIT.jsonl and its tar shards.")
     ],
-    evaluator: Annotated[Path, typer.Option(help="ONNX face recognizer that resolutions.")],
+    evaluator: Annotated[Path, typer.Option(help="ONNX face recognizer that measures.")],
     config: ConfigFile = None,
     train: Shards = None,
     run: RunFolder = None,

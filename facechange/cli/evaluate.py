@@ -33,7 +33,7 @@ FacesOrPictures = Annotated[
 Evaluators = Annotated[
     list[str],
     typer.Option(
-        help="Evaluator of identity: dlib, or an ONNX face evaluator. May be repeated; the first is the headline."
+        help="Evaluator of identity: dlib, or an ONNX face recognizer. May be repeated; the first is the headline."
     ),
 ]
 Landmarks = Annotated[
@@ -160,7 +160,7 @@ def anonymize_command(
 @app.command("identity")
 def identity_command(
     faces: Faces,
-    recognizer: Annotated[Path, typer.Option(help="The ONNX face evaluator that taught it.")],
+    recognizer: Annotated[Path, typer.Option(help="The ONNX face recognizer that taught it.")],
     model: Model = "identity",
     split: Split = "val",
     normalisation: Normalisation = "imagenet",

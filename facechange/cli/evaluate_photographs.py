@@ -16,7 +16,7 @@ from facechange.cli.report_output import JsonOption, show_report
 def photographs(
     faces: Annotated[Path, typer.Option(help="Folder with SPLIT.jsonl and its tar shards, a face a picture.")],
     evaluator: Annotated[
-        str, typer.Option(help="Evaluator: dlib, or an ONNX face evaluator that facechange does not ship.")
+        str, typer.Option(help="Evaluator: dlib, or an ONNX face recognizer that facechange does not ship.")
     ] = "dlib",
     split: Annotated[str, typer.Option(help="Which faces: those of SPLIT.jsonl.")] = "val",
     normalisation: Annotated[str, typer.Option(help="What the evaluator expects: imagenet or symmetric.")] = "imagenet",

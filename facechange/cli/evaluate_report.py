@@ -50,10 +50,10 @@ def report(
     evaluator: Annotated[
         list[str],
         typer.Option(
-            help="Evaluator of identity: dlib, or an ONNX face evaluator. May be repeated; the first is the headline."
+            help="Evaluator of identity: dlib, or an ONNX face recognizer. May be repeated; the first is the headline."
         ),
     ],
-    recognizer: Annotated[Path, typer.Option(help="The ONNX face evaluator that the identity network learned from.")],
+    recognizer: Annotated[Path, typer.Option(help="The ONNX face recognizer that the identity network learned from.")],
     landmarks: Annotated[
         list[str], typer.Option(help="ONNX network of 68 landmarks, dlib, or mediapipe (dense pose, gaze). Repeatable.")
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -47,6 +46,7 @@ def serve(
     from facechange.core import SettingsError
     from facechange.service.app import create_app
     from facechange.service.keys import has_keys, make_first_key
+    from facechange.service.log import start_log
     from facechange.service.worker_processes import WorkerProcesses
 
     chosen = _load(settings, home)
@@ -62,17 +62,18 @@ def serve(
     if key:
         say(f"The key for the page, shown this once: {key}")
         say(f"Open {address}/#key={key}")  # what follows # is not sent; the page takes it and forgets it
-    sys.stdout.flush()  # a log would get it at the end only
     count = 0 if no_workers else chosen.workers
     where = [*(["--settings", str(settings)] if settings else []), "--home", str(chosen.home)]
     lanes = [["--lane", "quick"] if place == 0 and count > 1 else [] for place in range(count)]
     workers = WorkerProcesses([[*where, *lane] for lane in lanes])
     web = create_app(service, workers.wake, workers)
+    start_log()
     uvicorn.run(
         web,
         host=chosen.host,
         port=chosen.port,
-        log_level="warning",
+        log_config=None,
+        access_log=False,
         timeout_graceful_shutdown=20,
         timeout_keep_alive=20,
         h11_max_incomplete_event_size=64 << 10,
@@ -92,14 +93,14 @@ def work(
     need_service()
     import signal
     import threading
-    from functools import cache
 
+    from facechange.service.log import start_log
     from facechange.service.worker import LANES, Worker
-    from facechange.swap import load_swapper
 
     service = _open(_load(settings, home))
     lanes = tuple(each for each in lane or LANES if each in LANES) or LANES
-    worker = Worker(service, cache(lambda model: load_swapper(model, many_runs=True)), lanes)
+    start_log()
+    worker = Worker(service, lanes=lanes)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.end())
     if follow:

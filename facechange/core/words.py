@@ -34,6 +34,7 @@ def say(*lines: str, err: bool = False) -> None:
     encoding = getattr(stream, "encoding", None) or "utf-8"
     for line in lines:
         print(show(line).encode(encoding, "backslashreplace").decode(encoding), file=stream)
+    stream.flush()  # a file or a pipe would get it at the end only
 
 
 def say_json(value: object) -> None:

@@ -1,4 +1,4 @@
-"""dlib's face evaluator as an evaluator: another network, other data and another alignment than all that the models are
+"""dlib's face recognizer as an evaluator: another network, other data and another alignment than all that the models are
 trained with."""
 
 from __future__ import annotations

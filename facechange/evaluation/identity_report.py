@@ -1,4 +1,4 @@
-"""How far an identity network agrees with the evaluator that taught it."""
+"""How far an identity network agrees with the recognizer that taught it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluators of identity: face evaluators of others, here any ONNX graph from an aligned 112² crop to one vector."""
+"""Evaluators of identity: face recognizers of others, here any ONNX graph from an aligned 112² crop to one vector."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Evaluator(Protocol):
 
 
 class OnnxEvaluator:
-    """An evaluator that took no part in training the model that it evaluators, or the recognizer that a network was
+    """An evaluator that took no part in training the model that it measures, or the recognizer that a network was
     distilled from."""
 
     def __init__(self, path: Path, normalisation: str = "imagenet") -> None:
@@ -47,7 +47,7 @@ class OnnxEvaluator:
                 f"No normalisation is called {normalisation!r}.", f"Choose one of {', '.join(NORMALISATIONS)}."
             )
         self._mean, self._deviation = (np.array(values, np.float32) for values in NORMALISATIONS[normalisation])
-        self._session = open_evaluator(path, "a face evaluator")
+        self._session = open_evaluator(path, "a face recognizer")
         self._input = self._session.get_inputs()[0].name
         self.name = path.stem
 

@@ -95,7 +95,7 @@ FIGURE_NOTE = """What the patent's Fig. 7 shows of its baseline, in numbers: lig
 (correlation of the skin's fine lines with the target's) and sharpness. The pictures are in each model's section.
 """
 
-PATENT_NOTE = """These are not the same pictures, evaluator or measure of pose: the patent names none of them. The pose of a head is
+PATENT_NOTE = """These are not the same pictures, recognizer or measure of pose: the patent names none of them. The pose of a head is
 measured here from 68 landmarks by PnP against one mean face in 3-D, which takes a change of the face's shape for a turn to some extent.
 The paste lies landmark on landmark, at the first model's resolution.
 """
@@ -164,7 +164,7 @@ def write_page(
         ANONYMIZED,
         *(part for model in models for part in _model_section(model, sets)),
         *_network_section("Identity network", identity, sets),
-        *_network_section("Face scout", scout, sets),
+        *_network_section("The scout", scout, sets),
         *(
             ["## Ablations\nWhat each idea of the patent is worth: [table and grid](results/ablations.md).\n"]
             if ablations

@@ -1,4 +1,4 @@
-"""How many of YuNet's faces the scout finds again when they lie elsewhere, and what it detections where there is none.
+"""How many of YuNet's faces the scout finds again when they lie elsewhere, and what it reports where there is none.
 
 Protocol: every face picture of the split is pasted once, one to three a canvas, on backgrounds that no training saw
 (longer side 320 to 1280 px). The face's longer side is log-uniform from 20 px to nine tenths of the canvas's shorter
@@ -30,7 +30,7 @@ ROLL_EDGES = (0, 15, 45, 90, 135, 180)
 
 
 def evaluate_scout(detect: Detect, faces: Path, backgrounds: Path, split: str = "val", seed: int = 0) -> Report:
-    """Recall of `detect` (uint8 [H, W, 3] RGB to faces) and the share of face-free pictures in which it detections a
+    """Recall of `detect` (uint8 [H, W, 3] RGB to faces) and the share of face-free pictures in which it reports a
     face.
 
     `faces` is a folder of shards, `backgrounds` a tar; deterministic in `seed`. The details hold the accuracy of boxes

@@ -1,9 +1,9 @@
 """Find faces of any size and roll in a photograph of any size.
 
 Two networks share the work. The *detector* (YuNet) decides: it sees faces of 10 to 300 px that stand more or less
-upright. The *scout*, this project's own scout, is quick on large pictures and detections small and turned faces that
-the detector misses, and much that is no face; it only says where to look. Whatever is detected gets refinements by the
-detector.
+upright. The *scout*, a small network of this project's own, is quick on large pictures and sees small and turned faces
+that the detector misses, and much that is no face; it only says where to look. What either sees the detector looks at
+again, closer (`refine`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SAME_DETECTION, SAME_FACE = 0.5, 0.4  # intersection over union from which two a
 
 
 class Graph(Protocol):
-    """What a scout needs of `runtime.Graph`."""
+    """What is needed of `runtime.Graph`."""
 
     def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str] | None = None) -> dict[str, np.ndarray]:
         """Named arrays in, named arrays out."""
@@ -48,7 +48,7 @@ class Graph(Protocol):
 
 
 class FaceDetector:
-    """Finds faces with the graphs of the roles `detector` and `scout` (the scout); what they take is in docs/map.md.
+    """Finds faces with the graphs of the roles `detector` and `scout`; what they take is in docs/map.md.
 
     `threshold` (0..1) is the lowest score of a face.
     """
@@ -61,7 +61,7 @@ class FaceDetector:
     def detect(self, image: np.ndarray, threshold: float | None = None, thorough: bool = False) -> list[Face]:
         """Faces in `image` [H, W, 3] uint8 RGB, the largest first; an empty list where there are none.
 
-        `threshold` goes before the scout's own, and is then all that is asked of small faces, too. A `thorough` search
+        `threshold` goes before the detector's own, and is then all that is asked of small faces, too. A `thorough` search
         passes over the whole picture in all four turns at full size, whatever is found upright. Raises `FaceError`
         where `image` is not such an array.
         """
@@ -94,8 +94,7 @@ class FaceDetector:
         return [after or replace(before, score=0.0) for before, after in zip(expected, seen, strict=True)]
 
     def _counts(self, face: Face, threshold: float | None) -> bool:
-        """Whether the score of `face` is enough; more is asked of a small one, unless `threshold` goes before the
-        scout's own."""
+        """Whether the score of `face` is enough; more is asked of a small one, unless `threshold` goes before the detector's own."""
         if threshold is not None:
             return face.score >= threshold
         more = SMALL_SHARE * (1 - self.threshold) if face.size_px < SMALL_PX else 0.0

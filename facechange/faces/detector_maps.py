@@ -1,7 +1,7 @@
 """What goes into the detector (YuNet) and what its outputs mean, in NumPy, so that any engine can run it.
 
 Wu, Peng, Yu: "YuNet: A Tiny Millisecond-level Face Detector", 2023. Free of anchors: each cell of the grids at strides
-8, 16 and 32 detections at most one face.
+8, 16 and 32 holds at most one face.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 HIGHER, LOWER, ONE, NEITHER = "↑", "↓", "→ 1", ""  # which way is better, as tables show it
-# a face evaluator, a network of 68 landmarks, a face detector
+# a face recognizer, a network of 68 landmarks, a face detector
 EVALUATOR, LANDMARKER, FINDER = "EVALUATOR", "LANDMARKER", "FINDER"
 
 

@@ -1,7 +1,7 @@
 """Grow a trained network by a resolution at a time without forgetting what it computes.
 
 Layers are named after their resolution, so those of the smaller network are copied as they are. The new, finest layers
-start as a detour that hands the colours on: the grown encoder and discriminator recognizer the halved picture as
+start as a detour that hands the colours on: the grown encoder and discriminator see the halved picture as
 before, and the grown generator gives the old picture upsampled, with the target's own detail let in through the new
 masks. Training then goes on from the old quality instead of from noise. An activation passes a colour unchanged when
 the colour is first raised by `RAISE`, which keeps it positive; detail, which has both signs, goes through two channels,

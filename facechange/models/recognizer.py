@@ -1,4 +1,4 @@
-"""A differentiable MobileFaceNet: the recognition recognizer that losses look through (Chen et al. 2018).
+"""A differentiable MobileFaceNet: the recognizer that losses look through (Chen et al. 2018).
 
 The weights are not part of the project; give the path of a safetensors file with foamliu/MobileFaceNet's tensor names.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
@@ -25,13 +24,13 @@ from facechange.service import (
     image_library_routes,
     job_routes,
 )
+from facechange.service.log import log
 from facechange.service.metrics import ServiceMetrics
 from facechange.service.problems import MEDIA_TYPE, Problem, describe_problem
 from facechange.service.schemas import AnonymizationRequest, ChangeRequest, FacesRequest, MasksRequest, ProblemAnswer
 from facechange.service.security import Guard, RateLimiter
 from facechange.service.service import Service
 
-log = logging.getLogger("facechange.service")
 PAGE = Path(__file__).with_name("page")
 FORM_BYTES = 1 << 20  # around a file in a form
 ROUTERS = tuple(

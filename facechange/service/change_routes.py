@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
+from facechange.core.stored import parse_json
 from facechange.service.image_library import Upload, delete_items, find_item
 from facechange.service.keys import Caller
 from facechange.service.problems import Problem
@@ -221,7 +222,7 @@ def _wish(kind: str, body: Any, lookup: Lookup, **more: Any) -> JobRequest:
     default = VIDEO_MODEL if target.kind == "video" else PHOTO_MODEL
     words = BASIS if body.consent is None else check_words(body.consent)
     request = {**body.model_dump(mode="json"), "model": body.model or default, "consent": words, **more}
-    return JobRequest(kind, json.loads(json.dumps(request)), target)
+    return JobRequest(kind, parse_json(json.dumps(request)), target)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from facechange.swap import (
     PersonaAssignment,
     Swapper,
     change_photograph,
+    load_swapper,
     publish_mask_sheet,
     request_change,
 )
@@ -30,6 +32,12 @@ from facechange.swap.personas import new_persona, write_persona
 LoadSwapper = Callable[[str], Swapper]  # by the model's name; kept warm by whoever gives it
 DETECTION_MODEL = "facechange-256"  # only its finder is used
 _VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".gif", ".webp", ".png")
+
+
+@cache
+def load_warm(model: str) -> Swapper:
+    """A model for many runs, kept as long as the process lives."""
+    return load_swapper(model, many_runs=True)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import ipaddress
 import json
-import logging
 import socket
 import time
 from urllib.parse import urlsplit
@@ -14,13 +13,13 @@ from urllib.parse import urlsplit
 import httpx
 from sqlalchemy import select
 
+from facechange.service.log import log
 from facechange.service.problems import Problem
 from facechange.service.queue import OVER
 from facechange.service.schemas import describe_job
 from facechange.service.service import Service
 from facechange.service.tables import ALL, Job, Key
 
-log = logging.getLogger("facechange.service")
 SIGNATURE = "X-Facechange-Signature"
 PATIENCE_SECONDS, ANSWER_SECONDS = 86_400.0, 5.0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import threading
 import time
@@ -13,7 +12,7 @@ from sqlalchemy import select
 
 from facechange.core import FacechangeError
 from facechange.service import queue
-from facechange.service.execution import JobFiles, JobResult, LoadSwapper, fetch_job_files, perform
+from facechange.service.execution import JobFiles, JobResult, LoadSwapper, fetch_job_files, load_warm, perform
 from facechange.service.image_library import (
     Upload,
     add_item,
@@ -23,12 +22,12 @@ from facechange.service.image_library import (
     put_files,
     remove_leftovers,
 )
+from facechange.service.log import log
 from facechange.service.problems import describe_problem
 from facechange.service.service import Service
 from facechange.service.tables import ALL, Item, Job
 from facechange.service.webhooks import deliver_webhooks
 
-log = logging.getLogger("facechange.service")
 LANES = ("quick", "slow")
 IDLE_SECONDS = 0.25
 SWEEP_SECONDS = 60.0
@@ -43,7 +42,7 @@ class StopJob(FacechangeError):
 class Worker:
     """One of any number. `load` gives models by name, and keeps them warm. `wake` is set by whoever knows that there is something to do."""
 
-    def __init__(self, service: Service, load: LoadSwapper, lanes: Sequence[str] = LANES) -> None:
+    def __init__(self, service: Service, load: LoadSwapper = load_warm, lanes: Sequence[str] = LANES) -> None:
         self.service = service
         self.load = load
         self.lanes = lanes

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
 from types import TracebackType
 
-log = logging.getLogger("facechange.service")
+from facechange.service.log import log
+
 RESTART_SECONDS = 1.0
 END_SECONDS = 20.0
 PROGRAM = (sys.executable, "-c", "from facechange.cli.app import main; main()", "work", "--follow")

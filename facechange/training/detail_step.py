@@ -137,7 +137,7 @@ class DetailStep(FaceStep):
 
 
 def count_windows(config: FaceConfig) -> int:
-    """How many windows are cut from a picture: at 1024² it takes far longer to perturb and to draw one than to learn
+    """How many windows are cut from a picture: at 1024² it takes far longer to degrade and to draw one than to learn
     from a window."""
     assert config.window is not None
     return max(2, (config.size // config.window) ** 2 // WINDOWS_SHARE)

@@ -125,7 +125,7 @@ def _start_from(path: Path, run: FaceStep) -> list[str]:
     """Carry over the weights of a checkpoint or graph of this or a lower resolution; a grown model first gives the same
     pictures.
 
-    On windows all but the finest resolution stays the ema, which is what the finest resolution is shown. The
+    On windows all but the finest resolution stays the EMA, which is what the finest resolution is shown. The
     discriminator starts afresh where the run left none, or one of windows. Returns the stages behind it, each described
     in words.
     """

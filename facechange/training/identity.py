@@ -159,7 +159,7 @@ class IdentityTraining(Training):
         return self.config.learning_rate * (min(share / 0.02 + 0.02, 1.0) * 0.5 * (1 + math.cos(math.pi * share)))
 
     def evaluate(self) -> dict[str, float]:
-        """How alike the ema and the recognizer rank held-out pairs."""
+        """How alike the EMA and the recognizer rank held-out pairs."""
         return {"val_spearman": cosine_rank_correlation(self._ema.identity, self._recognizer, self._val)}
 
 

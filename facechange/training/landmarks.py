@@ -81,7 +81,7 @@ class LandmarksTraining(Training):
         return self.config.learning_rate * (1 - progress["pictures"] / self.config.pictures)
 
     def evaluate(self) -> dict[str, float]:
-        """How far the ema is off on held-out faces."""
+        """How far the EMA is off on held-out faces."""
         return {"val_error_percent": mean_error(self._ema, *self._val)}
 
 

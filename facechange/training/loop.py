@@ -1,4 +1,4 @@
-"""The training loop of every network, in time order: open or resume, a batch, a step, the ema, the log, a checkpoint,
+"""The training loop of every network, in time order: open or resume, a batch, a step, the EMA, the log, a checkpoint,
 the end.
 
 A training supplies its networks, `batches`, `step` and, where there is something to measure or to show, `evaluate` and

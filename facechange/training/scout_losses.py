@@ -10,7 +10,7 @@ from facechange.data.composites import FACE, IGNORED, OVERSIZE
 from facechange.faces.scout_maps import STRIDES, UNITS_PX
 
 SIZES_PX = {8: (0.0, 44.0), 16: (34.0, 125.0), 32: (96.0, 1e4)}  # longer sides each stride answers for; they overlap
-DETECTION_RADIUS, SPARED_RADIUS = 1.0, 2.0  # in cells around a face's centre: must detection it; may, without a penalty
+DETECTION_RADIUS, SPARED_RADIUS = 1.0, 2.0  # in cells around a face's centre: must detect it; may, without a penalty
 POINT_BETA = 0.03  # of the face's longer side: where the points' loss turns from square to linear
 
 
@@ -34,7 +34,7 @@ def cell_centres(cells: Tensor, stride: int) -> Tensor:
 
 
 def assign_faces(labels: Tensor, centres: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-    """Which label row [N, K] each cell at `centres` [K, 2] detections (-1: none), and its score's weight [N, K], 0 or
+    """Which label row [N, K] each cell at `centres` [K, 2] detects (-1: none), and its score's weight [N, K], 0 or
     1.
 
     `labels` [N, 8, 15]. A face of the stride's size is detected by the cells within one stride of its centre; where two

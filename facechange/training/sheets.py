@@ -41,7 +41,7 @@ def grant_sheets(shards: Path) -> Grant | None:
 
 @torch.no_grad()
 def draw_sheet(folder: Path, run: FaceStep, batch: FaceBatch, pictures: int, grant: Grant) -> None:
-    """Publish `sheet-PICTURES.png`: a row a pair with source, target, the ema model's result, its masks coarse to fine.
+    """Publish `sheet-PICTURES.png`: a row a pair with source, target, the EMA's result, its masks coarse to fine.
 
     Raises what `provenance.publish` raises.
     """

@@ -21,7 +21,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "target.jpg"
 
 
 class DoubtfulOnTheRight:
-    """Finds what the toy scout finds; of the face furthest to the right it is not sure how it is turned."""
+    """Finds what the toy detector finds; of the face furthest to the right it is not sure how it is turned."""
 
     def __init__(self, swapper: Swapper) -> None:
         self.inner = swapper._detector
@@ -36,7 +36,7 @@ def toy_faces(
     toy_swapper: Swapper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, faces_picture: Callable[..., np.ndarray]
 ) -> None:
     swapper = Swapper.__new__(Swapper)
-    swapper.__dict__ |= toy_swapper.__dict__ | {"_scout": DoubtfulOnTheRight(toy_swapper)}
+    swapper.__dict__ |= toy_swapper.__dict__ | {"_detector": DoubtfulOnTheRight(toy_swapper)}
     monkeypatch.setattr(facechange.swap, "load_swapper", lambda *_: swapper)
     picture = faces_picture({(80, 150): ORANGE, (200, 150): ORANGE, (320, 150): ORANGE})
     picture[20:30, 20:28] = ORANGE

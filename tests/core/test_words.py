@@ -19,6 +19,7 @@ PRINTERS = {
     "cli/app.py": "the version",
     "cli/console.py": "tables, whose cells it shows as the place does, and progress, in words of its own",
     "cli/live.py": "a line of numbers that is written over",
+    "service/log.py": "the service's log, JSON in ASCII alone",
 }
 
 

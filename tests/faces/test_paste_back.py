@@ -84,7 +84,7 @@ def test_mask_keeps_the_photographs_own_pixels_only_where_the_target_was_drawn_a
     image, matrix = photograph(), turned(0.5, 0.0)
     before = unit_crop(image, matrix)
     after = np.clip(before + 0.01, 0, 1)  # a cast the mask disowns on the left ...
-    # ... and a change that it detections to be the target's
+    # ... and a change that it says to be the target's
     after[:, SIZE // 2 :] = np.clip(before[:, SIZE // 2 :] + 0.3, 0, 1)
     changed = paste_back(image, before, after, matrix, "mask", np.ones((SIZE, SIZE), np.float32))
     difference = np.abs(changed.astype(int) - image).max(2)

@@ -187,8 +187,8 @@ def _attempt(job: Job, folder: Path, work: Work) -> Entry:
     def entry(state: str, done: Done | None = None, message: str = "") -> Entry:
         seconds = round(time.perf_counter() - started, 3)
         written = stamp(job.output) if state == "done" else ()
-        probe = asdict(done or Done())
-        return Entry(name, output, job.index, state, message, seconds, before, written, **probe)  # type: ignore[arg-type]
+        counted = asdict(done or Done())
+        return Entry(name, output, job.index, state, message, seconds, before, written, **counted)  # type: ignore[arg-type]
 
     try:
         with plain_errors(job.output):

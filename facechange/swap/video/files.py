@@ -281,7 +281,7 @@ def _pipeline(work: _Work, choice: FaceChoice, window: Window, watch: Watch) -> 
         options.beyond,
     )
     marking = work.grant.context.settings.marking
-    mark = partial(mark_frame, identifier=journal.probe["identifier"], marking=marking)
+    mark = partial(mark_frame, identifier=journal.kept["identifier"], marking=marking)
     baked = None  # the identity, where all faces get one and the same
     if assignment.everyone is not None and options.strength == 1.0:
         baked = work.baked or swapper.bake(assignment.everyone)
@@ -334,6 +334,6 @@ def _publish(work: _Work, finished: Path, output: Path) -> None:
         card=work.swapper.card,
         targets=targets,
         sources=sources,
-        identifier=journal.probe["identifier"],
+        identifier=journal.kept["identifier"],
         nameless=join.nameless,
     )

@@ -60,27 +60,27 @@ class _Head:
     """The first line."""
 
     request: dict[str, Any]
-    probe: dict[str, Any]
+    kept: dict[str, Any]
 
 
 class Journal:
     """The folder in which a video is made, beside its result. Opening it finds what an earlier run of the same request
     left.
 
-    `request` is whatever the result depends on, `probe` what is decided once and kept; its key is in `data`. A folder
+    `request` is whatever the result depends on, `kept` what is decided once; its key is in `data`. A folder
     of another request, or one that cannot be understood, as without its key, is emptied. Raises `OutputError` where
     another run works in it, and for a folder that may not be this program's: a link, somebody else's, one open to
     others, or one with other things in it. Use it in a `with` block, which lets others in again.
     """
 
-    def __init__(self, folder: Path, request: dict[str, Any], probe: dict[str, Any], data: Path) -> None:
+    def __init__(self, folder: Path, request: dict[str, Any], kept: dict[str, Any], data: Path) -> None:
         self.folder = folder
         self._path = folder / "journal.jsonl"
         self._seal = Seal(folder, data)
         open_private_folder(folder)
         self._lock = _lock(folder / "lock")
         try:
-            self._open(request, probe)
+            self._open(request, kept)
         except BaseException:
             self._lock.close()
             raise
@@ -93,7 +93,7 @@ class Journal:
     ) -> None:
         self._lock.close()
 
-    def _open(self, request: dict[str, Any], probe: dict[str, Any]) -> None:
+    def _open(self, request: dict[str, Any], kept: dict[str, Any]) -> None:
         entries = self._read(request)
         if entries is None:
             left = [path for path in self.folder.iterdir() if path.name != "lock"]
@@ -104,10 +104,10 @@ class Journal:
                     )
             for path in left:
                 path.unlink()
-            self.probe, entries = probe, []
+            self.kept, entries = kept, []
             try:
                 self._seal.renew()
-                self._write([{"request": request, "probe": probe}])
+                self._write([{"request": request, "kept": kept}])
             except (OSError, OutputError):
                 self.discard()  # there is nothing in it
                 raise
@@ -146,7 +146,7 @@ class Journal:
             return None
         if head.request != parse_json(json.dumps(request)):
             return None
-        self.probe = head.probe
+        self.kept = head.kept
         entries: list[Entry] = []
         for line in lines[1:-1]:  # what follows the last line break was being written
             try:

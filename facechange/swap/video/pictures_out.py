@@ -90,7 +90,7 @@ def publish_pictures(
         target = numbered(join.source, start + index) if is_pattern(join.source) else join.source
         picture = replace(as_picture(to_upright_rgb(frame, join.probe)), icc=kept_profile(join, pattern))
         path = numbered(pattern, start + index)
-        identifier = journal.probe["identifier"]
+        identifier = journal.kept["identifier"]
         publish(
             picture,
             path,

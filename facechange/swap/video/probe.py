@@ -179,7 +179,7 @@ def probe_of(
     plays: int = 0,
     profile: bytes | None = None,
 ) -> VideoProbe:
-    """The probe that a first frame and what the file says about its track add up to."""
+    """What a first frame and what the file says about its track add up to."""
     if frame.color_trc == ColorTrc.SMPTE2084:
         raise VideoError(
             "The video is HDR of the PQ kind, in which faces cannot be changed truthfully.",

@@ -27,7 +27,7 @@ class Seal:
         name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:32]
         self._path = data / "unfinished" / f"{name}.key"
         self._cipher: Fernet | None = None
-        with contextlib.suppress(OSError, ValueError):  # no key, or a degraded one: nothing can be read
+        with contextlib.suppress(OSError, ValueError):  # no key, or a damaged one: nothing can be read
             self._cipher = Fernet(self._path.read_bytes())
 
     def renew(self) -> None:

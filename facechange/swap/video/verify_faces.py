@@ -1,4 +1,4 @@
-"""Looks at the changed faces of a video as they are made, so that what is detected of them is true; decides what is
+"""Looks at the changed faces of a video as they are made, so that what is said of them is true; decides what is
 covered."""
 
 from __future__ import annotations

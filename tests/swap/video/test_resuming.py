@@ -228,4 +228,4 @@ def test_two_runs_do_not_make_one_file_at_once(
 
 def _identifier_in(folder: Path) -> int:
     seal = Seal(folder, Path(os.environ["FACECHANGE_HOME"]))
-    return seal.open((folder / "journal.jsonl").read_text().splitlines()[0])["probe"]["identifier"]
+    return seal.open((folder / "journal.jsonl").read_text().splitlines()[0])["kept"]["identifier"]
