@@ -67,7 +67,7 @@ def face(
     size: Annotated[int | None, option(FACE, "size", "Side of the crop: 64, 128, 256, 512 or 1024.")] = None,
     start_from: Annotated[
         Path | None,
-        typer.Option(help="Checkpoint or graph (.onnx) of this or a lower size to go on from.", show_default=False),
+        typer.Option(help="Checkpoint or graph (.onnx) to go on from, grown or shrunk.", show_default=False),
     ] = None,
     window: Annotated[
         int | None,

@@ -99,7 +99,7 @@ class FaceConfig(RunConfig):
     recipe: str | None = None  # the table of `recipes.toml` that these values started from
     preset: str = "small"
     size: int = 128
-    start_from: Path | None = None  # a checkpoint of this or a lower resolution whose weights carry over
+    start_from: Path | None = None  # a checkpoint or graph whose weights carry over, grown or shrunk
     landmarks: Path | None = None  # a run of the landmark network, which holds pose and expression
     # train the finest resolution alone, on windows of so many pixels; `start_from` is half as large
     window: int | None = None

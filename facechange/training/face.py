@@ -31,6 +31,7 @@ from facechange.training.starting import (
     is_graph,
     load_face_change_network,
     load_identity_network,
+    shrink_to,
 )
 from facechange.training.textures import load_textures
 
@@ -122,11 +123,10 @@ def _make_step(config: FaceConfig, networks: FaceNetworks) -> FaceStep:
 
 
 def _start_from(path: Path, run: FaceStep) -> list[str]:
-    """Carry over the weights of a checkpoint or graph of this or a lower resolution; a grown model first gives the same
-    pictures.
+    """Carry over the weights of a checkpoint or graph; a grown or shrunk model first gives the same pictures.
 
     On windows all but the finest resolution stays the EMA, which is what the finest resolution is shown. The
-    discriminator starts afresh where the run left none, or one of windows. Returns the stages behind it, each described
+    discriminator starts afresh where the run left none, one of windows or one for larger pictures. Returns the stages behind it, each described
     in words.
     """
     networks, config = run.networks, run.config
@@ -135,11 +135,14 @@ def _start_from(path: Path, run: FaceStep) -> list[str]:
         before = load_face_change_network(path, name if config.window is None else "ema")
         if before.preset != config.preset:
             raise TrainingError(f"{path} is of the preset {before.preset}.", f"Go on with --preset {before.preset}.")
+        before = before.to(next(network.parameters()).device).eval().requires_grad_(False)
+        before = shrink_to(before, config.size, config.train, networks.identity, config.seed)
         network.load_state_dict(grow_swapper(before, config.size).state_dict())
         if not config.learn_masks:
             fix_masks(network)
-    if not is_graph(path) and config.window is None and read_checkpoint(path)[1].get("window") is None:
-        preset, size = find_preset(config.preset), int(read_checkpoint(path)[1]["size"])
+    progress = {"window": 0} if is_graph(path) else read_checkpoint(path)[1]
+    if config.window is None and progress.get("window") is None and int(progress["size"]) <= config.size:
+        preset, size = find_preset(config.preset), int(progress["size"])
         smaller = Discriminator(preset.discriminator_channels(size))
         load_part(path, "discriminator", smaller)
         networks.discriminator.load_state_dict(

@@ -19,21 +19,25 @@ from torch import Tensor
 from facechange.core import TrainingError, load_card
 from facechange.data.shards import load_faces
 from facechange.models.face_change import FaceChangeNetwork
-from facechange.models.growing import shrink_swapper
 from facechange.models.identity import IdentityMapping, IdentityNetwork, MappedIdentity
 from facechange.models.recognizer import RecognizerIdentity
-from facechange.training import augment, losses
+from facechange.training import losses
 from facechange.training.config import FaceConfig, MappingConfig
 from facechange.training.datasets import read_dataset
-from facechange.training.face_batch import FaceBatch, crop_identity, make_batch, read_identities
+from facechange.training.face_batch import FaceBatch, crop_identity, make_batch
 from facechange.training.face_step import face_reach, identity_terms
 from facechange.training.loop import Progress, Report, Training, train
 from facechange.training.memory import autocast, place
-from facechange.training.starting import data_behind, is_graph, load_face_change_network, load_identity_network
+from facechange.training.starting import (
+    data_behind,
+    is_graph,
+    load_face_change_network,
+    load_identity_network,
+    shrink_to,
+)
 from facechange.training.textures import load_textures
 
 TRAINED_PX = 128  # a larger model is shrunk to it: finer blocks hardly say who somebody is
-FITTED_FACES = 256  # by which it is
 ANNEALED_SHARE = 0.4
 WARM_UP_STEPS = 30
 EMA_STEPS = 60  # half-life of the mapping's moving average
@@ -150,13 +154,7 @@ def mapping_terms(mapped: MappedIdentity, swapper: FaceChangeNetwork, batch: Fac
 def _load_swapper(config: MappingConfig, network: IdentityNetwork, device: torch.device) -> FaceChangeNetwork:
     """The frozen face-change model, of `TRAINED_PX` at most."""
     swapper = place(load_face_change_network(config.change), device).eval().requires_grad_(False)
-    while swapper.size_px > TRAINED_PX:
-        faces = load_faces(config.train, swapper.size_px)
-        rows = torch.randperm(len(faces), generator=torch.Generator().manual_seed(config.seed))[:FITTED_FACES]
-        pictures = augment.to_float(faces.pictures[rows]).to(device)
-        identity = read_identities(faces.to(device), network, rows).roll(1, 0)
-        swapper = place(shrink_swapper(swapper, pictures, identity), device).eval().requires_grad_(False)
-    return swapper
+    return shrink_to(swapper, TRAINED_PX, config.train, network, config.seed)
 
 
 def _describe(config: MappingConfig) -> dict[str, str]:

@@ -6,18 +6,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from facechange.core import TrainingError, load_card
+from facechange.data.shards import load_faces
 from facechange.models.face_change import FaceChangeNetwork
+from facechange.models.growing import shrink_swapper
 from facechange.models.identity import IdentityNetwork, MappedIdentity
 from facechange.models.presets import PRESETS
 from facechange.models.recognizer import RecognizerIdentity, holds_recognizer, load_recognizer
+from facechange.training import augment
 from facechange.training.checkpoint import load_part, read_checkpoint
 from facechange.training.config import LOSS_WEIGHTS, describe_weights, read_recipes
 from facechange.training.datasets import tell_data
+from facechange.training.face_batch import read_identities
+from facechange.training.memory import place
 
 AnyIdentity = IdentityNetwork | RecognizerIdentity | MappedIdentity
+FITTED_FACES = 256  # by which a model is shrunk
 # How the training line of a face-change card begins, by how many recognizers judged identity.
 TRAINED_BY = {
     2: "Losses 1 to 6, identity judged by two recognizers; ",
@@ -62,6 +69,23 @@ def load_face_change_network(path: Path, part: str = "ema") -> FaceChangeNetwork
     _, progress = read_checkpoint(path)
     swapper = FaceChangeNetwork(str(progress.get("preset")), int(progress.get("size", 0)))
     load_part(path, part, swapper)
+    return swapper
+
+
+def shrink_to(
+    swapper: FaceChangeNetwork, size_px: int, shards: Path, identity: nn.Module, seed: int
+) -> FaceChangeNetwork:
+    """A frozen model without the resolutions above `size_px`, fitted to what it made of faces in `shards`.
+
+    Their identities are read by `identity`, on the model's device.
+    """
+    device = next(swapper.parameters()).device
+    while swapper.size_px > size_px:
+        faces = load_faces(shards, swapper.size_px)
+        rows = torch.randperm(len(faces), generator=torch.Generator().manual_seed(seed))[:FITTED_FACES]
+        pictures = augment.to_float(faces.pictures[rows]).to(device)
+        vectors = read_identities(faces.to(device), identity, rows).roll(1, 0)
+        swapper = place(shrink_swapper(swapper, pictures, vectors), device).eval().requires_grad_(False)
     return swapper
 
 

@@ -144,6 +144,21 @@ def test_it_says_what_it_did_resumes_and_hands_on(config: FaceConfig, tmp_path: 
     assert train_face(together).pictures == 4  # with a discriminator of whole pictures, afresh
 
 
+def test_a_run_goes_on_from_a_larger_model_without_its_finest_level(config: FaceConfig, tmp_path: Path) -> None:
+    larger = train_face(config)  # a finest level over the model that the next run begins with
+    shrunk = replace(config, run=tmp_path / "shrunk", size=64, window=None, start_from=larger.checkpoint)
+    training = FaceTraining(shrunk, torch.device("cpu"))
+    assert training.begin()["earlier"] == describe_stages(larger.checkpoint)
+    assert config.start_from is not None
+    small, ema = load_face_change_network(config.start_from), training.run.networks.ema
+    batch = make_batch(load_faces(config.train, 128), shrunk, 0)
+    with torch.no_grad():
+        identity = training.run.read_identities(batch)
+        expected, found = small(batch.target, identity), ema(batch.target, identity)
+    assert (expected - found).abs().mean() < 0.2 * expected.std()
+    assert train_face(replace(shrunk, pictures=4)).pictures == 4  # with a discriminator afresh
+
+
 def test_the_finest_measure_goes_on_over_another_smaller_model(config: FaceConfig, tmp_path: Path) -> None:
     taught = train_face(config)
     other = train_face(
