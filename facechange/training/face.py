@@ -126,8 +126,8 @@ def _start_from(path: Path, run: FaceStep) -> list[str]:
     """Carry over the weights of a checkpoint or graph; a grown or shrunk model first gives the same pictures.
 
     On windows all but the finest resolution stays the EMA, which is what the finest resolution is shown. The
-    discriminator starts afresh where the run left none, one of windows or one for larger pictures. Returns the stages behind it, each described
-    in words.
+    discriminator starts afresh where the run left none, one of windows or one for larger pictures. Returns the stages
+    behind it, each described in words.
     """
     networks, config = run.networks, run.config
     for name, network in (("swapper", networks.swapper), ("ema", networks.ema)):
