@@ -103,7 +103,7 @@ class FaceConfig(RunConfig):
     landmarks: Path | None = None  # a run of the landmark network, which holds pose and expression
     # train the finest resolution alone, on windows of so many pixels; `start_from` is half as large
     window: int | None = None
-    # on windows: a checkpoint of such a run over another smaller model, whose finest resolution goes on
+    # on windows: a checkpoint of such a run, or a graph, over another smaller model; its finest resolution goes on
     finest_from: Path | None = None
     learning_rate: float = 5e-3  # weights are equalised: a step moves them by about this share
     discriminator_rate: float = 1.0  # the discriminator's learning rate, over that of the swapper

@@ -152,20 +152,22 @@ def _start_from(path: Path, run: FaceStep) -> list[str]:
 
 
 def _carry_finest(path: Path, run: FaceStep) -> str:
-    """Carry over the finest resolution, and its discriminator, of a run on windows over another smaller model.
+    """Carry over the finest resolution of a graph, or of a run on windows with its discriminator, over another smaller
+    model.
 
     Little of it depends on that model. Returns the stage that taught it, in words; raises `TrainingError`.
     """
     networks, config = run.networks, run.config
-    progress = read_checkpoint(path)[1]
-    if any(progress.get(name) != getattr(config, name) for name in ("preset", "size", "window")):
+    before = load_face_change_network(path)
+    alike = (before.preset, before.size_px) == (config.preset, config.size)
+    if not alike or not (is_graph(path) or read_checkpoint(path)[1].get("window") == config.window):
         raise TrainingError(
             f"{path} is no run of the preset {config.preset} on windows of {config.window} at {config.size} pixels.",
-            "Give the checkpoint of such a run to --finest-from.",
+            "Give the checkpoint of such a run, or a graph of that size, to --finest-from.",
         )
-    before = FinestLevel(load_face_change_network(path)).learned
     for network in (networks.swapper, networks.ema):
-        for mine, theirs in zip(FinestLevel(network).learned, before, strict=True):
+        for mine, theirs in zip(FinestLevel(network).learned, FinestLevel(before).learned, strict=True):
             mine.load_state_dict(theirs.state_dict())
-    load_part(path, "discriminator", networks.discriminator)
+    if not is_graph(path):
+        load_part(path, "discriminator", networks.discriminator)
     return describe_stages(path)[-1]

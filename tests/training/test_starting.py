@@ -60,6 +60,17 @@ def test_a_run_goes_on_from_a_graph(shards: Path, identity_run: Path, recognizer
     with pytest.raises(TrainingError, match="preset tiny"):
         train_face(replace(more, run=tmp_path / "wrong", preset="small"))
 
+    larger = FaceChangeNetwork("tiny", 128)  # its finest resolution goes on over the model of 64
+    save_checkpoint(tmp_path / "larger.safetensors", {"ema": larger}, {}, past | {"size": 128})
+    export_face(tmp_path / "larger.safetensors", tmp_path / "larger.onnx")
+    onward = replace(more, run=tmp_path / "onward", size=128, window=64, finest_from=tmp_path / "larger.onnx")
+    found = load_face_change_network(train_face(onward).checkpoint).state_dict()
+    for side, of in (("128", tmp_path / "larger.onnx"), ("64", graph)):
+        name = f"generator.blocks.{side}.first.weight"
+        assert torch.allclose(found[name], load_face_change_network(of).state_dict()[name], atol=1e-6), name
+    with pytest.raises(TrainingError, match="no run of the preset tiny on windows of 64 at 128 pixels"):
+        train_face(replace(onward, run=tmp_path / "none", finest_from=graph))
+
 
 def test_graphs_of_other_networks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FacechangeError):
