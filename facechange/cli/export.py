@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,9 +25,20 @@ Metrics = Annotated[Path | None, typer.Option(help="Report of `facechange evalua
 
 
 @app.command("face")
-def face(checkpoint: Checkpoint, output: Output, metrics: Metrics = None) -> None:
+def face(
+    checkpoint: Checkpoint,
+    output: Output,
+    metrics: Metrics = None,
+    finest_from: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A graph of twice the size, whose finest resolution goes on top. May be repeated, ever larger.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
     """The face-change model (its EMA)."""
-    _export("export_face", checkpoint, output, metrics)
+    _export("export_face", checkpoint, output, metrics, finest_from=finest_from or ())
 
 
 @app.command("program")
@@ -116,7 +127,7 @@ def personas(
     _say(card, output)
 
 
-def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None) -> None:
+def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None, **more: Any) -> None:
     from facechange.cli.extras import need_training
 
     need_training()
@@ -129,7 +140,7 @@ def _export(kind: str, checkpoint: Path, output: Path, metrics: Path | None) -> 
         "export_scout": scout.export_scout,
     }[kind]
     with waiting("Exporting"):
-        card = function(checkpoint, output, _read_metrics(metrics))
+        card = function(checkpoint, output, _read_metrics(metrics), **more)
     _say(card, output)
 
 

@@ -76,7 +76,8 @@ def face(
     finest_from: Annotated[
         Path | None,
         typer.Option(
-            help="Checkpoint on windows, or graph (.onnx), of this size: its finest resolution goes on.", show_default=False
+            help="Checkpoint on windows, or graph (.onnx), of this size: its finest resolution goes on.",
+            show_default=False,
         ),
     ] = None,
     pictures: Annotated[int | None, option(FACE, "pictures", ENDS, min=1)] = None,

@@ -128,6 +128,12 @@ class FinestLevel(nn.Module):
             parameter.register_hook(_spare_colours)
 
 
+def carry_finest(before: FaceChangeNetwork, after: FaceChangeNetwork) -> None:
+    """Give `after` the finest level of `before`, a swapper of the same preset and size over another smaller one."""
+    for mine, theirs in zip(FinestLevel(after).learned, FinestLevel(before).learned, strict=True):
+        mine.load_state_dict(theirs.state_dict())
+
+
 def _spare_colours(gradient: Tensor) -> Tensor:
     spared = torch.ones(len(gradient), *[1] * (gradient.ndim - 1), device=gradient.device)
     spared[: CONSTANT + 1] = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facechange.core import ModelCard, ModelError, hash_file, load_card
+from facechange.core import ModelCard, ModelError, TrainingError, hash_file, load_card
 from facechange.core.stored import parse_toml
 from facechange.data.labelled import LabelledFaces
 from facechange.models.export import (
@@ -24,6 +25,8 @@ from facechange.models.export import (
     output_names,
     withstands_bfloat16,
 )
+from facechange.models.face_change import FaceChangeNetwork
+from facechange.models.growing import carry_finest, grow_swapper
 from facechange.models.identity import IDENTITY_SIZE, MappedIdentity, count_parameters
 from facechange.models.recognizer import load_recognizer
 from facechange.runtime import Graph, load_graph, to_tensor
@@ -118,12 +121,19 @@ def export_recognizer(recognizer: Path, path: Path, faces: LabelledFaces | None 
     return card
 
 
-def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = None) -> ModelCard:
-    """Write the averaged face-change model of a run as `path` (.onnx) with its card; raises `TrainingError`,
-    `ModelError`."""
-    swapper = round_weights(load_face_change_network(checkpoint).eval())
-    export_swapper(swapper, path, half=True)
+def export_face(
+    checkpoint: Path, path: Path, metrics: dict[str, Any] | None = None, finest_from: Sequence[Path] = ()
+) -> ModelCard:
+    """Write the averaged face-change model of a run as `path` (.onnx) with its card, grown by the finest resolution of
+    each graph of `finest_from` in turn; raises `TrainingError`, `ModelError`."""
     progress = read_checkpoint(checkpoint)[1]
+    swapper, stages = load_face_change_network(checkpoint), describe_progress(progress)
+    for graph in finest_from:
+        swapper = _refine(swapper, graph)
+        finer = load_card(graph.with_suffix(".json"))
+        stages.append(f"the finest resolution of {finer.name} {finer.version} at {finer.size_px}, as it was")
+    swapper = round_weights(swapper.eval())
+    export_swapper(swapper, path, half=True)
     size = swapper.size_px
     generator = torch.Generator().manual_seed(0)
     identity = nn.functional.normalize(torch.randn(2, 512, generator=generator), dim=1)
@@ -144,7 +154,7 @@ def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = N
             "mask_RESOLUTION_LAYER": "[N, 1, h, h] in [0, 1], 1 where the target is kept",
         },
         data=" ".join(tell_data(progress)),
-        training=f"{TRAINED_BY[len(progress.get('recognizers', RECOGNIZERS))]}{'; then '.join(describe_progress(progress))}.",
+        training=f"{TRAINED_BY[len(progress.get('recognizers', RECOGNIZERS))]}{'; then '.join(stages)}.",
         limits=LIMITS,
         metrics=metrics or {},
         face_median=float(progress.get("face_median", 0.0)),
@@ -155,6 +165,18 @@ def export_face(checkpoint: Path, path: Path, metrics: dict[str, Any] | None = N
     inputs = {"target": target, "identity": identity}
     compare_with_graph(path, lambda *given: _flat(swapper(*given, with_masks=True)), inputs, output_names(swapper))
     return card
+
+
+def _refine(swapper: FaceChangeNetwork, graph: Path) -> FaceChangeNetwork:
+    larger = load_face_change_network(graph)
+    if (larger.preset, larger.size_px) != (swapper.preset, 2 * swapper.size_px):
+        raise TrainingError(
+            f"{graph} is no graph of the preset {swapper.preset} at {2 * swapper.size_px} pixels.",
+            "Give --finest-from graphs of twice the size each, the smallest first.",
+        )
+    grown = grow_swapper(swapper, larger.size_px)
+    carry_finest(larger, grown)
+    return grown
 
 
 def export_face_program(graph: Path) -> Path:

@@ -14,7 +14,7 @@ from facechange.core import TrainingError
 from facechange.data.shards import load_faces
 from facechange.models.discriminator import Discriminator
 from facechange.models.face_change import fix_masks
-from facechange.models.growing import FinestLevel, grow_discriminator, grow_swapper
+from facechange.models.growing import carry_finest, grow_discriminator, grow_swapper
 from facechange.models.presets import find_preset
 from facechange.training.checkpoint import load_part, read_checkpoint
 from facechange.training.config import FaceConfig
@@ -166,8 +166,7 @@ def _carry_finest(path: Path, run: FaceStep) -> str:
             "Give the checkpoint of such a run, or a graph of that size, to --finest-from.",
         )
     for network in (networks.swapper, networks.ema):
-        for mine, theirs in zip(FinestLevel(network).learned, FinestLevel(before).learned, strict=True):
-            mine.load_state_dict(theirs.state_dict())
+        carry_finest(before, network)
     if not is_graph(path):
         load_part(path, "discriminator", networks.discriminator)
     return describe_stages(path)[-1]

@@ -68,6 +68,12 @@ def test_a_run_goes_on_from_a_graph(shards: Path, identity_run: Path, recognizer
     for side, of in (("128", tmp_path / "larger.onnx"), ("64", graph)):
         name = f"generator.blocks.{side}.first.weight"
         assert torch.allclose(found[name], load_face_change_network(of).state_dict()[name], atol=1e-6), name
+    told = export_face(more.run / "face.safetensors", tmp_path / "joined.onnx", finest_from=[tmp_path / "larger.onnx"])
+    assert told.size_px == 128 and told.training.endswith("of facechange-tiny-128 0.1.0 at 128, as it was.")
+    joined = load_face_change_network(tmp_path / "joined.onnx").state_dict()
+    assert all(torch.allclose(joined[name], value, atol=2e-3) for name, value in found.items())
+    with pytest.raises(TrainingError, match="twice the size"):
+        export_face(more.run / "face.safetensors", tmp_path / "none.onnx", finest_from=[graph])
     with pytest.raises(TrainingError, match="no run of the preset tiny on windows of 64 at 128 pixels"):
         train_face(replace(onward, run=tmp_path / "none", finest_from=graph))
 
