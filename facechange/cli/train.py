@@ -86,6 +86,10 @@ def face(
         float | None, option(FACE, "loss_below", "Stop once the smoothed total loss is below this.")
     ] = None,
     batch: Annotated[int | None, option(FACE, "batch", STEP, min=2)] = None,
+    micro_batches: Annotated[
+        int | None,
+        option(FACE, "micro_batches", "Cut a batch into so many, which the ranks of torchrun share.", min=1),
+    ] = None,
     recovered_share: Annotated[
         float | None,
         option(
@@ -122,6 +126,7 @@ def face(
     from facechange.runtime import graph_path
     from facechange.training.face import train_face
     from facechange.training.plan import describe_plan
+    from facechange.training.ranks import is_first_rank
 
     given |= {"weights": parse_numbers(weight), "degradations": parse_numbers(degrade), "compile": compile_networks}
     table = resolve_config(FaceConfig, config, given, {"identity": graph_path("identity")})
@@ -130,10 +135,13 @@ def face(
             plan = describe_plan(table)
         say(*plan)
         return
-    say("Reading the faces and their identities ...")
+    first = is_first_rank()
+    if first:
+        say("Reading the faces and their identities ...")
     with interruptible(table.run):
         ended = train_face(table, print_row)
-    say(f"{ended.checkpoint}: stopped by {ended.reason} after {ended.pictures:,} pictures.")
+    if first:
+        say(f"{ended.checkpoint}: stopped by {ended.reason} after {ended.pictures:,} pictures.")
 
 
 @app.command("identity")

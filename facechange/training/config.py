@@ -97,6 +97,8 @@ class FaceConfig(RunConfig):
     identity: Path
     recognizer: Path  # the second recognizer, one of the same kinds
     recipe: str | None = None  # the table of `recipes.toml` that these values started from
+    # of a batch: worked on one after the other, or shared by as many ranks or fewer; gradients are averaged over them
+    micro_batches: int = 1
     preset: str = "small"
     size: int = 128
     start_from: Path | None = None  # a checkpoint or graph whose weights carry over, grown or shrunk
@@ -130,6 +132,11 @@ class FaceConfig(RunConfig):
     weights: dict[str, float] = field(default_factory=lambda: dict(LOSS_WEIGHTS))
     feature_layers_outside_face: int = 2  # m of formula 4
     compile: bool = False
+
+    @property
+    def micro_batch(self) -> int:
+        """Pictures of a micro-batch."""
+        return self.batch // self.micro_batches
 
     def __post_init__(self) -> None:
         unknown = set(self.weights) - set(LOSS_WEIGHTS)
@@ -165,6 +172,11 @@ class FaceConfig(RunConfig):
             *self.viewed_shares,
             *self.degradations.values(),
         ]
+        if self.micro_batches < 1 or self.batch % self.micro_batches or self.micro_batch < 2:
+            raise TrainingError(
+                f"A batch of {self.batch} pictures cannot be cut into {self.micro_batches} micro-batches of 2 or more.",
+                "Give a batch that is a multiple of twice the micro-batches, such as 16 and 4.",
+            )
         if (
             self.batch < 2
             or not all(0 <= share <= 1 for share in shares)

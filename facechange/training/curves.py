@@ -17,7 +17,8 @@ INK, LINE, FRAME = (40, 40, 40), (160, 90, 20), (200, 200, 200)  # BGR
 
 def draw_curves(rows: Sequence[dict[str, float]], path: Path) -> None:
     """Write every value of `rows` against their `pictures` as a PNG: a panel each, means of neighbouring rows."""
-    names = sorted({name for row in rows for name in row} - {"pictures", "pictures_per_second"})
+    every = {name for row in rows for name in row if not name.startswith("pictures_per_second")}
+    names = sorted(every - {"pictures"})
     panels = [
         _draw_panel(name, np.array([(row["pictures"], row[name]) for row in rows if name in row])) for name in names
     ]

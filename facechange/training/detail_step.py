@@ -15,7 +15,7 @@ processor with AVX-512 BF16 it cost no time.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -29,6 +29,7 @@ from facechange.training.config import FaceConfig
 from facechange.training.face_batch import FaceBatch
 from facechange.training.face_step import FaceNetworks, FaceStep, face_reach
 from facechange.training.memory import autocast, place
+from facechange.training.ranks import Ranks
 
 MARGIN_PX = 4  # around a window, where convolutions miss what lies beyond; even
 # of their room: so far beyond the picture's border windows are drawn and moved back to it; a third of them touch it
@@ -63,14 +64,14 @@ class DetailStep(FaceStep):
         self._smaller = place(smaller, self.device).eval().requires_grad_(False)
         self._refine = self.compiled(level)
 
-    def advance(self, batch: FaceBatch, step: int) -> dict[str, Tensor]:
-        """Train both sides on windows of `batch`; the terms of `FaceStep.advance`, less those that need a whole
+    def advance(self, batches: Sequence[FaceBatch], step: int, ranks: Ranks | None = None) -> dict[str, Tensor]:
+        """Train both sides on windows of `batches`; the terms of `FaceStep.advance`, less those that need a whole
         face."""
-        generator = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + step + 250_000)
-        return super().advance(self._cut(batch, generator), step)
+        return super().advance([self._cut(batch) for batch in batches], step, ranks)
 
     @torch.no_grad()
-    def _cut(self, batch: FaceBatch, generator: torch.Generator) -> WindowBatch:
+    def _cut(self, batch: FaceBatch) -> WindowBatch:
+        generator = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + batch.number + 250_000)
         rows = torch.arange(len(batch.target), device=self.device).repeat(count_windows(self.config))
         assert self.config.window is not None
         side, room = self.config.window + 2 * MARGIN_PX, self.config.size - self.config.window - 2 * MARGIN_PX
@@ -89,6 +90,7 @@ class DetailStep(FaceStep):
         window, places = self.config.window, corners + inner
         last = slice(len(batch.target) - count_whole(self.config), None)  # the first are same-object pairs
         return WindowBatch(
+            number=batch.number,
             source=cut_windows(batch.source, rows, places, window),
             source_points=batch.source_points[rows],
             person=batch.person[rows],
@@ -144,8 +146,8 @@ def count_windows(config: FaceConfig) -> int:
 
 
 def count_whole(config: FaceConfig) -> int:
-    """How many pictures of a batch are drawn whole for the recognizers of identity in a run on windows."""
-    return math.ceil(config.batch / WHOLE_SHARE) if config.size <= WHOLE_PX else 0
+    """How many pictures of a micro-batch are drawn whole for the recognizers of identity in a run on windows."""
+    return math.ceil(config.micro_batch / WHOLE_SHARE) if config.size <= WHOLE_PX else 0
 
 
 def cut_windows(whole: Tensor, rows: Tensor, corners: Tensor, side: int) -> Tensor:

@@ -52,6 +52,7 @@ class FaceTraining(Training):
     alone."""
 
     checkpoint = "face.safetensors"
+    fixed = ("micro_batches",)  # another number would draw other pictures
 
     def __init__(self, config: FaceConfig, device: torch.device) -> None:
         self.config: FaceConfig = config
@@ -65,6 +66,7 @@ class FaceTraining(Training):
         self.networks, self.optimisers = self.run.networks.trained(), self.run.optimisers
         self.rates = {"discriminator_optimiser": config.discriminator_rate}
         self.emas = [(self.run.networks.ema, self.run.networks.swapper)]
+        self.micro_batches = config.micro_batches
         self.dataset = read_dataset(config.train)
 
     def begin(self) -> Progress:
@@ -82,14 +84,17 @@ class FaceTraining(Training):
         told = ("preset", "size", "window", "weights", "learning_rate", "face_median", "recipe", "recognizers")
         return {name: getattr(self.config, name) for name in told}
 
-    def batches(self, first: int) -> Iterator[FaceBatch]:
-        """Pairs of faces, a function of the seed and their number."""
-        self._shown = grant_sheets(self.config.train)
-        return (make_batch(self._faces, self.config, number, self._textures) for number in count(first))
+    def batches(self, first: int) -> Iterator[list[FaceBatch]]:
+        """The micro-batches of this rank: pairs of faces, a function of the seed and their number."""
+        self._shown = grant_sheets(self.config.train) if self.ranks.is_first else None
+        own = self.micro_batches // self.ranks.size
+        for number in count(first):
+            begin = number * self.micro_batches + self.ranks.rank * own
+            yield [make_batch(self._faces, self.config, each, self._textures) for each in range(begin, begin + own)]
 
-    def step(self, batch: FaceBatch, number: int) -> dict[str, Tensor]:
+    def step(self, batch: list[FaceBatch], number: int) -> dict[str, Tensor]:
         """Train the generator, then the discriminator."""
-        return self.run.advance(batch, number)
+        return self.run.advance(batch, number, self.ranks)
 
     def learning_rate(self, progress: Progress) -> float:
         """It rises at the start and falls to zero towards the last picture."""
@@ -103,10 +108,10 @@ class FaceTraining(Training):
         half_life = min(self.config.ema_pictures, EMA_SHARE * number * self.config.batch + 1)
         return 0.5 ** (self.config.batch / half_life)
 
-    def draw_sheet(self, batch: FaceBatch, pictures: int) -> None:
+    def draw_sheet(self, batch: list[FaceBatch], pictures: int) -> None:
         """Publish a sheet, where the consent at hand allows it."""
         if self._shown is not None:
-            draw_sheet(self.config.run, self.run, batch, pictures, self._shown)
+            draw_sheet(self.config.run, self.run, batch[0], pictures, self._shown)
 
 
 def _make_step(config: FaceConfig, networks: FaceNetworks) -> FaceStep:

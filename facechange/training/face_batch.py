@@ -23,8 +23,9 @@ BORDER_PX = 3  # as far into a result as the zero padding of convolutions was se
 
 @dataclass(frozen=True)
 class FaceBatch:
-    """Pairs in network form; pictures are float32 [N, 3, R, R] in [-1, 1]."""
+    """Pairs in network form, a micro-batch of them; pictures are float32 [N, 3, R, R] in [-1, 1]."""
 
+    number: int  # of the micro-batch in the run, which decides every random choice
     source: Tensor
     source_points: Tensor  # [N, 5, 2] in pixels of `source`
     # [N, 3, S, S] in [-1, 1]: whose identity Y gets, unspoilt: the source's person, or a morph; S is that of the faces
@@ -43,8 +44,9 @@ class FaceBatch:
     viewed: Tensor  # [N] bool: f_id is read from `source`, degraded as it is, and not from `person`
 
 
-def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Tensor | None = None) -> FaceBatch:
-    """Batch number `step`: a function of the seed and the step alone, so a resumed run sees the same sequence.
+def make_batch(faces: AlignedFaces, config: FaceConfig, number: int, textures: Tensor | None = None) -> FaceBatch:
+    """Micro-batch `number`: a function of the seed and the number alone, so that a resumed run sees the same sequence,
+    and whoever works on it the same pictures.
 
     Half of the pairs of different people ask for a morph's identity, so that few identities are not learnt by heart. Of
     recovered pairs (`recovered`) the identity is read from another view of the picture, so that it is no code of its
@@ -52,8 +54,8 @@ def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Ten
     where it never saw a hat it would pay the generator for taking hats off. Occluders are cut from `textures`, or from
     the faces.
     """
-    device, count = faces.pictures.device, config.batch
-    generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)
+    device, count = faces.pictures.device, config.micro_batch
+    generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + number)
     target_index, other_index = faces.draw(2 * count, generator).split(count)
     recovered = round(config.recovered_share * count)
     same = torch.arange(count, device=device) < round(config.same_object_share * count) + recovered
@@ -96,6 +98,7 @@ def make_batch(faces: AlignedFaces, config: FaceConfig, step: int, textures: Ten
     border = torch.ones_like(background)
     border[..., BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = 0
     return FaceBatch(
+        number=number,
         source=source,
         source_points=scenes.points[count:],
         person=person,

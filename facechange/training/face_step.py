@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from facechange.training import augment, losses
 from facechange.training.config import FaceConfig
 from facechange.training.face_batch import FaceBatch, crop_identity
 from facechange.training.memory import autocast, place, resolve_device
+from facechange.training.ranks import Ranks
 from facechange.training.starting import AnyIdentity
 
 REACH_CELLS = 16  # a side: as fine as the reach of L_ICL follows the face
@@ -92,15 +94,32 @@ class FaceStep:
         """`function`, compiled in a run that asks for it."""
         return torch.compile(function, fullgraph=True) if self.config.compile else function
 
-    def advance(self, batch: FaceBatch, step: int) -> dict[str, Tensor]:
-        """Train both sides on `batch`; gives every loss term, unweighted, `total` and `discriminator`."""
-        generator = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + step + 500_000)
-        perturb = augment_for_discriminator(batch.target, generator) if self.config.augment_discriminator else _as_it_is
-        changed, terms = self._generator_terms(batch, self.read_identities(batch), perturb, generator)
-        total = losses.total_loss(terms, self.config.weights | self._identity_weights(step))
-        self._descend("swapper_optimiser", total)
-        terms |= self._discriminator_terms(batch, changed.detach(), perturb, step)
-        return {name: value.detach() for name, value in terms.items()} | {"total": total.detach()}
+    def advance(self, batches: Sequence[FaceBatch], step: int, ranks: Ranks | None = None) -> dict[str, Tensor]:
+        """Train both sides on the micro-batches of step number `step` that are this rank's; gives the means of every
+        loss term, unweighted, of `total` and of `discriminator`.
+
+        What compares the pictures of a batch compares those of a micro-batch, wherever the others are worked on.
+        """
+        weights = self.config.weights | self._identity_weights(step)
+        drawn: list[tuple[Tensor, Callable[[Tensor], Tensor]]] = []
+        rows: list[dict[str, Tensor]] = []
+        with self._descending("swapper_optimiser", ranks or Ranks()):
+            for batch in batches:
+                seed = self.config.seed * 1_000_003 + batch.number + 500_000
+                generator = torch.Generator(self.device).manual_seed(seed)
+                augmented = self.config.augment_discriminator
+                perturb = augment_for_discriminator(batch.target, generator) if augmented else _as_it_is
+                changed, terms = self._generator_terms(batch, self.read_identities(batch), perturb, generator)
+                total = losses.total_loss(terms, weights)
+                (total / self.config.micro_batches).backward()
+                drawn.append((changed.detach(), perturb))
+                rows.append(terms | {"total": total})
+        with self._descending("discriminator_optimiser", ranks or Ranks()):
+            for batch, (changed, perturb), row in zip(batches, drawn, rows, strict=True):
+                terms, total = self._discriminator_terms(batch, changed, perturb, step)
+                (total / self.config.micro_batches).backward()
+                row |= terms
+        return {name: torch.stack([row[name].detach() for row in rows]).mean() for name in rows[0]}
 
     @torch.no_grad()
     def read_identities(self, batch: FaceBatch) -> Tensor:
@@ -192,7 +211,7 @@ class FaceStep:
 
     def _discriminator_terms(
         self, batch: FaceBatch, changed: Tensor, perturb: Callable[[Tensor], Tensor], step: int
-    ) -> dict[str, Tensor]:
+    ) -> tuple[dict[str, Tensor], Tensor]:
         config, discriminator = self.config, self.networks.discriminator
         discriminator.requires_grad_(True)
         with autocast(self.device):
@@ -206,13 +225,16 @@ class FaceStep:
             real = perturb(batch.source).requires_grad_(True)
             terms["gradient_penalty"] = losses.gradient_penalty(discriminator(real)[0], real)
             total = total + terms["gradient_penalty"] * config.gradient_penalty / 2 * config.gradient_penalty_interval
-        self._descend("discriminator_optimiser", total)
-        return terms
+        return terms, total
 
-    def _descend(self, optimiser: str, loss: Tensor) -> None:
-        self.optimisers[optimiser].zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimisers[optimiser].step()
+    @contextmanager
+    def _descending(self, optimiser: str, ranks: Ranks) -> Iterator[None]:
+        """Step by the gradients that the body leaves, of all ranks."""
+        descending = self.optimisers[optimiser]
+        descending.zero_grad(set_to_none=True)
+        yield
+        ranks.sum_gradients(each for group in descending.param_groups for each in group["params"])
+        descending.step()
 
 
 def identity_terms(

@@ -10,9 +10,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -25,6 +27,7 @@ from facechange.training.config import Config, RunConfig
 from facechange.training.datasets import Dataset, note_dataset
 from facechange.training.interrupt import PatientInterrupt
 from facechange.training.memory import prepare_device
+from facechange.training.ranks import Ranks, join_ranks
 from facechange.training.run_log import RunLog
 
 SMOOTHING = 0.98
@@ -59,6 +62,8 @@ class Training:
     rates: dict[str, float] = {}  # noqa: RUF012  of an optimiser, over the learning rate
     emas: Sequence[tuple[nn.Module, nn.Module]]  # each an EMA of weights and the network that it follows
     counts_all_calls = False  # `minutes` are those of all calls, which `spent` looks after, not of this one
+    micro_batches = 1  # of a batch, which ranks share
+    ranks = Ranks()  # this one, and how many there are; set before the first batch
     dataset: Dataset | None = None  # what is known of the pictures; None: nothing is recorded
 
     def begin(self) -> Progress:
@@ -71,11 +76,12 @@ class Training:
         return {}
 
     def batches(self, first: int) -> Iterator[Any]:
-        """Batch `first` and those after it, without end."""
+        """Batch `first` and those after it, without end; of each what `ranks` says is this rank's."""
         raise NotImplementedError
 
     def step(self, batch: Any, number: int) -> dict[str, Tensor]:
-        """Train on batch `number`; gives every loss term, unweighted, and `total`."""
+        """Train on batch `number`, with the gradients of all `ranks`; gives every loss term of this one, unweighted, and
+        `total`."""
         raise NotImplementedError
 
     def learning_rate(self, progress: Progress) -> float:
@@ -99,66 +105,128 @@ class Training:
 
 
 def train(kind: Callable[[Config, torch.device], Training], config: Config, report: Report = lambda row: None) -> Run:
-    """Train what `kind` makes, or go on with the run in `config.run` exactly where it stopped.
+    """Train what `kind` makes, or go on with the run in `config.run` exactly where it stopped, on one device or on the
+    ranks that `torchrun` started.
 
-    Raises `TrainingError` where the data or a checkpoint do not fit, and, naming the last good checkpoint, where the
-    loss is not finite or explodes; `KeyboardInterrupt` once the step at hand is saved; what `draw_sheet` raises.
+    Raises `TrainingError` where the data or a checkpoint do not fit, where ranks cannot share a batch, and, naming the
+    last good checkpoint, where the loss is not finite or explodes; `KeyboardInterrupt` once the step at hand is saved;
+    what `draw_sheet` raises.
     """
     called = time.monotonic()
     device = prepare_device(config.device)
-    torch.manual_seed(config.seed)
-    training = kind(config, device)
-    checkpoint = config.run / training.checkpoint
-    progress = _open_run(training, checkpoint)
-    first, before = int(progress["pictures"]), float(progress["seconds"])
-    if training.spent(progress) >= 1:
-        return Run(checkpoint, first, "pictures")
-    started = saved = told = drawn = time.monotonic()
-    unread: list[dict[str, Tensor]] = []
-    batches = training.batches(first // config.batch)
-    with RunLog(config.run, first) as log, PatientInterrupt() as interrupt:
-        while True:
-            number, batch = int(progress["pictures"]) // config.batch, next(batches)
-            rate = training.learning_rate(progress)
-            for name, optimiser in training.optimisers.items():
-                for group in optimiser.param_groups:
-                    group["lr"] = rate * training.rates.get(name, 1.0)
-            unread.append(training.step(batch, number))
-            for ema, network in training.emas:
-                update_ema(ema, network, training.decay(number))
+    with join_ranks(device) as ranks:
+        torch.manual_seed(config.seed)
+        training = kind(config, device)
+        _check_shares(training, ranks)
+        training.ranks = ranks
+        checkpoint = config.run / training.checkpoint
+        progress = _open_run(training, checkpoint)
+        if training.spent(progress) >= 1:
+            return Run(checkpoint, int(progress["pictures"]), "pictures")
+        batches = training.batches(int(progress["pictures"]) // config.batch)
+        with PatientInterrupt() as interrupt, ExitStack() as stack:
+            book = stack.enter_context(Bookkeeper(training, progress, report, called)) if ranks.is_first else None
+            reason = ""
+            while not reason:
+                number, batch = int(progress["pictures"]) // config.batch, next(batches)
+                rate = training.learning_rate(progress)
+                for name, optimiser in training.optimisers.items():
+                    for group in optimiser.param_groups:
+                        group["lr"] = rate * training.rates.get(name, 1.0)
+                terms = ranks.average(training.step(batch, number), config.batch / ranks.size)
+                for ema, network in training.emas:
+                    update_ema(ema, network, training.decay(number))
+                progress["pictures"] += config.batch
+                reason = ranks.follow(book.note(terms, batch, interrupt.asked) if book else "")
+        if reason == "interrupt":
+            raise KeyboardInterrupt
+        return Run(checkpoint, int(progress["pictures"]), reason)
 
-            now = time.monotonic()
-            progress["pictures"] += config.batch
-            progress["seconds"] = before + now - started
-            reason = "interrupt" if interrupt.asked else _reason_to_stop(training, progress, now - called)
-            due = bool(reason) or now - saved > config.checkpoint_seconds
-            if due or len(unread) == LOG_STEPS or now - told > REPORT_SECONDS:
-                row = _read_terms(unread, progress, config.batch, checkpoint)
-                unread.clear()
-                reason = reason or _reason_to_stop(training, progress, now - called)
-                due = due or bool(reason)
-                row |= training.evaluate() if due else {}
-                log.add(row | {"pictures_per_second": (progress["pictures"] - first) / (now - started)})
-                if reason or now - told > REPORT_SECONDS:
-                    report(log.rows[-1])
-                    told = now
-            if due:
-                save_checkpoint(checkpoint, training.networks, training.optimisers, progress)
-                saved = now
-            if reason or (progress["pictures"] % config.sheet_pictures < config.batch and now - drawn > SHEET_SECONDS):
-                training.draw_sheet(batch, int(progress["pictures"]))
-                log.draw_curves()
-                drawn = now
-            if reason == "interrupt":
-                raise KeyboardInterrupt
-            if reason:
-                return Run(checkpoint, int(progress["pictures"]), reason)
+
+def _check_shares(training: Training, ranks: Ranks) -> None:
+    """Raise `TrainingError` where the ranks cannot take the same number of micro-batches each."""
+    if training.micro_batches % ranks.size:
+        raise TrainingError(
+            f"{ranks.size} ranks cannot share batches of {training.micro_batches} micro-batches evenly.",
+            f"Give train face --micro-batches {ranks.size}, or a multiple; other networks train on one rank.",
+        )
+
+
+class Bookkeeper:
+    """What the first rank does between two steps: it watches the losses, writes log and checkpoints, has sheets drawn,
+    and says when the run ends."""
+
+    def __init__(self, training: Training, progress: Progress, report: Report, called: float) -> None:
+        self._training, self._progress, self._report, self._called = training, progress, report, called
+        self._checkpoint = training.config.run / training.checkpoint
+        self._first, self._before = int(progress["pictures"]), float(progress["seconds"])
+        self._started = self._saved = self._told = self._drawn = time.monotonic()
+        self._unread: list[dict[str, Tensor]] = []
+        self._log = RunLog(training.config.run, self._first)
+
+    def __enter__(self) -> Bookkeeper:
+        self._log.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._log.__exit__(kind, error, trace)
+
+    def note(self, terms: dict[str, Tensor], batch: Any, interrupted: bool) -> str:
+        """Note a step with its `terms`; gives the reason to end the run, or ""."""
+        training, progress, now = self._training, self._progress, time.monotonic()
+        config = training.config
+        self._unread.append(terms)
+        progress["seconds"] = self._before + now - self._started
+        reason = "interrupt" if interrupted else _reason_to_stop(training, progress, now - self._called)
+        due = bool(reason) or now - self._saved > config.checkpoint_seconds
+        if due or len(self._unread) == LOG_STEPS or now - self._told > REPORT_SECONDS:
+            row = _read_terms(self._unread, progress, config.batch, self._checkpoint)
+            self._unread.clear()
+            reason = reason or _reason_to_stop(training, progress, now - self._called)
+            due = due or bool(reason)
+            row |= training.evaluate() if due else {}
+            self._add(row, now, bool(reason))
+        if due:
+            save_checkpoint(self._checkpoint, training.networks, training.optimisers, progress)
+            self._saved = now
+        even = progress["pictures"] % config.sheet_pictures < config.batch
+        if reason or (even and now - self._drawn > SHEET_SECONDS):
+            training.draw_sheet(batch, int(progress["pictures"]))
+            self._log.draw_curves()
+            self._drawn = now
+        return reason
+
+    def _add(self, row: dict[str, float], now: float, last: bool) -> None:
+        speed = (self._progress["pictures"] - self._first) / (now - self._started)
+        self._log.add(row | {"pictures_per_second": speed})
+        if last or now - self._told > REPORT_SECONDS:
+            self._report(self._log.rows[-1])
+            self._told = now
 
 
 def _open_run(training: Training, checkpoint: Path) -> Progress:
-    """The progress of a new run, or of the one in the folder, whose state is read; the table in force is saved beside
-    it."""
+    """The progress of a new run, or of the one in the folder, whose state is read; the first rank saves the table in
+    force beside it."""
     config, table = training.config, training.config.run / "config.json"
+    if training.ranks.is_first:
+        _prepare_folder(training, table)
+    progress: Progress = {"pictures": 0, "seconds": 0.0, "total": math.nan, "best_total": math.inf}
+    if checkpoint.exists():
+        progress |= load_checkpoint(checkpoint, training.networks, training.optimisers)
+    else:
+        progress |= training.begin()
+    training.ranks.check_alike(training.networks.values(), int(progress["pictures"]))
+    note_dataset(progress, training.dataset)
+    if training.ranks.is_first:
+        config.save(table)
+    return progress | training.metadata()
+
+
+def _prepare_folder(training: Training, table: Path) -> None:
+    """Make the run's folder; raises `TrainingError` where it cannot be, or holds a run of another kind."""
+    config = training.config
     try:
         config.run.mkdir(parents=True, exist_ok=True)
         earlier = read_json(table) if training.fixed and table.exists() else {}
@@ -169,14 +237,6 @@ def _open_run(training: Training, checkpoint: Path) -> Progress:
         raise TrainingError(
             f"{config.run} holds a run with another {', '.join(changed)}.", "Choose another folder for this one."
         )
-    progress: Progress = {"pictures": 0, "seconds": 0.0, "total": math.nan, "best_total": math.inf}
-    if checkpoint.exists():
-        progress |= load_checkpoint(checkpoint, training.networks, training.optimisers)
-    else:
-        progress |= training.begin()
-    note_dataset(progress, training.dataset)
-    config.save(table)
-    return progress | training.metadata()
 
 
 def _read_terms(

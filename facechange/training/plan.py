@@ -26,7 +26,7 @@ def describe_plan(config: FaceConfig) -> list[str]:
     memory: float = BYTES_A_VALUE * (swapper.saved_values + 2 * discriminator.saved_values)
     if config.window is not None:  # what is smaller runs forward only, the finest resolution on a part of the picture
         smaller = count_swapper_costs(config.preset, config.size // 2)
-        seen_whole, windows = count_whole(config) / config.batch, count_windows(config)
+        seen_whole, windows = count_whole(config) / config.micro_batch, count_windows(config)
         share = windows * (config.window + 2 * MARGIN_PX) ** 2 / config.size**2 + seen_whole
         step_flops = smaller.forward_flops + share * (swapper.step_flops - smaller.step_flops) + windows * critic_flops
         step_flops += seen_whole * IDENTITY_FLOPS
@@ -34,13 +34,14 @@ def describe_plan(config: FaceConfig) -> list[str]:
             share * (swapper.saved_values - smaller.saved_values) + 2 * windows * discriminator.saved_values
         )
     states = 4 * (4 * swapper.parameters + 3 * discriminator.parameters)  # weights, ema, two Adam moments, float32
+    held = memory * config.micro_batch + states
     device = resolve_device(config.device)
     speed = _measure_flops(device) * 0.35 / step_flops  # a step reaches about a third of a large product's rate
     return [
         f"preset {config.preset}, {config.size} x {config.size}, on {device}",
         f"parameters: swapper {swapper.parameters / 1e6:.1f} M, discriminator {discriminator.parameters / 1e6:.1f} M",
         f"swapper: {swapper.forward_flops / 1e9:.1f} GFLOP a picture; whole step {step_flops / 1e9:.0f} GFLOP a picture",
-        f"memory: {memory / 2**20:.0f} MiB a picture, {(memory * config.batch + states) / 2**30:.1f} GiB at batch {config.batch}",
+        f"memory: {memory / 2**20:.0f} MiB a picture, {held / 2**30:.1f} GiB with {config.micro_batch} at once",
         f"speed to expect: {say_speed(speed)}",
         f"{config.pictures:,} pictures: {config.pictures / speed / 3600:.1f} hours",
     ]

@@ -69,7 +69,7 @@ def test_a_compiler_takes_every_network_whole_and_gives_the_same_gradients(recog
 
 def test_no_step_reads_a_number_back_from_the_device(config: FaceConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     run, faces = make_step(config), load_faces(config.train, 128)
-    run.advance(make_batch(faces, config, 0), 0)  # constants reach the device once
+    run.advance([make_batch(faces, config, 0)], 0)  # constants reach the device once
 
     def refuse(*given: object) -> None:
         raise AssertionError("a number was read back")
@@ -77,7 +77,7 @@ def test_no_step_reads_a_number_back_from_the_device(config: FaceConfig, monkeyp
     for name in ("item", "tolist", "__float__", "__int__", "__bool__", "numpy", "cpu", "nonzero"):
         monkeypatch.setattr(torch.Tensor, name, refuse)
     monkeypatch.setattr(torch, "tensor", refuse)
-    terms = run.advance(make_batch(faces, config, 1), 1)
+    terms = run.advance([make_batch(faces, config, 1)], 1)
     monkeypatch.undo()
     assert all(value.isfinite() for value in terms.values())
 
@@ -105,10 +105,10 @@ def test_a_step_stays_on_the_device_of_its_faces(config: FaceConfig, monkeypatch
     everything = replace(config, device="meta", degradations=dict.fromkeys(config.degradations, 0.5))
     recognizers = load_identity_network(config.identity), load_identity_network(config.recognizer)
     networks = build_networks(everything, *recognizers, LandmarkNetwork())
-    whole = FaceStep(everything, networks).advance(make_batch(faces, everything, 0, textures), 0)
+    whole = FaceStep(everything, networks).advance([make_batch(faces, everything, 0, textures)], 0)
     windows = replace(everything, size=128, window=64, start_from=config.identity)
     level = DetailStep(windows, build_networks(windows, *recognizers), FaceChangeNetwork("tiny", 64))
-    detail = level.advance(make_batch(faces, windows, 0), 0)
+    detail = level.advance([make_batch(faces, windows, 0)], 0)
     assert {value.device.type for value in (*whole.values(), *detail.values())} == {"meta"}
     assert {"pose", "gradient_penalty", "identity"} <= set(whole) and {"low_frequency", "identity"} <= set(detail)
 
@@ -116,7 +116,7 @@ def test_a_step_stays_on_the_device_of_its_faces(config: FaceConfig, monkeypatch
 def test_the_recognizers_named_are_those_asked(config: FaceConfig) -> None:
     both, one = make_step(config), make_step(replace(config, recognizers=("recognizer",)))
     faces = load_faces(config.train, 128)
-    terms = [step.advance(make_batch(faces, config, 0), 0)["identity"] for step in (both, one)]
+    terms = [step.advance([make_batch(faces, config, 0)], 0)["identity"] for step in (both, one)]
     assert terms[0] != terms[1]
 
 
@@ -183,6 +183,6 @@ def test_a_compiled_step_is_the_same_step(config: FaceConfig, monkeypatch: pytes
     plain, fast = (make_step(replace(config, compile=compile)) for compile in (False, True))
     for number in range(2):
         batch = make_batch(faces, config, number)
-        slow_terms, fast_terms = plain.advance(batch, number), fast.advance(batch, number)
+        slow_terms, fast_terms = plain.advance([batch], number), fast.advance([batch], number)
         for name, value in slow_terms.items():
             assert float(fast_terms[name]) == pytest.approx(float(value), rel=0.03, abs=0.01), name
