@@ -1,5 +1,5 @@
-"""The service's log: a JSON object a line on stderr, with the number of what it is about. No picture, vector, key or
-word of a client is in it."""
+"""The service's log: a JSON object a line on stderr. It names jobs by their number and requests by method and path; no
+picture, vector or key is in it."""
 
 from __future__ import annotations
 

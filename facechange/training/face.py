@@ -13,7 +13,7 @@ from torch import Tensor
 from facechange.core import TrainingError
 from facechange.data.shards import load_faces
 from facechange.models.discriminator import Discriminator
-from facechange.models.face_change import fix_masks
+from facechange.models.face_change import FaceChangeNetwork, fix_masks
 from facechange.models.growing import carry_finest, grow_discriminator, grow_swapper
 from facechange.models.presets import find_preset
 from facechange.training.checkpoint import load_part, read_checkpoint
@@ -24,6 +24,7 @@ from facechange.training.face_batch import FaceBatch, make_batch
 from facechange.training.face_step import FaceNetworks, FaceStep, build_networks
 from facechange.training.landmarks import load_landmark_network
 from facechange.training.loop import Progress, Report, Run, Training, train
+from facechange.training.memory import place
 from facechange.training.sheets import draw_sheet, grant_sheets
 from facechange.training.starting import (
     data_behind,
@@ -135,25 +136,38 @@ def _start_from(path: Path, run: FaceStep) -> list[str]:
     behind it, each described in words.
     """
     networks, config = run.networks, run.config
-    for name, network in (("swapper", networks.swapper), ("ema", networks.ema)):
-        torch.manual_seed(config.seed)  # the new layers of both start alike
-        before = load_face_change_network(path, name if config.window is None else "ema")
-        if before.preset != config.preset:
-            raise TrainingError(f"{path} is of the preset {before.preset}.", f"Go on with --preset {before.preset}.")
-        before = before.to(next(network.parameters()).device).eval().requires_grad_(False)
-        before = shrink_to(before, config.size, config.train, networks.identity, config.seed)
-        network.load_state_dict(grow_swapper(before, config.size).state_dict())
+    ema = swapper = _fit_size(path, "ema", run)
+    if not is_graph(path) and config.window is None:  # else there is only one
+        swapper = _fit_size(path, "swapper", run)
+        _carry_discriminator(path, run)
+    for network, before in ((networks.swapper, swapper), (networks.ema, ema)):
+        network.load_state_dict(before.state_dict())
         if not config.learn_masks:
             fix_masks(network)
-    progress = {"window": 0} if is_graph(path) else read_checkpoint(path)[1]
-    if config.window is None and progress.get("window") is None and int(progress["size"]) <= config.size:
-        preset, size = find_preset(config.preset), int(progress["size"])
-        smaller = Discriminator(preset.discriminator_channels(size))
-        load_part(path, "discriminator", smaller)
-        networks.discriminator.load_state_dict(
-            grow_discriminator(smaller, preset.discriminator_channels(config.size)).state_dict()
-        )
     return describe_stages(path)
+
+
+def _fit_size(path: Path, part: str, run: FaceStep) -> FaceChangeNetwork:
+    """The network in `path`, grown or shrunk to the run's size; raises `TrainingError` where its preset is another."""
+    config, device = run.config, run.device
+    before = place(load_face_change_network(path, part), device).eval().requires_grad_(False)
+    if before.preset != config.preset:
+        raise TrainingError(f"{path} is of the preset {before.preset}.", f"Go on with --preset {before.preset}.")
+    before = shrink_to(before, config.size, config.train, run.networks.identity, config.seed)
+    torch.manual_seed(config.seed)  # the new layers of all parts start alike
+    return grow_swapper(before, config.size)
+
+
+def _carry_discriminator(path: Path, run: FaceStep) -> None:
+    """Grow the discriminator of a run on whole pictures of this or a lower resolution into the run's."""
+    progress, config = read_checkpoint(path)[1], run.config
+    preset, size = find_preset(config.preset), int(progress["size"])
+    if progress.get("window") is not None or size > config.size:
+        return
+    smaller = Discriminator(preset.discriminator_channels(size))
+    load_part(path, "discriminator", smaller)
+    grown = grow_discriminator(smaller, preset.discriminator_channels(config.size))
+    run.networks.discriminator.load_state_dict(grown.state_dict())
 
 
 def _carry_finest(path: Path, run: FaceStep) -> str:

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from facechange.models.recognizer import blank_tensors
+from facechange.training.config import FaceConfig
 
 POINTS = np.array([[0.38, 0.45], [0.62, 0.45], [0.5, 0.57], [0.4, 0.68], [0.6, 0.68]])
 
@@ -112,6 +113,22 @@ def identity_run(shards: Path, recognizer_path: Path, tmp_path_factory: pytest.T
     run = tmp_path_factory.mktemp("identity")
     return train_identity(
         IdentityConfig(train=shards, val=shards, recognizer=recognizer_path, run=run, pictures=8, batch=4)
+    )
+
+
+@pytest.fixture
+def config(shards: Path, identity_run: Path, recognizer_path: Path, tmp_path: Path) -> FaceConfig:
+    """Four steps of a tiny model on a processor."""
+    return FaceConfig(
+        train=shards,
+        run=tmp_path / "run",
+        identity=identity_run,
+        recognizer=recognizer_path,
+        preset="tiny",
+        size=64,
+        pictures=16,
+        batch=4,
+        device="cpu",
     )
 
 

@@ -25,21 +25,6 @@ from facechange.training.prepare import prepare_shards
 from facechange.training.starting import describe_progress, load_face_change_network, load_identity_network
 
 
-@pytest.fixture
-def config(shards: Path, identity_run: Path, recognizer_path: Path, tmp_path: Path) -> FaceConfig:
-    return FaceConfig(
-        train=shards,
-        run=tmp_path / "run",
-        identity=identity_run,
-        recognizer=recognizer_path,
-        preset="tiny",
-        size=64,
-        pictures=16,
-        batch=4,
-        device="cpu",
-    )
-
-
 def test_a_resumed_run_is_the_uninterrupted_run(config: FaceConfig, tmp_path: Path) -> None:
     whole = train_face(config)
     halves = replace(config, run=tmp_path / "halves")

@@ -23,21 +23,6 @@ from facechange.training.face_step import FaceStep, build_networks, face_reach, 
 from facechange.training.starting import load_identity_network
 
 
-@pytest.fixture
-def config(shards: Path, identity_run: Path, recognizer_path: Path, tmp_path: Path) -> FaceConfig:
-    return FaceConfig(
-        train=shards,
-        run=tmp_path / "run",
-        identity=identity_run,
-        recognizer=recognizer_path,
-        preset="tiny",
-        size=64,
-        pictures=16,
-        batch=4,
-        device="cpu",
-    )
-
-
 def make_step(config: FaceConfig) -> FaceStep:
     torch.manual_seed(0)
     return FaceStep(

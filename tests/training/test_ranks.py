@@ -30,19 +30,8 @@ train_face(load_config(Path(sys.argv[1])), print)
 
 
 @pytest.fixture
-def config(shards: Path, identity_run: Path, recognizer_path: Path, tmp_path: Path) -> FaceConfig:
-    return FaceConfig(
-        train=shards,
-        run=tmp_path / "run",
-        identity=identity_run,
-        recognizer=recognizer_path,
-        preset="tiny",
-        size=64,
-        pictures=16,
-        batch=4,
-        micro_batches=2,
-        device="cpu",
-    )
+def config(config: FaceConfig) -> FaceConfig:
+    return replace(config, micro_batches=2)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ function frame() {
     icon("menu"),
     t("nav.menu"),
   );
-  const links = VIEWS.map((name) => h("li", {}, h("a", { href: `#/${name}`, id: `nav-${name}` }, t(`nav.${name}`))));
+  const links = VIEWS.map((name) => h("li", {}, h("a", { href: `#/${name}`, id: `nav-${name}` }, t(`${name}.nav`))));
   redraw(
     app,
     h("a", { class: "skip", href: "#main", click: skip }, t("nav.skip")),

@@ -77,7 +77,7 @@ export function pick({
       h("label", { class: "button" }, input, icon("add"), t(several ? "pick.files" : "pick.file")),
       h("button", { type: "button", click: photograph }, icon("camera"), t("pick.camera")),
       fromCamera,
-      fromLibrary && h("button", { type: "button", click: library }, t("pick.library")),
+      fromLibrary && h("button", { type: "button", click: library }, t("pick.kept")),
     ),
     state,
   );
