@@ -96,6 +96,8 @@ class FaceConfig(RunConfig):
     # (.safetensors)
     identity: Path
     recognizer: Path  # the second recognizer, one of the same kinds
+    # a further recognizer of L_ICL, of other architecture and data: HSE's MobileNet as TensorFlow.js (.json)
+    second_recognizer: Path | None = None
     recipe: str | None = None  # the table of `recipes.toml` that these values started from
     # of a batch: worked on one after the other, or shared by as many ranks or fewer; gradients are averaged over them
     micro_batches: int = 1

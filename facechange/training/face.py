@@ -32,6 +32,7 @@ from facechange.training.starting import (
     is_graph,
     load_face_change_network,
     load_identity_network,
+    load_second_recognizer,
     shrink_to,
 )
 from facechange.training.textures import load_textures
@@ -63,7 +64,10 @@ class FaceTraining(Training):
         )
         landmarks = None if config.landmarks is None else load_landmark_network(config.landmarks)
         identity, recognizer = load_identity_network(config.identity), load_identity_network(config.recognizer)
-        self.run = _make_step(config, build_networks(config, identity, recognizer, landmarks))
+        second = None
+        if config.second_recognizer is not None:
+            second = load_second_recognizer(config.second_recognizer, self._faces, config.seed)
+        self.run = _make_step(config, build_networks(config, identity, recognizer, landmarks, second))
         self.networks, self.optimisers = self.run.networks.trained(), self.run.optimisers
         self.rates = {"discriminator_optimiser": config.discriminator_rate}
         self.emas = [(self.run.networks.ema, self.run.networks.swapper)]
@@ -82,8 +86,9 @@ class FaceTraining(Training):
 
     def metadata(self) -> Progress:
         """What describes the model and this stage of its training."""
-        told = ("preset", "size", "window", "weights", "learning_rate", "face_median", "recipe", "recognizers")
-        return {name: getattr(self.config, name) for name in told}
+        told = ("preset", "size", "window", "weights", "learning_rate", "face_median", "recipe")
+        asked = tuple(self.run.networks.recognizers(self.config.recognizers))
+        return {name: getattr(self.config, name) for name in told} | {"recognizers": asked}
 
     def batches(self, first: int) -> Iterator[list[FaceBatch]]:
         """The micro-batches of this rank: pairs of faces, a function of the seed and their number."""

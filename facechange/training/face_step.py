@@ -15,6 +15,7 @@ from torch.nn import functional
 from facechange.models.discriminator import Discriminator
 from facechange.models.face_change import FaceChangeNetwork, fix_masks
 from facechange.models.landmarks import LandmarkNetwork
+from facechange.models.mobilenet import MobileNetRecognizer
 from facechange.models.presets import find_preset
 from facechange.training import augment, losses
 from facechange.training.config import FaceConfig
@@ -38,11 +39,14 @@ class FaceNetworks:
     identity: AnyIdentity
     recognizer: AnyIdentity
     landmarks: LandmarkNetwork | None
+    second_recognizer: MobileNetRecognizer | None = None
 
     def recognizers(self, names: Sequence[str]) -> dict[str, Recognizer]:
-        """z of L_ICL by each recognizer: crops [N, 3, 112, 112] to unit vectors."""
+        """z of L_ICL by each recognizer named, and by the second where there is one: crops [N, 3, 112, 112] to unit
+        vectors."""
         every: dict[str, Recognizer] = {"identity": self.identity.view, "recognizer": self.recognizer.view}
-        return {name: every[name] for name in names}
+        second = self.second_recognizer
+        return {name: every[name] for name in names} | ({} if second is None else {"second_recognizer": second.view})
 
     def trained(self) -> dict[str, nn.Module]:
         """The networks that a checkpoint holds."""
@@ -54,6 +58,7 @@ def build_networks(
     identity: AnyIdentity,
     recognizer: AnyIdentity,
     landmarks: LandmarkNetwork | None = None,
+    second_recognizer: MobileNetRecognizer | None = None,
 ) -> FaceNetworks:
     """Fresh networks of the preset on the run's device, channels-last."""
     device = resolve_device(config.device)
@@ -67,6 +72,7 @@ def build_networks(
         place(identity, device).eval().requires_grad_(False),
         place(recognizer, device).eval().requires_grad_(False),
         None if landmarks is None else place(landmarks, device).eval().requires_grad_(False),
+        None if second_recognizer is None else place(second_recognizer, device).eval().requires_grad_(False),
     )
 
 

@@ -10,23 +10,25 @@ import torch
 from torch import Tensor, nn
 
 from facechange.core import TrainingError, load_card
-from facechange.data.shards import load_faces
+from facechange.data.shards import AlignedFaces, load_faces
 from facechange.models.face_change import FaceChangeNetwork
 from facechange.models.growing import shrink_swapper
 from facechange.models.identity import IdentityNetwork, MappedIdentity
+from facechange.models.mobilenet import MobileNetRecognizer, load_mobilenet
 from facechange.models.presets import PRESETS
 from facechange.models.recognizer import RecognizerIdentity, holds_recognizer, load_recognizer
 from facechange.training import augment
 from facechange.training.checkpoint import load_part, read_checkpoint
 from facechange.training.config import LOSS_WEIGHTS, describe_weights, read_recipes
 from facechange.training.datasets import tell_data
-from facechange.training.face_batch import read_identities
+from facechange.training.face_batch import crop_identity, read_identities
 from facechange.training.memory import place
 
 AnyIdentity = IdentityNetwork | RecognizerIdentity | MappedIdentity
 FITTED_FACES = 256  # by which a model is shrunk
 # How the training line of a face-change card begins, by how many recognizers judged identity.
 TRAINED_BY = {
+    3: "Losses 1 to 6, identity judged by three recognizers; ",
     2: "Losses 1 to 6, identity judged by two recognizers; ",
     1: "Losses 1 to 6, identity judged by one recognizer; ",
 }
@@ -53,6 +55,15 @@ def load_identity_network(path: Path) -> AnyIdentity:
     network = IdentityNetwork()
     _load_graph(path, network) if is_graph(path) else load_part(path, "ema|identity.", network)
     return network
+
+
+def load_second_recognizer(path: Path, people: AlignedFaces, seed: int) -> MobileNetRecognizer:
+    """HSE's MobileNet, some of `people` the middle that its vectors are measured from; raises `ModelError`."""
+    recognizer = load_mobilenet(path)
+    rows = torch.randperm(len(people), generator=torch.Generator().manual_seed(seed))[:FITTED_FACES]
+    crops = crop_identity(augment.to_float(people.pictures[rows]), people.points[rows])
+    recognizer.to(crops.device).centre(augment.to_grey(crops))
+    return recognizer
 
 
 def load_face_change_network(path: Path, part: str = "ema") -> FaceChangeNetwork:
@@ -94,7 +105,9 @@ def describe_stages(path: Path) -> list[str]:
     weights."""
     if is_graph(path):
         told = load_card(path.with_suffix(".json")).training
-        return [told.removeprefix(TRAINED_BY[2]).removeprefix(TRAINED_BY[1]).removesuffix(".")]
+        for beginning in TRAINED_BY.values():
+            told = told.removeprefix(beginning)
+        return [told.removesuffix(".")]
     return describe_progress(read_checkpoint(path)[1])
 
 
