@@ -7,6 +7,7 @@ the crop and its mask says where it did not.
 from __future__ import annotations
 
 import io
+import json
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -245,3 +246,32 @@ def _jpeg(pixels: np.ndarray, **options: object) -> bytes:
 def face68() -> np.ndarray:
     """68 landmarks of the mean face in a picture of 96 px."""
     return read_mean_face()[0][:, :2] * 36 + (47.5, 36)
+
+
+@pytest.fixture
+def mobilenet_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """HSE's MobileNet as TensorFlow.js: the right names, random values, a sixteenth of the widths; `values.npz` beside
+    it has them."""
+    folder, generator = tmp_path_factory.mktemp("mobilenet"), np.random.default_rng(0)
+    widths = [2, 4, 8, 8, 16, 16, 32, 32, 32, 32, 32, 32, 64, 1024]
+    shapes: dict[str, tuple[int, ...]] = {"conv1/convolution/merged_input": (3, 3, 3, 2)}
+    shapes["conv1_bn/batchnorm_1/sub"] = (2,)
+    for index in range(1, 14):
+        inputs, outputs = widths[index - 1], widths[index]
+        shapes[f"conv_dw_{index}/depthwise_kernel"] = (3, 3, inputs, 1)
+        shapes |= {f"conv_dw_{index}_bn/batchnorm_1/{name}": (inputs,) for name in ("mul", "sub")}
+        shapes[f"conv_pw_{index}/convolution/merged_input"] = (1, 1, inputs, outputs)
+        shapes[f"conv_pw_{index}_bn/batchnorm_1/sub"] = (outputs,)
+    values = {}
+    for name, shape in shapes.items():
+        fan_in = np.prod(shape[:-1]) if len(shape) == 4 and shape[-1] > 1 else 9
+        spread = 0.1 if len(shape) == 1 else 0.01 if name.startswith("conv1/") else 1.5 / np.sqrt(fan_in)
+        values[name] = generator.normal(1 if name.endswith("mul") else 0, spread, shape).astype(np.float32)
+    rows = [{"name": name, "shape": list(each.shape), "dtype": "float32"} for name, each in values.items()]
+    rows.append({"name": "axes", "shape": [2], "dtype": "int32"})
+    raw = b"".join(each.tobytes() for each in values.values()) + np.array([1, 2], np.int32).tobytes()
+    (folder / "graph.bin").write_bytes(raw)
+    manifest = [{"paths": ["graph.bin"], "weights": rows}]
+    (folder / "graph.json").write_text(json.dumps({"weightsManifest": manifest}))
+    np.savez(folder / "values.npz", **{name.replace("/", "|"): each for name, each in values.items()})
+    return folder / "graph.json"

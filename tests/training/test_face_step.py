@@ -16,8 +16,11 @@ from facechange.models.identity import IdentityNetwork
 from facechange.models.landmarks import LandmarkNetwork
 from facechange.models.presets import find_preset
 from facechange.models.recognizer import load_recognizer
+from facechange.training.checkpoint import read_checkpoint
 from facechange.training.config import FaceConfig
 from facechange.training.detail_step import DetailStep
+from facechange.training.export import export_face
+from facechange.training.face import train_face
 from facechange.training.face_batch import crop_identity, make_batch
 from facechange.training.face_step import FaceStep, build_networks, face_reach, view_landmarks
 from facechange.training.starting import load_identity_network
@@ -103,6 +106,16 @@ def test_the_recognizers_named_are_those_asked(config: FaceConfig) -> None:
     faces = load_faces(config.train, 128)
     terms = [step.advance([make_batch(faces, config, 0)], 0)["identity"] for step in (both, one)]
     assert terms[0] != terms[1]
+
+
+def test_a_second_recognizer_joins_those_named_and_the_card_counts_it(
+    config: FaceConfig, mobilenet_path: Path, tmp_path: Path
+) -> None:
+    three = replace(config, second_recognizer=mobilenet_path)
+    ended = train_face(replace(three, pictures=4))
+    assert read_checkpoint(ended.checkpoint)[1]["recognizers"] == ["identity", "recognizer", "second_recognizer"]
+    card = export_face(ended.checkpoint, tmp_path / "three.onnx")
+    assert card.training.startswith("Losses 1 to 6, identity judged by three recognizers; ")
 
 
 def test_identities_are_read_from_the_clean_picture_or_from_the_degraded_one(config: FaceConfig) -> None:
