@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from facechange.models.layers import ACTIVATION_GAIN, EqualizedConv2d, EqualizedLinear, activate, halve_size
 from facechange.models.presets import ChannelTable
 
 DEVIATION_GROUP = 4
 HALF_VARIANCE = 0.5**0.5
+HEAD_CHANNELS = 64
 
 
 class ResidualBlock(nn.Module):
@@ -37,6 +41,34 @@ def minibatch_stddev(feature: Tensor) -> Tensor:
     deviation = (grouped.var(dim=0, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3))  # [N / group]
     deviation = deviation.repeat(group).to(feature.dtype)[:, None, None, None]
     return torch.cat((feature, deviation.expand(pictures, 1, height, width)), dim=1)
+
+
+class FeatureDiscriminator(nn.Module):
+    """A small head on each map of a frozen recognizer: how real every place looks (Sauer et al. 2021, Projected GANs).
+
+    What tells brows, eyes and teeth apart is there from the start, so that it objects to wrong ones long before a
+    discriminator of pixels that starts from nothing does.
+    """
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(
+            nn.Sequential(
+                spectral_norm(nn.Conv2d(count, HEAD_CHANNELS, 1)),
+                nn.LeakyReLU(0.2),
+                spectral_norm(nn.Conv2d(HEAD_CHANNELS, HEAD_CHANNELS, 3, padding=1)),
+                nn.LeakyReLU(0.2),
+                nn.Conv2d(HEAD_CHANNELS, 1, 1),
+            )
+            for count in channels
+        )
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Maps [N, C, h, h] => logits [N, 1, h, h] of each."""
+        return [
+            head(each * each.float().square().mean((1, 2, 3), keepdim=True).add(1e-4).rsqrt().to(each.dtype))
+            for head, each in zip(self.heads, maps, strict=True)
+        ]
 
 
 class Discriminator(nn.Module):

@@ -22,6 +22,7 @@ BGR_MEAN = (103.939, 116.779, 123.68)
 HALVING = (2, 4, 6, 12)  # the depthwise convolutions of stride 2
 DEPTHWISE = 13
 FEATURES = 1024
+MAPS = {3: 128, 5: 256, 11: 512, 13: 1024}  # the pointwise convolutions whose maps `maps` shows, and their channels
 
 
 class MobileNetRecognizer(nn.Module):
@@ -62,13 +63,20 @@ class MobileNetRecognizer(nn.Module):
         """The mean over the crop and its mirror image."""
         return functional.normalize(self.view(crop) + self.view(crop.flip(-1)), dim=1)
 
-    def _pooled(self, crop: Tensor) -> Tensor:
-        large = functional.interpolate(crop, size=INPUT_PX, mode="bilinear", align_corners=False)
+    def maps(self, pictures: Tensor) -> list[Tensor]:
+        """The maps after the convolutions of `MAPS` of any pictures [N, 3, R, R]: [N, C, h, h], h from 56 down to 7."""
+        large = functional.interpolate(pictures, size=INPUT_PX, mode="bilinear", align_corners=False)
         features = self._layer(self.stem, (large.flip(1) + 1) * 127.5 - self.mean)
-        for block in self.blocks:
+        found = []
+        for index, block in enumerate(self.blocks):
             assert isinstance(block, nn.Conv2d)
             features = self._layer(block, features)
-        return features.float().mean((2, 3))
+            if index % 2 == 1 and index // 2 + 1 in MAPS:
+                found.append(features)
+        return found
+
+    def _pooled(self, crop: Tensor) -> Tensor:
+        return self.maps(crop)[-1].float().mean((2, 3))
 
     @staticmethod
     def _layer(convolution: nn.Conv2d, features: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from facechange.models.presets import SIZES_PX
 LOSS_WEIGHTS = {
     "gan": 1.0,
     "mask": 0.3,
+    "feature_gan": 1.0,  # formula 2 by the discriminator on the second recognizer's maps, where there is one
     "feature_matching": 1.0,
     "reconstruction": 10.0,
     "identity": 5.0,  # L_ICL's first term

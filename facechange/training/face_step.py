@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facechange.models.discriminator import Discriminator
+from facechange.models.discriminator import Discriminator, FeatureDiscriminator
 from facechange.models.face_change import FaceChangeNetwork, fix_masks
 from facechange.models.landmarks import LandmarkNetwork
-from facechange.models.mobilenet import MobileNetRecognizer
+from facechange.models.mobilenet import MAPS, MobileNetRecognizer
 from facechange.models.presets import find_preset
 from facechange.training import augment, losses
 from facechange.training.config import FaceConfig
@@ -40,6 +40,7 @@ class FaceNetworks:
     recognizer: AnyIdentity
     landmarks: LandmarkNetwork | None
     second_recognizer: MobileNetRecognizer | None = None
+    feature_discriminator: FeatureDiscriminator | None = None
 
     def recognizers(self, names: Sequence[str]) -> dict[str, Recognizer]:
         """z of L_ICL by each recognizer named, and by the second where there is one: crops [N, 3, 112, 112] to unit
@@ -50,7 +51,14 @@ class FaceNetworks:
 
     def trained(self) -> dict[str, nn.Module]:
         """The networks that a checkpoint holds."""
-        return {"swapper": self.swapper, "ema": self.ema, "discriminator": self.discriminator}
+        trained: dict[str, nn.Module] = {"swapper": self.swapper, "ema": self.ema, "discriminator": self.discriminator}
+        return trained | (
+            {} if self.feature_discriminator is None else {"feature_discriminator": self.feature_discriminator}
+        )
+
+    def discriminators(self) -> list[nn.Module]:
+        """What objects to results."""
+        return [each for each in (self.discriminator, self.feature_discriminator) if each is not None]
 
 
 def build_networks(
@@ -60,8 +68,12 @@ def build_networks(
     landmarks: LandmarkNetwork | None = None,
     second_recognizer: MobileNetRecognizer | None = None,
 ) -> FaceNetworks:
-    """Fresh networks of the preset on the run's device, channels-last."""
+    """Fresh networks of the preset on the run's device, channels-last.
+
+    Where there is a second recognizer a discriminator reads its maps of whole pictures.
+    """
     device = resolve_device(config.device)
+    on_features = second_recognizer is not None and config.window is None and config.weights["feature_gan"] > 0
     swapper = place(FaceChangeNetwork(config.preset, config.size), device)
     if not config.learn_masks:
         fix_masks(swapper)
@@ -73,6 +85,7 @@ def build_networks(
         place(recognizer, device).eval().requires_grad_(False),
         None if landmarks is None else place(landmarks, device).eval().requires_grad_(False),
         None if second_recognizer is None else place(second_recognizer, device).eval().requires_grad_(False),
+        place(FeatureDiscriminator(list(MAPS.values())), device) if on_features else None,
     )
 
 
@@ -83,13 +96,13 @@ class FaceStep:
         self.config, self.networks = config, networks
         self.device = resolve_device(config.device)
 
-        def adam(network: nn.Module) -> torch.optim.Adam:
-            learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        def adam(*trained: nn.Module) -> torch.optim.Adam:
+            learned = [each for network in trained for each in network.parameters() if each.requires_grad]
             return torch.optim.Adam(learned, config.learning_rate, config.adam_betas, fused=True)
 
         self.optimisers: dict[str, torch.optim.Optimizer] = {
             "swapper_optimiser": adam(networks.swapper),
-            "discriminator_optimiser": adam(networks.discriminator),
+            "discriminator_optimiser": adam(*networks.discriminators()),
         }
         self._change, self._discriminate = self.compiled(networks.swapper), self.compiled(networks.discriminator)
         self._recognizers = {
@@ -148,7 +161,8 @@ class FaceStep:
     def _generator_terms(
         self, batch: FaceBatch, identity: Tensor, perturb: Callable[[Tensor], Tensor], generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        self.networks.discriminator.requires_grad_(False)
+        for discriminator in self.networks.discriminators():
+            discriminator.requires_grad_(False)
         with autocast(self.device):
             changed, masks = self._change(batch.target, identity, with_masks=True)
             changed = changed.float()
@@ -156,6 +170,8 @@ class FaceStep:
             changed, batch.wanted, generator
         )
         terms |= self.identity_terms(batch, changed, face_reach(batch.background, batch.covered), generator)
+        if self.networks.feature_discriminator is not None:
+            terms["feature_gan"] = losses.mean_over(losses.generator_loss, self._judge_features(perturb(changed)))
         return changed, terms | {
             "tone": losses.tone_loss(changed, batch.wanted),
             "colour": losses.colour_loss(changed, batch.wanted),
@@ -219,7 +235,8 @@ class FaceStep:
         self, batch: FaceBatch, changed: Tensor, perturb: Callable[[Tensor], Tensor], step: int
     ) -> tuple[dict[str, Tensor], Tensor]:
         config, discriminator = self.config, self.networks.discriminator
-        discriminator.requires_grad_(True)
+        for each in self.networks.discriminators():
+            each.requires_grad_(True)
         with autocast(self.device):
             real_logits, fake_logits = (
                 self._discriminate(perturb(batch.source))[0],
@@ -227,11 +244,20 @@ class FaceStep:
             )
         terms = {"discriminator": losses.discriminator_loss(real_logits, fake_logits)}
         total = terms["discriminator"]
+        if self.networks.feature_discriminator is not None:
+            judged = (self._judge_features(perturb(pictures)) for pictures in (batch.source, changed))
+            terms["feature_discriminator"] = losses.mean_over(losses.discriminator_loss, *judged)
+            total = total + terms["feature_discriminator"]
         if step % config.gradient_penalty_interval == 0:
             real = perturb(batch.source).requires_grad_(True)
             terms["gradient_penalty"] = losses.gradient_penalty(discriminator(real)[0], real)
             total = total + terms["gradient_penalty"] * config.gradient_penalty / 2 * config.gradient_penalty_interval
         return terms, total
+
+    def _judge_features(self, pictures: Tensor) -> list[Tensor]:
+        assert self.networks.second_recognizer is not None and self.networks.feature_discriminator is not None
+        with autocast(self.device):
+            return self.networks.feature_discriminator(self.networks.second_recognizer.maps(pictures))
 
     @contextmanager
     def _descending(self, optimiser: str, ranks: Ranks) -> Iterator[None]:

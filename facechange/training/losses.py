@@ -6,7 +6,7 @@ Pictures are float32 [N, 3, R, R] in [-1, 1]; `background` is M_bg, [N, 1, R, R]
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
@@ -45,6 +45,11 @@ def generator_loss(fake_logits: Tensor) -> Tensor:
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """Formula 2, the discriminator's side: softplus(-D(X_s)) + softplus(D(Y))."""
     return functional.softplus(-real_logits.float()).mean() + functional.softplus(fake_logits.float()).mean()
+
+
+def mean_over(loss: Callable[..., Tensor], *logits: Sequence[Tensor]) -> Tensor:
+    """The mean of formula 2, either side, over several discriminators' logits of the same pictures."""
+    return torch.stack([loss(*each) for each in zip(*logits, strict=True)]).mean()
 
 
 def gradient_penalty(real_logits: Tensor, real_pictures: Tensor) -> Tensor:
