@@ -57,7 +57,7 @@ def face(
         Path | None,
         typer.Option(help="Identity network (checkpoint or .onnx) instead of the one that ships.", show_default=False),
     ] = None,
-    second_recognizer: Annotated[
+    further_recognizer: Annotated[
         Path | None,
         typer.Option(
             help="A further recognizer of identity: HSE's MobileNet as TensorFlow.js (faceres-deep.json).",

@@ -22,7 +22,7 @@ BGR_MEAN = (103.939, 116.779, 123.68)
 HALVING = (2, 4, 6, 12)  # the depthwise convolutions of stride 2
 DEPTHWISE = 13
 FEATURES = 1024
-MAPS = {3: 128, 5: 256, 11: 512, 13: 1024}  # the pointwise convolutions whose maps `maps` shows, and their channels
+MAPS = (3, 5, 11, 13)  # the pointwise convolutions whose maps `maps` shows
 
 
 class MobileNetRecognizer(nn.Module):
@@ -45,6 +45,7 @@ class MobileNetRecognizer(nn.Module):
             blocks.append(_as_layer(tensors, f"{depthwise}/depthwise_kernel", f"{depthwise}_bn", stride))
             blocks.append(_as_layer(tensors, f"{pointwise}/convolution/merged_input", f"{pointwise}_bn"))
         self.blocks = nn.ModuleList(blocks)
+        self.map_channels = [blocks[2 * index - 1].out_channels for index in MAPS]
         self.register_buffer("mean", torch.tensor(BGR_MEAN).view(1, 3, 1, 1))
         self.register_buffer("centre_of_people", torch.zeros(FEATURES))
         self.eval().requires_grad_(False)

@@ -22,7 +22,7 @@ from facechange.models.presets import SIZES_PX
 LOSS_WEIGHTS = {
     "gan": 1.0,
     "mask": 0.3,
-    "feature_gan": 1.0,  # formula 2 by the discriminator on the second recognizer's maps, where there is one
+    "feature_gan": 1.0,  # formula 2 by the discriminator on the further recognizer's maps, where there is one
     "feature_matching": 1.0,
     "reconstruction": 10.0,
     "identity": 5.0,  # L_ICL's first term
@@ -98,7 +98,7 @@ class FaceConfig(RunConfig):
     identity: Path
     recognizer: Path  # the second recognizer, one of the same kinds
     # a further recognizer of L_ICL, of other architecture and data: HSE's MobileNet as TensorFlow.js (.json)
-    second_recognizer: Path | None = None
+    further_recognizer: Path | None = None
     recipe: str | None = None  # the table of `recipes.toml` that these values started from
     # of a batch: worked on one after the other, or shared by as many ranks or fewer; gradients are averaged over them
     micro_batches: int = 1

@@ -31,8 +31,8 @@ from facechange.training.starting import (
     describe_stages,
     is_graph,
     load_face_change_network,
+    load_further_recognizer,
     load_identity_network,
-    load_second_recognizer,
     shrink_to,
 )
 from facechange.training.textures import load_textures
@@ -64,10 +64,10 @@ class FaceTraining(Training):
         )
         landmarks = None if config.landmarks is None else load_landmark_network(config.landmarks)
         identity, recognizer = load_identity_network(config.identity), load_identity_network(config.recognizer)
-        second = None
-        if config.second_recognizer is not None:
-            second = load_second_recognizer(config.second_recognizer, self._faces, config.seed)
-        self.run = _make_step(config, build_networks(config, identity, recognizer, landmarks, second))
+        further = None
+        if config.further_recognizer is not None:
+            further = load_further_recognizer(config.further_recognizer, self._faces, config.seed)
+        self.run = _make_step(config, build_networks(config, identity, recognizer, landmarks, further))
         self.networks, self.optimisers = self.run.networks.trained(), self.run.optimisers
         self.rates = {"discriminator_optimiser": config.discriminator_rate}
         self.emas = [(self.run.networks.ema, self.run.networks.swapper)]

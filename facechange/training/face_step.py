@@ -15,7 +15,7 @@ from torch.nn import functional
 from facechange.models.discriminator import Discriminator, FeatureDiscriminator
 from facechange.models.face_change import FaceChangeNetwork, fix_masks
 from facechange.models.landmarks import LandmarkNetwork
-from facechange.models.mobilenet import MAPS, MobileNetRecognizer
+from facechange.models.mobilenet import MobileNetRecognizer
 from facechange.models.presets import find_preset
 from facechange.training import augment, losses
 from facechange.training.config import FaceConfig
@@ -39,15 +39,15 @@ class FaceNetworks:
     identity: AnyIdentity
     recognizer: AnyIdentity
     landmarks: LandmarkNetwork | None
-    second_recognizer: MobileNetRecognizer | None = None
+    further_recognizer: MobileNetRecognizer | None = None
     feature_discriminator: FeatureDiscriminator | None = None
 
     def recognizers(self, names: Sequence[str]) -> dict[str, Recognizer]:
-        """z of L_ICL by each recognizer named, and by the second where there is one: crops [N, 3, 112, 112] to unit
+        """z of L_ICL by each recognizer named, and by the further one where there is one: crops [N, 3, 112, 112] to unit
         vectors."""
         every: dict[str, Recognizer] = {"identity": self.identity.view, "recognizer": self.recognizer.view}
-        second = self.second_recognizer
-        return {name: every[name] for name in names} | ({} if second is None else {"second_recognizer": second.view})
+        further = self.further_recognizer
+        return {name: every[name] for name in names} | ({} if further is None else {"further_recognizer": further.view})
 
     def trained(self) -> dict[str, nn.Module]:
         """The networks that a checkpoint holds."""
@@ -66,14 +66,16 @@ def build_networks(
     identity: AnyIdentity,
     recognizer: AnyIdentity,
     landmarks: LandmarkNetwork | None = None,
-    second_recognizer: MobileNetRecognizer | None = None,
+    further_recognizer: MobileNetRecognizer | None = None,
 ) -> FaceNetworks:
     """Fresh networks of the preset on the run's device, channels-last.
 
-    Where there is a second recognizer a discriminator reads its maps of whole pictures.
+    Where there is a further recognizer a discriminator reads its maps of whole pictures.
     """
     device = resolve_device(config.device)
-    on_features = second_recognizer is not None and config.window is None and config.weights["feature_gan"] > 0
+    on_features = None
+    if further_recognizer is not None and config.window is None and config.weights["feature_gan"] > 0:
+        on_features = place(FeatureDiscriminator(further_recognizer.map_channels), device)
     swapper = place(FaceChangeNetwork(config.preset, config.size), device)
     if not config.learn_masks:
         fix_masks(swapper)
@@ -84,8 +86,8 @@ def build_networks(
         place(identity, device).eval().requires_grad_(False),
         place(recognizer, device).eval().requires_grad_(False),
         None if landmarks is None else place(landmarks, device).eval().requires_grad_(False),
-        None if second_recognizer is None else place(second_recognizer, device).eval().requires_grad_(False),
-        place(FeatureDiscriminator(list(MAPS.values())), device) if on_features else None,
+        None if further_recognizer is None else place(further_recognizer, device).eval().requires_grad_(False),
+        on_features,
     )
 
 
@@ -255,9 +257,9 @@ class FaceStep:
         return terms, total
 
     def _judge_features(self, pictures: Tensor) -> list[Tensor]:
-        assert self.networks.second_recognizer is not None and self.networks.feature_discriminator is not None
+        assert self.networks.further_recognizer is not None and self.networks.feature_discriminator is not None
         with autocast(self.device):
-            return self.networks.feature_discriminator(self.networks.second_recognizer.maps(pictures))
+            return self.networks.feature_discriminator(self.networks.further_recognizer.maps(pictures))
 
     @contextmanager
     def _descending(self, optimiser: str, ranks: Ranks) -> Iterator[None]:

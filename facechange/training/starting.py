@@ -57,7 +57,7 @@ def load_identity_network(path: Path) -> AnyIdentity:
     return network
 
 
-def load_second_recognizer(path: Path, people: AlignedFaces, seed: int) -> MobileNetRecognizer:
+def load_further_recognizer(path: Path, people: AlignedFaces, seed: int) -> MobileNetRecognizer:
     """HSE's MobileNet, some of `people` the middle that its vectors are measured from; raises `ModelError`."""
     recognizer = load_mobilenet(path)
     rows = torch.randperm(len(people), generator=torch.Generator().manual_seed(seed))[:FITTED_FACES]

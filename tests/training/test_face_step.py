@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from facechange.data.shards import load_faces
-from facechange.models.discriminator import Discriminator
+from facechange.models.discriminator import Discriminator, FeatureDiscriminator
 from facechange.models.face_change import FaceChangeNetwork
 from facechange.models.identity import IdentityNetwork
 from facechange.models.landmarks import LandmarkNetwork
@@ -23,7 +23,7 @@ from facechange.training.export import export_face
 from facechange.training.face import train_face
 from facechange.training.face_batch import crop_identity, make_batch
 from facechange.training.face_step import FaceStep, build_networks, face_reach, view_landmarks
-from facechange.training.starting import load_identity_network
+from facechange.training.starting import load_further_recognizer, load_identity_network
 
 
 def make_step(config: FaceConfig) -> FaceStep:
@@ -108,12 +108,12 @@ def test_the_recognizers_named_are_those_asked(config: FaceConfig) -> None:
     assert terms[0] != terms[1]
 
 
-def test_a_second_recognizer_joins_those_named_and_the_card_counts_it(
+def test_a_further_recognizer_joins_those_named_and_the_card_counts_it(
     config: FaceConfig, mobilenet_path: Path, tmp_path: Path
 ) -> None:
-    three = replace(config, second_recognizer=mobilenet_path)
+    three = replace(config, further_recognizer=mobilenet_path)
     ended = train_face(replace(three, pictures=4))
-    assert read_checkpoint(ended.checkpoint)[1]["recognizers"] == ["identity", "recognizer", "second_recognizer"]
+    assert read_checkpoint(ended.checkpoint)[1]["recognizers"] == ["identity", "recognizer", "further_recognizer"]
     card = export_face(ended.checkpoint, tmp_path / "three.onnx")
     assert card.training.startswith("Losses 1 to 6, identity judged by three recognizers; ")
 
@@ -184,3 +184,29 @@ def test_a_compiled_step_is_the_same_step(config: FaceConfig, monkeypatch: pytes
         slow_terms, fast_terms = plain.advance([batch], number), fast.advance([batch], number)
         for name, value in slow_terms.items():
             assert float(fast_terms[name]) == pytest.approx(float(value), rel=0.03, abs=0.01), name
+
+
+def test_a_discriminator_on_the_maps_of_a_recognizer_learns_to_object_and_the_generator_hears_it(
+    config: FaceConfig, mobilenet_path: Path
+) -> None:
+    people = load_faces(config.train, 128)
+    further = load_further_recognizer(mobilenet_path, people, 0)
+    known = load_identity_network(config.identity), load_identity_network(config.recognizer)
+    networks = build_networks(config, *known, further_recognizer=further)
+    assert networks.feature_discriminator is not None and "feature_discriminator" in networks.trained()
+    before = {name: value.clone() for name, value in networks.feature_discriminator.state_dict().items()}
+    terms = FaceStep(config, networks).advance([make_batch(people, config, 0)], 0)
+    assert terms["feature_gan"] > 0 and terms["feature_discriminator"] > 0
+    after = networks.feature_discriminator.state_dict()
+    moved = {name.split(".")[1] for name in after if not torch.equal(before[name], after[name])}
+    assert moved == {"0", "1", "2", "3"}  # every head
+
+    pictures = torch.zeros(2, 3, 64, 64, requires_grad=True)
+    maps = further.maps(pictures)
+    assert [each.shape[-1] for each in maps] == [56, 28, 14, 7]
+    toy = FeatureDiscriminator([each.shape[1] for each in maps])
+    sum(each.mean() for each in toy(maps)).backward()
+    assert pictures.grad is not None and pictures.grad.abs().sum() > 0
+
+    windows = replace(config, size=128, window=64, start_from=config.identity)
+    assert build_networks(windows, *known, further_recognizer=further).feature_discriminator is None
