@@ -23,6 +23,7 @@ from facechange.service import (
     consent_routes,
     image_library_routes,
     job_routes,
+    resumable_upload_routes,
 )
 from facechange.service.log import log
 from facechange.service.metrics import ServiceMetrics
@@ -36,7 +37,7 @@ FORM_BYTES = 1 << 20  # around a file in a form
 ROUTERS = tuple(
     module.router
     for module in (
-        *(image_library_routes, change_routes, job_routes, character_routes),
+        *(image_library_routes, resumable_upload_routes, change_routes, job_routes, character_routes),
         *(consent_routes, admin_routes),
     )
 )
@@ -85,7 +86,9 @@ def create_app(
 
 def _answer_error(request: Request, error: Exception) -> JSONResponse:
     problem = _as_problem(error)
-    headers = problem.headers if isinstance(problem, Problem) else {}
+    headers = dict(problem.headers) if isinstance(problem, Problem) else {}
+    if request.url.path.startswith(resumable_upload_routes.PLACE):  # tus asks for it on every answer
+        headers["Tus-Resumable"] = resumable_upload_routes.VERSION
     told = describe_problem(problem)
     if told["status"] >= 500 and not isinstance(error, FacechangeError):
         log.error("%s %s", request.method, request.url.path, exc_info=error)
@@ -95,10 +98,10 @@ def _answer_error(request: Request, error: Exception) -> JSONResponse:
 def _as_problem(error: Exception) -> Exception:
     """What a library raised, as one of ours."""
     if isinstance(error, RequestValidationError):
-        return Problem(422, change_routes.describe_invalid(error.errors()), "MediaInfo at the OpenAPI document.", 2)
+        return Problem(422, change_routes.describe_invalid(error.errors()), "Look at the OpenAPI document.", 2)
     if isinstance(error, HTTPException):
         headers = {name.replace("-", "_"): value for name, value in (error.headers or {}).items()}
-        return Problem(error.status_code, f"{error.detail}.", "MediaInfo at the OpenAPI document.", 2, **headers)
+        return Problem(error.status_code, f"{error.detail}.", "Look at the OpenAPI document.", 2, **headers)
     if isinstance(error, DBAPIError):
         return Problem(503, "The database cannot be reached.", "Try again; nothing was lost.", 74, Retry_After="5")
     return error

@@ -30,10 +30,13 @@ _TITLES = {
     404: "Not there",
     408: "Too slow",
     409: "Not now",
+    412: "Another version",
     413: "Too large",
     415: "Wrong type",
     422: "Cannot be done with this",
+    423: "In use",
     429: "Too much",
+    460: "Not what was said",
     500: "A fault of the service",
     501: "Not installed here",
     503: "Not ready",
@@ -55,7 +58,7 @@ class Problem(FacechangeError):
 
 def not_found(kind: str, reference: str) -> Problem:
     """The same words for what never was, was deleted, or is another's."""
-    return Problem(404, f"There is no {kind} {reference[:80]!r}.", "MediaInfo at the list of those there are.", 3)
+    return Problem(404, f"There is no {kind} {reference[:80]!r}.", "Look at the list of those there are.", 3)
 
 
 def describe_problem(error: BaseException, names: dict[str, str] | None = None) -> dict[str, Any]:

@@ -160,6 +160,15 @@ class ItemAnswer(BaseModel):
     expires: str | None
 
 
+class ResumableUploadAnswer(BaseModel):
+    id: str
+    name: str
+    length: int
+    received: int
+    item: str | None
+    expires: str
+
+
 class Page(BaseModel):
     items: list[dict[str, Any]]
     next: str | None
