@@ -59,7 +59,7 @@ async def put(request: Request, caller: LibraryCaller, service: CurrentService) 
 
 
 def _put(service: Service, tenant: str, key: str, form: Any) -> dict[str, Any]:
-    details = {"set_id": text_of(form, "set"), "expires": time_of(text_of(form, "expires"))}
+    details: dict[str, Any] = {"set_id": text_of(form, "set"), "expires": time_of(text_of(form, "expires"))}
     with upload_folder(service) as folder:
         upload = receive_file(service, file_of(form, "file"), folder, text_of(form, "name"))
         return describe_item(keep_upload(service, tenant, key, upload, **details))
