@@ -14,7 +14,7 @@ from wsgiref.handlers import format_date_time
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from facechange.service.problems import Problem
+from facechange.service.problems import Problem, problems
 from facechange.service.resumable_uploads import UploadWriter, begin, delete_upload, find_upload
 from facechange.service.schemas import ResumableUploadAnswer, format_time
 from facechange.service.security import CurrentService, LibraryCaller
@@ -48,7 +48,7 @@ def tell(caller: LibraryCaller, service: CurrentService) -> Response:
     return _answer(204, **headers)
 
 
-@router.post("", status_code=201, response_class=Response)
+@router.post("", status_code=201, response_class=Response, responses=problems(404, 412, 413))
 def create(
     caller: LibraryCaller,
     service: CurrentService,
@@ -77,7 +77,7 @@ def get(reference: str, caller: LibraryCaller, service: CurrentService) -> dict[
     return {**told, "expires": format_time(upload.expires)}
 
 
-@router.head("/{reference}", response_class=Response)
+@router.head("/{reference}", response_class=Response, responses=problems(412))
 def ask(reference: str, caller: LibraryCaller, service: CurrentService, tus_resumable: Tus = None) -> Response:
     """How far an upload is."""
     with service.database.session(caller.tenant) as session:
@@ -86,7 +86,7 @@ def ask(reference: str, caller: LibraryCaller, service: CurrentService, tus_resu
     return _answer(200, **_describe(upload))
 
 
-@router.delete("/{reference}", status_code=204, response_class=Response)
+@router.delete("/{reference}", status_code=204, response_class=Response, responses=problems(412))
 def end(reference: str, caller: LibraryCaller, service: CurrentService, tus_resumable: Tus = None) -> Response:
     """Give an upload up, and delete what arrived. A library entry that it became stays."""
     with service.database.session(caller.tenant) as session:
@@ -99,7 +99,13 @@ def end(reference: str, caller: LibraryCaller, service: CurrentService, tus_resu
 _SENT = {"requestBody": {"required": True, "content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}}}}
 
 
-@router.patch("/{reference}", status_code=204, response_class=Response, openapi_extra=_SENT)
+@router.patch(
+    "/{reference}",
+    status_code=204,
+    response_class=Response,
+    openapi_extra=_SENT,
+    responses=problems(400, 409, 412, 423, 460),
+)
 async def send(
     reference: str,
     request: Request,
