@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -25,6 +26,10 @@ from facechange.core.files import part_file, plain_errors, take_name
 
 OVER = ("done", "failed", "cancelled")
 POLL_SECONDS = 0.5
+RESUMABLE_BYTES = 8 << 20  # larger files travel in parts of this size, each of which counts
+TRIES = 8  # without any progress, each waiting longer than the one before
+_AGAIN = (408, 409, 423, 429, 502, 503, 504)
+_TUS = {"Tus-Resumable": "1.0.0"}
 _Kind = TypeVar("_Kind", bound="Item | Job")
 
 
@@ -107,9 +112,13 @@ class Client:
         self._http.close()
 
     def put(self, path: Path | str, **details: str) -> Item:
-        """Put a file into the library; `details` are set, name and expires. Raises `ServerError`, `OSError`."""
-        with Path(path).open("rb") as file:
-            answer = self._ask("POST", "/v1/library", files={"file": (Path(path).name, file)}, data=details)
+        """Put a file into the library; `details` are set, name and expires. A large one goes on after a broken
+        connection. Raises `ServerError`, `OSError`."""
+        path = Path(path)
+        if (size := path.stat().st_size) > RESUMABLE_BYTES:
+            return self._put_in_parts(path, size, {"filename": path.name, **details})
+        with path.open("rb") as file:
+            answer = self._ask("POST", "/v1/library", files={"file": (path.name, file)}, data=details)
         return _build(Item, answer)
 
     def delete(self, item: str) -> dict[str, Any]:
@@ -165,12 +174,56 @@ class Client:
             raise _unreachable(self._http.base_url, error) from None
         return path
 
-    def _ask(self, method: str, path: str, **what: Any) -> Any:
+    def _put_in_parts(self, path: Path, size: int, details: dict[str, str]) -> Item:
+        """By tus 1.0.0: ask how far it is whenever something went wrong, and go on there."""
+        name = details.pop("name", "") or details["filename"]
+        told = {**details, "filename": name}
+        metadata = ",".join(f"{key} {b64encode(value.encode()).decode()}" for key, value in told.items())
+        begun = self._send("POST", "/v1/uploads", Upload_Length=str(size), Upload_Metadata=metadata)
+        place, offset, tries = begun.headers["Location"], 0, 0
+        with path.open("rb") as file:
+            while True:
+                file.seek(offset)
+                data = file.read(RESUMABLE_BYTES)
+                if not data and offset < size:
+                    raise OutputError(f"{path.name} became shorter while it was sent.", "Send it again.")
+                try:
+                    answer = self._send("PATCH", place, data, Upload_Offset=str(offset))
+                except (ServerError, OutputError) as error:
+                    if tries == TRIES or getattr(error, "status", 503) not in _AGAIN:
+                        raise
+                    time.sleep(POLL_SECONDS * 2**tries)
+                    before, offset = offset, self._offset(place, offset)
+                    tries = tries + 1 if offset == before else 0
+                    continue
+                offset, tries = int(answer.headers["Upload-Offset"]), 0
+                if item := answer.headers.get("X-Facechange-Item"):
+                    return _build(Item, self._ask("GET", f"/v1/library/{item}"))
+
+    def _offset(self, place: str, otherwise: int) -> int:
+        """How far an upload is; what was known of it where the server cannot be reached."""
         try:
-            answer = self._http.request(method, path, **what)
+            return int(self._send("HEAD", place).headers["Upload-Offset"])
+        except OutputError:
+            return otherwise
+
+    def _send(self, method: str, path: str, content: bytes | None = None, **headers: str) -> httpx.Response:
+        """A request of tus, with its headers."""
+        told = _TUS | {name.replace("_", "-"): value for name, value in headers.items()}
+        told |= {"Content-Type": "application/offset+octet-stream"} if content is not None else {}
+        answer = self._request(method, path, content=content, headers=told)
+        if answer.is_error:
+            raise _as_error(_read_problem(answer))
+        return answer
+
+    def _ask(self, method: str, path: str, **what: Any) -> Any:
+        return _read(self._request(method, path, **what))
+
+    def _request(self, method: str, path: str, **what: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, **what)
         except httpx.HTTPError as error:
             raise _unreachable(self._http.base_url, error) from None
-        return _read(answer)
 
 
 class AsyncClient:

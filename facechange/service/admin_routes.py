@@ -13,13 +13,14 @@ from sqlalchemy import select, text
 from facechange.runtime import graph_path
 from facechange.service.image_library_routes import Before, Limit, page_through
 from facechange.service.keys import LOGIN_SECONDS, log_in, log_out, make_key
-from facechange.service.problems import Problem, not_found
+from facechange.service.problems import Problem, not_found, problems
 from facechange.service.schemas import MODELS, KeyRequest, LoginRequest, Page, Session, format_time
 from facechange.service.security import COOKIE, AdminCaller, AnyCaller, CurrentService, authenticate
 from facechange.service.tables import ALL, Key
 from facechange.service.uploads import clean_name
 
 router = APIRouter()
+_NOT_READY = {"description": "What is away.", "content": {"application/json": {"schema": {"type": "object"}}}}
 
 
 @router.post("/v1/session", response_model=Session, tags=["session"])
@@ -65,7 +66,7 @@ def add_key(body: KeyRequest, caller: AdminCaller, service: CurrentService) -> d
         return {**_describe_key(row), "key": secret}
 
 
-@router.delete("/v1/keys/{reference}", tags=["keys"])
+@router.delete("/v1/keys/{reference}", tags=["keys"], responses=problems(409))
 def revoke_key(reference: str, caller: AdminCaller, service: CurrentService) -> dict[str, Any]:
     """Revoke a key, and the page's sessions with it."""
     if reference == caller.key:
@@ -95,7 +96,7 @@ def is_alive() -> str:
     return "alive"
 
 
-@router.get("/readyz", tags=["operation"])
+@router.get("/readyz", tags=["operation"], responses={503: _NOT_READY})
 def is_ready(service: CurrentService) -> JSONResponse:
     """Whether database and store can be used."""
     checks = {}

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
@@ -23,11 +24,13 @@ from facechange.service import (
     consent_routes,
     image_library_routes,
     job_routes,
+    resumable_upload_routes,
 )
+from facechange.service.document import describe_api
 from facechange.service.log import log
 from facechange.service.metrics import ServiceMetrics
 from facechange.service.problems import MEDIA_TYPE, Problem, describe_problem
-from facechange.service.schemas import AnonymizationRequest, ChangeRequest, FacesRequest, MasksRequest, ProblemAnswer
+from facechange.service.schemas import ProblemAnswer
 from facechange.service.security import Guard, RateLimiter
 from facechange.service.service import Service
 
@@ -36,7 +39,7 @@ FORM_BYTES = 1 << 20  # around a file in a form
 ROUTERS = tuple(
     module.router
     for module in (
-        *(image_library_routes, change_routes, job_routes, character_routes),
+        *(image_library_routes, resumable_upload_routes, change_routes, job_routes, character_routes),
         *(consent_routes, admin_routes),
     )
 )
@@ -68,7 +71,7 @@ def create_app(
     app.state.buckets = RateLimiter(service.settings.requests_per_minute)
     for router in ROUTERS:
         app.include_router(router)
-    _describe(app)
+    describe_api(app)
     app.add_exception_handler(FacechangeError, _answer_error)
     app.add_exception_handler(RequestValidationError, _answer_error)
     app.add_exception_handler(HTTPException, _answer_error)
@@ -85,41 +88,34 @@ def create_app(
 
 def _answer_error(request: Request, error: Exception) -> JSONResponse:
     problem = _as_problem(error)
-    headers = problem.headers if isinstance(problem, Problem) else {}
     told = describe_problem(problem)
+    headers = dict(problem.headers) if isinstance(problem, Problem) else {}
+    if request.url.path.startswith(resumable_upload_routes.PLACE):  # tus asks for it on every answer
+        headers["Tus-Resumable"] = resumable_upload_routes.VERSION
+    methods = _find_methods(request) if isinstance(error, HTTPException) and error.status_code in (404, 405) else set()
+    if methods:  # also where the page, which has every address by GET, has no such file
+        told, headers["Allow"] = describe_problem(Problem(405, *_NO_SUCH_METHOD, 2)), ", ".join(sorted(methods))
     if told["status"] >= 500 and not isinstance(error, FacechangeError):
         log.error("%s %s", request.method, request.url.path, exc_info=error)
     return JSONResponse(told, told["status"], headers, MEDIA_TYPE)
 
 
+_NO_SUCH_METHOD = "That cannot be asked of this address.", "Look at the OpenAPI document."
+
+
+def _find_methods(request: Request) -> set[str]:
+    """What may be asked at an address: each of its routes knows of its own method only."""
+    routes = (route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute))
+    return {method for route in routes if route.path_regex.match(request.url.path) for method in route.methods}
+
+
 def _as_problem(error: Exception) -> Exception:
     """What a library raised, as one of ours."""
     if isinstance(error, RequestValidationError):
-        return Problem(422, change_routes.describe_invalid(error.errors()), "MediaInfo at the OpenAPI document.", 2)
+        return Problem(422, change_routes.describe_invalid(error.errors()), "Look at the OpenAPI document.", 2)
     if isinstance(error, HTTPException):
         headers = {name.replace("-", "_"): value for name, value in (error.headers or {}).items()}
-        return Problem(error.status_code, f"{error.detail}.", "MediaInfo at the OpenAPI document.", 2, **headers)
+        return Problem(error.status_code, f"{error.detail}.", "Look at the OpenAPI document.", 2, **headers)
     if isinstance(error, DBAPIError):
         return Problem(503, "The database cannot be reached.", "Try again; nothing was lost.", 74, Retry_After="5")
     return error
-
-
-def _describe(app: FastAPI) -> None:
-    """Let the OpenAPI document have the requests that are read by hand, since they are JSON or a form."""
-    made = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = made()
-        schemas = document["components"]["schemas"]
-        for model in (ChangeRequest, AnonymizationRequest, MasksRequest, FacesRequest):
-            described = model.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(described.pop("$defs", {}))
-            schemas.setdefault(model.__name__, described)
-        for path in document["paths"].values():
-            for operation in path.values():
-                answer = operation["responses"]["default"]
-                answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}
-                operation["responses"].pop("422", None)
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]

@@ -58,11 +58,25 @@ _JOB_ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _accepting(body: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI of a request that is JSON, or a form of that JSON and the files that it names as `file:NAME`."""
-    schema = {"$ref": f"#/components/schemas/{body.__name__}"}
-    form = {"type": "object", "required": ["request"], "properties": {"request": {"type": "string"}}}
-    content = {"application/json": {"schema": schema}, "multipart/form-data": {"schema": form}}
+_FORM = {
+    "type": "object",
+    "required": ["request"],
+    "properties": {"request": {"type": "string", "contentMediaType": "application/json"}},
+    "additionalProperties": {"type": "string", "format": "binary"},
+}
+_FILE_FORM = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {"file": {"type": "string", "format": "binary"}},
+}
+
+
+def _accepting(body: type[BaseModel] | None, form: dict[str, Any] = _FORM) -> dict[str, Any]:
+    """The OpenAPI of a request that is JSON, or a form: of that JSON and the files that it names as `file:NAME`, or of
+    one file."""
+    content = {"multipart/form-data": {"schema": form}}
+    if body is not None:
+        content["application/json"] = {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}
     return {"requestBody": {"required": True, "content": content}}
 
 
@@ -111,15 +125,15 @@ async def draw_masks(
     return await _accept(request, caller, service, idempotency_key, MasksRequest, make)
 
 
-@router.post("/faces", openapi_extra=_accepting(FacesRequest))
+@router.post("/faces", openapi_extra=_accepting(FacesRequest, _FILE_FORM))
 async def find_faces(request: Request, caller: ChangeCaller, service: CurrentService) -> dict[str, Any]:
     """The faces of a picture: boxes, points, and the numbers by which they are chosen."""
     async with request.form(max_files=1, max_fields=10) if _is_form(request) else nullcontext() as form:
-        body = None if form else _parse(FacesRequest, await request.body())
+        body = None if form is not None else _parse(FacesRequest, await request.body())
         return await run_in_threadpool(_look, service, caller, request, "faces", "picture", dict(form or {}), body)
 
 
-@router.post("/verify")
+@router.post("/verify", openapi_extra=_accepting(None, _FILE_FORM))
 async def verify(request: Request, caller: LibraryCaller, service: CurrentService) -> dict[str, Any]:
     """What is known about a file, anybody's."""
     async with request.form(max_files=1, max_fields=10) as form:

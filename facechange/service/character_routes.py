@@ -13,7 +13,7 @@ from sqlalchemy import select
 from facechange.consent import require_grant
 from facechange.service.image_library_routes import Before, Limit, page_through
 from facechange.service.keys import Caller
-from facechange.service.problems import Problem, not_found
+from facechange.service.problems import Problem, not_found, problems
 from facechange.service.schemas import CharacterRequest, Page, RenderRequest, describe_job, format_time
 from facechange.service.security import ChangeCaller, CurrentService, LibraryCaller
 from facechange.service.service import Service
@@ -72,7 +72,7 @@ def delete(reference: str, caller: LibraryCaller, service: CurrentService) -> No
         session.delete(find_character(session, reference))
 
 
-@router.post("/{reference}/render", status_code=202)
+@router.post("/{reference}/render", status_code=202, responses=problems(409))
 def render(
     reference: str, body: RenderRequest, request: Request, caller: ChangeCaller, service: CurrentService
 ) -> JSONResponse:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from fastapi import APIRouter
@@ -13,7 +12,7 @@ from facechange.consent.status import Status, Statuses, read_statuses
 from facechange.core import ConsentError
 from facechange.service import queue
 from facechange.service.image_library import delete_items
-from facechange.service.problems import Problem, not_found
+from facechange.service.problems import not_found
 from facechange.service.schemas import ConsentRequest, RevokeRequest, format_time
 from facechange.service.security import ConsentCaller, CurrentService
 from facechange.service.tables import Audit, Item, Job
@@ -33,10 +32,6 @@ def find(caller: ConsentCaller, service: CurrentService, everything: bool = Fals
 @router.post("", status_code=201)
 def add(body: ConsentRequest, caller: ConsentCaller, service: CurrentService) -> dict[str, Any]:
     """Record an agreement."""
-    try:
-        until = date.fromisoformat(body.until) if body.until else None
-    except ValueError:
-        raise Problem(422, f"{body.until} is no day.", "Write 2027-05-31.", 2) from None
     context = service.context_of(caller.tenant)
     with upload_folder(service) as folder:
         paths = [fetch_item(service, caller.tenant, each, folder) for each in body.pictures]
@@ -47,7 +42,7 @@ def add(body: ConsentRequest, caller: ConsentCaller, service: CurrentService) ->
             role=body.role,
             basis=body.basis,
             purpose=body.purpose,
-            until=until,
+            until=body.until,
             release=fetch_item(service, caller.tenant, body.release, folder) if body.release else None,
             statement=body.statement,
             recorded_by=caller.key,

@@ -16,7 +16,7 @@ from sqlalchemy import func, select, text
 from facechange.service.inspection import MediaInfo, inspect_upload
 from facechange.service.problems import not_found
 from facechange.service.service import Service
-from facechange.service.tables import ALL, Deletion, Item, Job, Set, TenantSession, new_id
+from facechange.service.tables import ALL, Deletion, Item, Job, ResumableUpload, Set, TenantSession, new_id
 
 THUMBNAIL = "thumbnail"
 
@@ -143,8 +143,17 @@ def remove_leftovers(service: Service, seconds: float) -> None:
         if re.fullmatch(f"[0-9a-f]{{64}}({THUMBNAIL})?", name):
             with service.database.session(ALL) as session:
                 drop_unused(service, session, tenant, name[:64])
-        else:  # half written
+        elif not _is_part(service, name):  # half written, or of an upload that is gone
             service.store.delete_part(tenant, name)
+
+
+def _is_part(service: Service, name: str) -> bool:
+    """Whether an upload that is on its way needs this file of the store."""
+    if not re.fullmatch(r"[0-9a-f]{24}part[0-9a-f]{12}", name):
+        return False
+    with service.database.session(ALL) as session:
+        upload = session.get(ResumableUpload, f"upl_{name[:24]}")
+    return upload is not None and name in (part for part, _ in upload.parts)
 
 
 def _hold_content(session: TenantSession, tenant: str, sha256: str) -> None:

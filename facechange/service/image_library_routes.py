@@ -11,9 +11,10 @@ from fastapi.responses import Response, StreamingResponse
 from sqlalchemy import Select, and_, func, or_, select
 
 from facechange.service.image_library import THUMBNAIL, delete_items, find_item
-from facechange.service.problems import not_found
+from facechange.service.problems import not_found, problems
 from facechange.service.responses import answer_content
 from facechange.service.schemas import (
+    REFERENCE,
     DeletionAnswer,
     ItemAnswer,
     ItemPatch,
@@ -29,7 +30,7 @@ from facechange.service.uploads import clean_name, file_of, keep_upload, receive
 
 router = APIRouter(prefix="/v1", tags=["library"])
 Limit = Annotated[int, Query(ge=1, le=200)]
-Before = Annotated[str | None, Query(max_length=64)]
+Before = Annotated[str | None, Query(pattern=REFERENCE, max_length=64)]
 _FORM = {
     "requestBody": {
         "required": True,
@@ -42,7 +43,7 @@ _FORM = {
                         "file": {"type": "string", "format": "binary"},
                         "set": {"type": "string"},
                         "name": {"type": "string"},
-                        "expires": {"type": "string", "format": "date-time"},
+                        "expires": {"type": "string", "description": "A time in ISO 8601, with its zone."},
                     },
                 }
             }
@@ -59,7 +60,7 @@ async def put(request: Request, caller: LibraryCaller, service: CurrentService) 
 
 
 def _put(service: Service, tenant: str, key: str, form: Any) -> dict[str, Any]:
-    details = {"set_id": text_of(form, "set"), "expires": time_of(text_of(form, "expires"))}
+    details: dict[str, Any] = {"set_id": text_of(form, "set"), "expires": time_of(text_of(form, "expires"))}
     with upload_folder(service) as folder:
         upload = receive_file(service, file_of(form, "file"), folder, text_of(form, "name"))
         return describe_item(keep_upload(service, tenant, key, upload, **details))
@@ -69,7 +70,7 @@ def _put(service: Service, tenant: str, key: str, form: Any) -> dict[str, Any]:
 def find(
     caller: LibraryCaller,
     service: CurrentService,
-    set: Annotated[str | None, Query(max_length=64)] = None,
+    set: Annotated[str | None, Query(pattern=REFERENCE, max_length=64)] = None,
     kind: Annotated[str | None, Query(pattern="^(photograph|video)$")] = None,
     before: Before = None,
     limit: Limit = 50,
@@ -104,7 +105,7 @@ def get(reference: str, caller: LibraryCaller, service: CurrentService) -> dict[
         return describe_item(find_item(session, reference))
 
 
-@router.get("/library/{reference}/content", response_class=Response)
+@router.get("/library/{reference}/content", response_class=Response, responses=problems(416))
 def get_content(
     reference: str, request: Request, caller: LibraryCaller, service: CurrentService, download: bool = False
 ) -> Response:

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from facechange.service import queue
 from facechange.service.image_library import find_item
 from facechange.service.image_library_routes import Before, Limit, page_through
-from facechange.service.problems import Problem, not_found
+from facechange.service.problems import Problem, not_found, problems
 from facechange.service.responses import answer_content
 from facechange.service.schemas import JobAnswer, Page, describe_job
 from facechange.service.security import ChangeCaller, CurrentService
@@ -69,7 +69,7 @@ def cancel(reference: str, caller: ChangeCaller, service: CurrentService) -> dic
         return describe_job(find_job(session, reference), time.time())
 
 
-@router.get("/{reference}/result", response_class=Response)
+@router.get("/{reference}/result", response_class=Response, responses=problems(409, 416))
 def get_result(
     reference: str, request: Request, caller: ChangeCaller, service: CurrentService, download: bool = False
 ) -> Response:

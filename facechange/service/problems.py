@@ -23,17 +23,22 @@ _STATUS: tuple[tuple[type[FacechangeError], int], ...] = (
     (PictureError, 422),
     (DependencyError, 501),
 )
-_TITLES = {
+TITLES = {
     400: "Bad request",
     401: "Who are you",
     403: "Not allowed",
     404: "Not there",
+    405: "Not asked so",
     408: "Too slow",
     409: "Not now",
+    412: "Another version",
     413: "Too large",
     415: "Wrong type",
+    416: "Not in the file",
     422: "Cannot be done with this",
+    423: "In use",
     429: "Too much",
+    460: "Not what was said",
     500: "A fault of the service",
     501: "Not installed here",
     503: "Not ready",
@@ -53,9 +58,14 @@ class Problem(FacechangeError):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For the OpenAPI document: that a route also answers with these."""
+    return {status: {"description": TITLES[status]} for status in statuses}
+
+
 def not_found(kind: str, reference: str) -> Problem:
     """The same words for what never was, was deleted, or is another's."""
-    return Problem(404, f"There is no {kind} {reference[:80]!r}.", "MediaInfo at the list of those there are.", 3)
+    return Problem(404, f"There is no {kind} {reference[:80]!r}.", "Look at the list of those there are.", 3)
 
 
 def describe_problem(error: BaseException, names: dict[str, str] | None = None) -> dict[str, Any]:
@@ -66,7 +76,7 @@ def describe_problem(error: BaseException, names: dict[str, str] | None = None) 
         detail, remedy = (_FOLDERS.sub("", text) for text in (detail, remedy))
     for word, name in (names or {}).items():
         detail, remedy = detail.replace(word, name), remedy.replace(word, name)
-    title = _TITLES.get(status, "Error")
+    title = TITLES.get(status, "Error")
     return {"type": "about:blank", "title": title, "status": status, "detail": detail, "remedy": remedy, "code": code}
 
 

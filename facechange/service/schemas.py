@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from facechange.service.tables import Item, Job
 
 MODELS = ("facechange-256", "facechange-512", "facechange-1024")
 Model = Literal["facechange-256", "facechange-512", "facechange-1024"]
 Scope = Literal["change", "library", "consent", "admin"]
-Reference = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
+
+
+def _need_text(value: Any) -> Any:
+    if not isinstance(value, (str, date)):
+        raise ValueError("a time is a text, such as 2027-05-31T12:00:00Z")
+    return value
+
+
+def _as_whole(value: Any) -> Any:
+    """JSON knows no difference between 3 and 3.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+REFERENCE = r"^[A-Za-z0-9_.:-]+$"
+Reference = Annotated[str, Field(min_length=1, max_length=64, pattern=REFERENCE)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_need_text), Field(strict=False)]
+Day = Annotated[date, BeforeValidator(_need_text), Field(strict=False)]
+Whole = Annotated[int, BeforeValidator(_as_whole)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=4000)]
 Selector = Annotated[str, Field(min_length=1, max_length=200)]
@@ -21,7 +38,7 @@ Selector = Annotated[str, Field(min_length=1, max_length=200)]
 class Body(BaseModel):
     """A request; what is unknown in it is an error, so that a misspelt wish is not passed over."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class LoginRequest(Body):
@@ -53,7 +70,7 @@ class ChangeRequest(Body):
     consent: Text
     purpose: Annotated[str, Field(max_length=200)] = ""
     wait: bool = True
-    priority: Annotated[int, Field(ge=-10, le=10)] = 0
+    priority: Annotated[Whole, Field(ge=-10, le=10)] = 0
     webhook: Annotated[str, Field(max_length=2000)] | None = None
 
 
@@ -61,7 +78,7 @@ class AnonymizationRequest(Body):
     """Everybody in a photograph or a video becomes somebody who does not exist."""
 
     target: Reference
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    seed: Annotated[Whole, Field(ge=0, le=2**31 - 1)] = 0
     fallback: Literal["blur", "mosaic", "box", "none"] = "blur"
     only: Annotated[list[Selector], Field(max_length=50)] = []
     all_but: Annotated[list[Selector], Field(max_length=50)] = []
@@ -69,7 +86,7 @@ class AnonymizationRequest(Body):
     consent: Text | None = None
     purpose: Annotated[str, Field(max_length=200)] = ""
     wait: bool = True
-    priority: Annotated[int, Field(ge=-10, le=10)] = 0
+    priority: Annotated[Whole, Field(ge=-10, le=10)] = 0
     webhook: Annotated[str, Field(max_length=2000)] | None = None
 
 
@@ -83,7 +100,7 @@ class MasksRequest(Body):
     consent: Text
     purpose: Annotated[str, Field(max_length=200)] = ""
     wait: bool = True
-    priority: Annotated[int, Field(ge=-10, le=10)] = 0
+    priority: Annotated[Whole, Field(ge=-10, le=10)] = 0
     webhook: Annotated[str, Field(max_length=2000)] | None = None
 
 
@@ -94,7 +111,7 @@ class FacesRequest(Body):
 class ItemPatch(Body):
     name: Name | None = None
     set: Reference | None = None
-    expires: AwareDatetime | None = None
+    expires: Moment | None = None
 
 
 class SetRequest(Body):
@@ -102,11 +119,28 @@ class SetRequest(Body):
     kind: Literal["person", "character"] = "person"
 
 
+_PERSONA_OR_PERSON: list[Any] = [
+    {
+        "required": ["seed"],
+        "properties": {
+            "seed": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
+            "sources": {"type": "array", "maxItems": 0},
+        },
+    },
+    {
+        "required": ["sources", "consent"],
+        "properties": {"seed": {"type": "null"}, "sources": {"type": "array", "minItems": 1}},
+    },
+]
+
+
 class CharacterRequest(Body):
     """A persona by its `seed`, or a person in `sources`, with their consent."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": _PERSONA_OR_PERSON})
+
     name: Name
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    seed: Annotated[Whole, Field(ge=0, le=2**31 - 1)] | None = None
     sources: Annotated[list[Reference], Field(max_length=20)] = []
     consent: Text = ""
 
@@ -128,7 +162,7 @@ class ConsentRequest(Body):
     basis: Literal["self", "release", "synthetic", "public-domain"]
     release: Reference | None = None
     purpose: Annotated[str, Field(max_length=200)] = ""
-    until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
+    until: Day | None = None
     statement: Text = ""
 
 
@@ -139,7 +173,7 @@ class RevokeRequest(Body):
 class KeyRequest(Body):
     name: Name
     scopes: Annotated[list[Scope], Field(min_length=1)]
-    expires: AwareDatetime | None = None
+    expires: Moment | None = None
 
 
 class ItemAnswer(BaseModel):
@@ -158,6 +192,15 @@ class ItemAnswer(BaseModel):
     job: str | None
     created: str
     expires: str | None
+
+
+class ResumableUploadAnswer(BaseModel):
+    id: str
+    name: str
+    length: int
+    received: int
+    item: str | None
+    expires: str
 
 
 class Page(BaseModel):

@@ -143,7 +143,7 @@ class Guard:
             if not length.isdigit() or int(length) > self.most_bytes:
                 raise _too_large(self.most_bytes)
             if "\0" in scope["path"] or b"%00" in scope["query_string"]:  # PostgreSQL knows no such text
-                raise Problem(422, "The address holds a zero.", "MediaInfo at the OpenAPI document.", 2)
+                raise Problem(422, "The address holds a zero.", "Look at the OpenAPI document.", 2)
             await self.app(scope, limited, guarded)
         except Problem as problem:
             if begun:

@@ -116,6 +116,25 @@ class Item(Owned, Base):
     expires: Mapped[float | None] = mapped_column(Float, index=True)
 
 
+class ResumableUpload(Owned, Base):
+    """A file that arrives in parts. `lock` is the request's that writes it, until `locked_until`."""
+
+    __tablename__ = "uploads"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str]
+    name: Mapped[str]
+    length: Mapped[int] = mapped_column(BigInteger)
+    received: Mapped[int] = mapped_column(BigInteger, default=0)
+    parts: Mapped[list[Any]] = mapped_column(default=list)  # [name in the store, bytes], in order
+    set: Mapped[str | None]
+    item_expires: Mapped[float | None] = mapped_column(Float)
+    item: Mapped[str | None]  # what it became
+    lock: Mapped[str | None]
+    locked_until: Mapped[float] = mapped_column(Float, default=0.0)
+    created: Mapped[float] = mapped_column(Float, default=time.time)
+    expires: Mapped[float] = mapped_column(Float, index=True)
+
+
 class Deletion(Owned, Base):
     """That something was deleted, and what it was."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path, PurePath
@@ -13,11 +13,11 @@ from typing import Any
 from fastapi import UploadFile
 from starlette.datastructures import UploadFile as StarletteUpload
 
-from facechange.core import clean_line
-from facechange.service.image_library import Upload, add_item, examine_upload, find_item, put_files
+from facechange.core import FacechangeError, clean_line
+from facechange.service.image_library import Upload, add_item, drop_unused, examine_upload, find_item, put_files
 from facechange.service.problems import Problem
 from facechange.service.service import Service
-from facechange.service.tables import Item, new_id
+from facechange.service.tables import Item, TenantSession, new_id
 
 LONGEST_NAME = 200
 Form = dict[str, "str | StarletteUpload"]
@@ -46,11 +46,25 @@ def receive_file(service: Service, file: StarletteUpload | UploadFile, folder: P
     return examine_upload(service, path, clean_name(name or file.filename))
 
 
-def keep_upload(service: Service, tenant: str, owner: str, upload: Upload, **details: Any) -> Item:
-    """Store an upload and give it its place in the library."""
+def keep_upload(
+    service: Service,
+    tenant: str,
+    owner: str,
+    upload: Upload,
+    also: Callable[[TenantSession, Item], None] = lambda session, item: None,
+    **details: Any,
+) -> Item:
+    """Store an upload and give it its place in the library; `also` is done in the same transaction."""
     put_files(service, tenant, upload)
-    with service.database.session(tenant) as session:
-        return add_item(service, session, tenant, upload, owner=owner, **details)
+    try:
+        with service.database.session(tenant) as session:
+            item = add_item(service, session, tenant, upload, owner=owner, **details)
+            also(session, item)
+    except FacechangeError:
+        with service.database.session(tenant) as session:
+            drop_unused(service, session, tenant, upload.sha256)
+        raise
+    return item
 
 
 def file_of(form: Form, name: str) -> StarletteUpload:

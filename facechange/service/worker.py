@@ -24,6 +24,7 @@ from facechange.service.image_library import (
 )
 from facechange.service.log import log
 from facechange.service.problems import describe_problem
+from facechange.service.resumable_uploads import delete_expired_uploads
 from facechange.service.service import Service
 from facechange.service.tables import ALL, Item, Job
 from facechange.service.webhooks import deliver_webhooks
@@ -181,6 +182,7 @@ class Worker:
         with self.service.database.session(ALL) as session:
             over = session.scalars(select(Item).where(Item.expires < now).limit(100)).all()
             delete_items(self.service, session, over, "expired")
+        delete_expired_uploads(self.service)
         if now - self._cleaned > CLEANING_SECONDS:
             self._cleaned = now
             remove_leftovers(self.service, LEFT_SECONDS)

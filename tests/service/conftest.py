@@ -6,6 +6,7 @@ import io
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 from PIL import Image
 from sqlalchemy import create_engine, make_url
@@ -103,6 +105,20 @@ def client(client_of: Callable[..., TestClient]) -> TestClient:
 @pytest.fixture
 def anonymous(service: Service, worker: Worker) -> TestClient:
     return TestClient(create_app(service, worker.wake.set), raise_server_exceptions=False)
+
+
+@pytest.fixture
+def address(service: Service, worker: Worker) -> Iterator[tuple[str, int]]:
+    """Host and port of a real web server, for what a client can do to a connection."""
+    config = uvicorn.Config(create_app(service, worker.wake.set), port=0, log_config=None, timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield server.servers[0].sockets[0].getsockname()
+    server.should_exit = True
+    thread.join(20)
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "/v1/session": [],
     "/v1/sets": [],
     "/v1/keys": [],
+    "/v1/uploads": [],
 }
 
 
@@ -55,6 +56,9 @@ def things(
         "jobs": client.post("/v1/changes", json=body).json()["id"],
         "characters": client.post("/v1/characters", json={"name": "Ida", "seed": 3}).json()["id"],
         "consents": client.post("/v1/consents", json=record).json()["id"],
+        "uploads": client.post("/v1/uploads", headers={"Tus-Resumable": "1.0.0", "Upload-Length": "9"})
+        .headers["location"]
+        .rpartition("/")[2],
         "keys": client.post("/v1/keys", json={"name": "phone", "scopes": ["change"]}).json()["id"],
     }
     places = [f"/v1/{kind}/{each}" for kind, each in made.items() if kind != "keys"] + ["/v1/keys"]

@@ -1,4 +1,4 @@
-// The service as the page sees it: one function that asks, one that uploads, one that watches a job.
+// The service as the page sees it: one function that asks, one that sends, one that watches a job.
 import { t } from "./words.js";
 
 const PAGE = { "X-Facechange": "page" }; // no other site can send it, so that a cookie alone changes nothing
@@ -61,28 +61,25 @@ export async function patiently(method, path, body, options = {}) {
   }
 }
 
-/** Put a file into the library, telling `progress` the share that has left; gives the library's item. */
-export function upload(file, fields = {}, { progress = () => {}, signal } = {}) {
-  const form = new FormData();
-  for (const [name, value] of Object.entries({ name: file.name, ...fields })) if (value) form.append(name, value);
-  form.append("file", file, file.name || "photograph.jpg");
+/** Send `body`, telling `sent` how many bytes have left; gives status, text and headers of what was answered. */
+export function send(method, path, body, { headers = {}, sent = () => {}, signal } = {}) {
   const request = new XMLHttpRequest(); // fetch does not tell how much has left
   return new Promise((done, failed) => {
-    request.open("POST", "/v1/library");
-    request.setRequestHeader("X-Facechange", "page");
-    request.upload.addEventListener(
-      "progress",
-      (event) => event.lengthComputable && progress(event.loaded / event.total),
-    );
+    request.open(method, path);
+    for (const [name, value] of Object.entries({ ...PAGE, ...headers })) request.setRequestHeader(name, value);
+    request.upload.addEventListener("progress", (event) => sent(event.loaded));
     request.addEventListener("error", () => failed(away()));
     request.addEventListener("abort", () => failed(new DOMException("stopped", "AbortError")));
     request.addEventListener("load", () => {
-      if (request.status < 300) return done(JSON.parse(request.responseText));
-      if (request.status === 401) signedOut();
-      failed(problemOf(request.status, request.responseText, request.getResponseHeader("Retry-After")));
+      const { status, responseText: text } = request;
+      const header = (name) => request.getResponseHeader(name);
+      if (status < 300) return done({ text, header });
+      if (status === 401) signedOut();
+      failed(problemOf(status, text, header("Retry-After")));
     });
     signal?.addEventListener("abort", () => request.abort());
-    request.send(form);
+    if (!signal?.aborted) request.send(body);
+    else failed(new DOMException("stopped", "AbortError"));
   });
 }
 

@@ -1,7 +1,7 @@
 // How pictures come in: dropped, chosen, pasted, taken with the camera, or from the library.
-import { upload } from "./api.js";
 import { announce, h, icon, redraw } from "./dom.js";
 import { chooseFromLibrary, dialog, problemBox, progressBar } from "./parts.js";
+import { upload } from "./uploads.js";
 import { t } from "./words.js";
 
 export const PHOTOGRAPHS = "image/*,.heic,.heif,.avif,.jxl";

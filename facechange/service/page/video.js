@@ -1,10 +1,11 @@
 // A video to change: its faces at a moment, whom each becomes, and a look at a few moments before the long run.
-import { content, patiently, result, upload, watch } from "./api.js";
+import { content, patiently, result, watch } from "./api.js";
 import { comparePictures } from "./compare.js";
 import { announce, h, redraw } from "./dom.js";
 import { STAYS, becomes, facePicker, findFaces } from "./faces.js";
 import { action, problemBox } from "./parts.js";
 import { grab } from "./pick.js";
+import { upload } from "./uploads.js";
 import { clock, t } from "./words.js";
 
 const MOMENTS = [1 / 6, 1 / 2, 5 / 6]; // of the video's length

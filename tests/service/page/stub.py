@@ -6,6 +6,7 @@ the example is one that facechange made earlier (`changed.webp`), and time is wh
 
 from __future__ import annotations
 
+import base64
 import email.parser
 import email.policy
 import hashlib
@@ -73,6 +74,7 @@ class State:
         self.characters: dict[str, dict[str, Any]] = {}
         self.consents: dict[str, dict[str, Any]] = {}
         self.sessions: set[str] = set()
+        self.uploads: dict[str, dict[str, Any]] = {}
         self.asked: list[tuple[str, str, Any]] = []  # method, path, body
         self.refusals: dict[str, Refused] = {}  # by path: raised once
         self.step_seconds, self.steps = step_seconds, steps
@@ -153,7 +155,9 @@ class Handler(BaseHTTPRequestHandler):
             self.check(parts[0])
             self.parse(body)
             self.state.asked.append((self.command, split.path, self.body))
-            refusal = self.state.refusals.pop(split.path, None)
+            refusal = self.state.refusals.pop(split.path, None) or self.state.refusals.pop(
+                f"{self.command} {split.path}", None
+            )
             if refusal:
                 raise refusal
             answer = getattr(self, f"on_{parts[0]}")(*parts[1:])
@@ -169,7 +173,7 @@ class Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             pass
 
-    do_GET = do_POST = do_PATCH = do_DELETE = handle_one
+    do_GET = do_HEAD = do_POST = do_PATCH = do_DELETE = handle_one
 
     def check(self, resource: str) -> None:
         cookie = re.search(r"fc_session=(\w+)", self.headers.get("Cookie", ""))
@@ -184,6 +188,8 @@ class Handler(BaseHTTPRequestHandler):
         self.file, self.name, self.body = b"", "", {}
         if kind.startswith("application/json") and body:
             self.body = json.loads(body)
+        elif kind == "application/offset+octet-stream":
+            self.file = body
         elif kind.startswith("multipart/"):
             parser = email.parser.BytesParser(policy=email.policy.HTTP)
             for part in parser.parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body).iter_parts():
@@ -263,6 +269,25 @@ class Handler(BaseHTTPRequestHandler):
             del state.items[key], state.files[key]
             return {"id": key, "sha256": item["sha256"], "deleted": now()}
         return item
+
+    def on_uploads(self, key: str = "") -> Any:
+        state, headers = self.state, {"Tus-Resumable": "1.0.0"}
+        if self.command == "POST":
+            pairs = dict(pair.split(" ") for pair in self.headers["Upload-Metadata"].split(","))
+            words = {name: base64.b64decode(value).decode() for name, value in pairs.items()}
+            key = state.new("upl")
+            state.uploads[key] = {"data": b"", "length": int(self.headers["Upload-Length"]), **words}
+            return self.send(201, b"", "text/plain", {**headers, "Location": f"/v1/uploads/{key}"})
+        upload = self.find(state.uploads, key)
+        if self.command == "PATCH":
+            if int(self.headers["Upload-Offset"]) != len(upload["data"]):
+                raise Refused(409, "That is not where the upload is.", "Go on there.")
+            upload["data"] += self.file
+            if len(upload["data"]) == upload["length"]:
+                more = {name: upload.get(name) for name in ("set", "expires")}
+                headers["X-Facechange-Item"] = state.add(upload["data"], upload["filename"], **more)["id"]
+        headers["Upload-Offset"] = str(len(upload["data"]))
+        return self.send(204, b"", "text/plain", headers)
 
     def thumbnail(self, item: dict[str, Any]) -> bytes:
         data = self.state.files[item["id"]]

@@ -386,3 +386,18 @@ def test_a_picture_that_the_browser_cannot_show_is_seen_small(open_page: Any, st
     item = state.add(out.getvalue(), "scan.tiff")
     page = open_page(f"library/{item['id']}")
     until(page, "document.querySelector('.shown img')?.naturalWidth === 320")
+
+
+def test_a_large_file_goes_in_parts_and_on_after_a_broken_connection(
+    open_page: Any, state: Any, stub: Any, tmp_path: Path
+) -> None:
+    large = tmp_path / "large wedding ä.webm"
+    large.write_bytes(b"\x1a\x45\xdf\xa3" + bytes(17 << 20))
+    state.refusals["PATCH /v1/uploads/upl-0001"] = stub.Refused(503, "Not ready.", "Try again.")
+    page = open_page("library")
+    page.set_input_files("input[type=file]:not([capture])", str(large))
+    page.wait_for_selector(".tile")
+    item = next(iter(state.items.values()))
+    assert item["bytes"] == large.stat().st_size and item["name"] == large.name
+    parts = [method for method, place, _ in state.asked if place == "/v1/uploads/upl-0001"]
+    assert parts == ["PATCH", "HEAD", "PATCH", "PATCH", "PATCH"]
