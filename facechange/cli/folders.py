@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,9 @@ from facechange.cli.console import counting, say, tell_used, waiting
 
 if TYPE_CHECKING:
     from facechange.consent.record import Digests
+    from facechange.scale import Cluster
     from facechange.swap.assignment import IdentityAssignment
-    from facechange.swap.batch import ChangeOptions
+    from facechange.swap.batch import ChangeOptions, FolderRun
     from facechange.swap.swapper import Swapper
 
 EXIT_SOME_FAILED = 1
@@ -32,6 +35,26 @@ class FolderRequest:
     purpose: str
     persona: bool | None  # the identities are synthetic people's; by the sources, where None
     pattern: str
+    ray: str | None = None  # the address of the cluster that changes it
+    ray_workers: int | None = None
+
+
+@contextmanager
+def _reaching(request: FolderRequest, run: FolderRun, options: ChangeOptions) -> Iterator[Cluster | None]:
+    """The cluster that is to do it, whose nodes see what is here; None where this machine is."""
+    if request.ray is None:
+        yield None
+        return
+    from facechange.cli.extras import need_scale
+
+    need_scale()
+    from facechange.scale import connect
+
+    with ExitStack() as stack:
+        with waiting("Looking at the cluster"):
+            inputs = [request.folder, run.targets[0], *options.face.likes]
+            cluster = stack.enter_context(connect(request.ray, inputs))
+        yield cluster
 
 
 def change_folder(
@@ -66,16 +89,28 @@ def change_folder(
         run = open_folder(request.folder, request.output, described, sources=request.sources, pattern=request.pattern)
     unmet: list[set[str]] = []  # of each file that was changed, the selectors that named nobody in it
     if run.jobs:
-        with waiting("Loading the model"):
-            grant = grant_change(
-                context, request.consent, request.sources, run.targets, request.purpose, request.persona
-            )
-            swapper = load_swapper(model, threads, engine, True, threshold)
-            work = change_work(swapper, make_assignment(swapper), grant, options, unmet.append)
-        if verbose:
-            tell_used(swapper, grant)
-        with counting("Changing the folder") as report:
-            counts = run.change(work, report)
+        with _reaching(request, run, options) as cluster:
+            with waiting("Loading the model"):
+                grant = grant_change(
+                    context, request.consent, request.sources, run.targets, request.purpose, request.persona
+                )
+                load = partial(load_swapper, model, threads, engine, True, threshold)
+                swapper = load()
+                assignment = make_assignment(swapper)
+            if verbose:
+                tell_used(swapper, grant)
+            work = change_work(swapper, assignment, grant, options, unmet.append)
+            with counting("Changing the folder") as report:
+                if cluster is None:
+                    counts = run.change(work, report)
+                else:
+                    from facechange.scale import FolderWork, WorkerRequest, change_on_cluster, opened_pool
+
+                    asked = WorkerRequest(request.ray_workers, threads or 1, engine)
+                    load = partial(load_swapper, model, asked.threads, engine, True, threshold)
+                    spread = FolderWork(run, grant, card, assignment, options, unmet.append)
+                    with opened_pool(cluster, load, asked) as pool:
+                        counts = run.perform(change_on_cluster(pool, spread, work), report)
     else:
         counts = run.report()
     for entry in run.failures:

@@ -1,0 +1,6 @@
+"""Past one machine: the same work on the machines of a Ray cluster. Needs Ray, the extra `scale`."""
+
+from facechange.scale.cluster import Cluster, connect
+from facechange.scale.folders import FolderWork, WorkerRequest, change_on_cluster, opened_pool
+
+__all__ = ["Cluster", "FolderWork", "WorkerRequest", "change_on_cluster", "connect", "opened_pool"]
