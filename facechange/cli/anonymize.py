@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from facechange.cli.cluster import RayRequest
 from facechange.cli.console import say, waiting
 from facechange.cli.options import (
     DetectorThresholdOption,
@@ -103,7 +104,9 @@ def anonymize(
         from facechange.swap.batch import DEFAULT_PATTERN, ChangeOptions
 
         say("Names, places, dates, captions and previews in what the files say of themselves are taken away.", err=True)
-        request = FolderRequest(target, output, (), basis, purpose, True, DEFAULT_PATTERN, ray, ray_workers)
+        request = FolderRequest(
+            target, output, (), basis, purpose, True, DEFAULT_PATTERN, RayRequest(ray, ray_workers) if ray else None
+        )
         options = ChangeOptions(face=chosen, fallback=fallback.value)
         change_folder(
             request,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from facechange.cli.cluster import RayRequest
 from facechange.cli.folders import FolderRequest, change_folder
 from facechange.cli.options import (
     BeyondOption,
@@ -76,5 +77,7 @@ def batch(
         preset=preset,
         beyond=beyond.value if beyond else None,
     )
-    request = FolderRequest(folder, output, people.files, consent, purpose, None, pattern, ray, ray_workers)
+    request = FolderRequest(
+        folder, output, people.files, consent, purpose, None, pattern, RayRequest(ray, ray_workers) if ray else None
+    )
     change_folder(request, people.describe, people.assign, options, model, threads, engine, threshold, verbose)

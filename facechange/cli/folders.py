@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from facechange.cli.cluster import RayRequest, reaching, working
 from facechange.cli.console import counting, say, tell_used, waiting
 
 if TYPE_CHECKING:
+    from facechange.consent import Grant
     from facechange.consent.record import Digests
-    from facechange.scale import Cluster
+    from facechange.core import ModelCard
+    from facechange.scale import WorkerPool
     from facechange.swap.assignment import IdentityAssignment
-    from facechange.swap.batch import ChangeOptions, FolderRun
+    from facechange.swap.batch import ChangeOptions, Counts, FolderRun
     from facechange.swap.swapper import Swapper
 
 EXIT_SOME_FAILED = 1
@@ -35,26 +37,30 @@ class FolderRequest:
     purpose: str
     persona: bool | None  # the identities are synthetic people's; by the sources, where None
     pattern: str
-    ray: str | None = None  # the address of the cluster that changes it
-    ray_workers: int | None = None
+    ray: RayRequest | None = None  # the cluster that changes it
 
 
-@contextmanager
-def _reaching(request: FolderRequest, run: FolderRun, options: ChangeOptions) -> Iterator[Cluster | None]:
-    """The cluster that is to do it, whose nodes see what is here; None where this machine is."""
-    if request.ray is None:
-        yield None
-        return
-    from facechange.cli.extras import need_scale
+def _change(
+    run: FolderRun,
+    grant: Grant,
+    card: ModelCard,
+    assignment: IdentityAssignment,
+    options: ChangeOptions,
+    tell: Callable[[set[str]], None],
+    swapper: Swapper,
+    pool: WorkerPool | None,
+    report: Callable[[int, int], None],
+) -> Counts:
+    """Here, one file after the other, or by the workers of `pool`."""
+    from facechange.swap.batch import change_work
 
-    need_scale()
-    from facechange.scale import connect
+    if pool is None:
+        return run.change(change_work(swapper, assignment, grant, options, tell), report)
+    from facechange.scale import FolderWork, SharedSwapper, change_on_cluster
 
-    with ExitStack() as stack:
-        with waiting("Looking at the cluster"):
-            inputs = [request.folder, run.targets[0], *options.face.likes]
-            cluster = stack.enter_context(connect(request.ray, inputs))
-        yield cluster
+    videos = change_work(SharedSwapper(swapper, pool), assignment, grant, options, tell)
+    spread = FolderWork(run, grant, card, assignment, options, tell)
+    return run.perform(change_on_cluster(pool, spread, videos), report)
 
 
 def change_folder(
@@ -77,7 +83,7 @@ def change_folder(
     from facechange.runtime import graph_path
     from facechange.swap import load_swapper
     from facechange.swap.assignment import grant_change
-    from facechange.swap.batch import change_work, describe_changes, open_folder
+    from facechange.swap.batch import describe_changes, open_folder
     from facechange.swap.batch.page import PAGE_NAME
 
     started, context = time.perf_counter(), load_context()
@@ -89,28 +95,21 @@ def change_folder(
         run = open_folder(request.folder, request.output, described, sources=request.sources, pattern=request.pattern)
     unmet: list[set[str]] = []  # of each file that was changed, the selectors that named nobody in it
     if run.jobs:
-        with _reaching(request, run, options) as cluster:
+        with reaching(request.ray, [request.folder, run.targets[0], *options.face.likes]) as cluster:
             with waiting("Loading the model"):
                 grant = grant_change(
                     context, request.consent, request.sources, run.targets, request.purpose, request.persona
                 )
-                load = partial(load_swapper, model, threads, engine, True, threshold)
-                swapper = load()
+                swapper = load_swapper(model, threads, engine, True, threshold)
                 assignment = make_assignment(swapper)
             if verbose:
                 tell_used(swapper, grant)
-            work = change_work(swapper, assignment, grant, options, unmet.append)
-            with counting("Changing the folder") as report:
-                if cluster is None:
-                    counts = run.change(work, report)
-                else:
-                    from facechange.scale import FolderWork, WorkerRequest, change_on_cluster, opened_pool
-
-                    asked = WorkerRequest(request.ray_workers, threads or 1, engine)
-                    load = partial(load_swapper, model, asked.threads, engine, True, threshold)
-                    spread = FolderWork(run, grant, card, assignment, options, unmet.append)
-                    with opened_pool(cluster, load, asked) as pool:
-                        counts = run.perform(change_on_cluster(pool, spread, work), report)
+            change = partial(_change, run, grant, card, assignment, options, unmet.append)
+            with (
+                working(request.ray, cluster, load_swapper, model, threads, engine, threshold) as pool,
+                counting("Changing the folder") as report,
+            ):
+                counts = change(swapper, pool, report)
     else:
         counts = run.report()
     for entry in run.failures:

@@ -6,7 +6,7 @@ import platform
 import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,14 +44,30 @@ def own_versions() -> Versions:
 
 
 @contextmanager
-def connect(address: str, inputs: Sequence[Path] = (), local_cpus: int | None = None) -> Iterator[Cluster]:
+def connect(
+    address: str,
+    inputs: Sequence[Path] = (),
+    local_cpus: int | None = None,
+    telling: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> Iterator[Cluster]:
     """Reach the cluster at `address` and check every node: the same versions as here, and the same `inputs` in the same
     places.
 
     `address` is HOST:PORT, `ray://HOST:PORT`, `auto` or `local`, a cluster of this machine (of `local_cpus`) for as long
-    as the body runs. Raises `ClusterError`.
+    as the body runs; what `telling` gives is open until it is reached. Raises `ClusterError`.
     """
-    _reach(address)
+    try:
+        with telling():
+            _reach(address)
+            _begin(address, local_cpus)
+            cluster = Cluster(tuple(node for node in ray.nodes() if node["Alive"]))
+            _check_nodes(cluster, inputs)
+        yield cluster
+    finally:
+        ray.shutdown()
+
+
+def _begin(address: str, local_cpus: int | None) -> None:
     _silence()
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == LOCAL:
@@ -60,9 +76,7 @@ def connect(address: str, inputs: Sequence[Path] = (), local_cpus: int | None = 
         settings["_system_config"] = {"worker_niceness": 0}  # by default workers give way to everything else
     try:
         ray.init(address=None if address == LOCAL else address, **settings)
-    except (ConnectionError, TimeoutError, ValueError) as error:
-        raise _no_cluster(address) from error
-    except RuntimeError as error:
+    except Exception as error:  # Ray raises what comes, bare exceptions too
         if "mismatch" not in str(error).lower():
             raise _no_cluster(address) from error
         raise ClusterError(
@@ -70,12 +84,6 @@ def connect(address: str, inputs: Sequence[Path] = (), local_cpus: int | None = 
             f"{ray.__version__} and Python {platform.python_version()}.",
             "Install the cluster's versions here, or these on its nodes.",
         ) from error
-    try:
-        cluster = Cluster(tuple(node for node in ray.nodes() if node["Alive"]))
-        _check_nodes(cluster, inputs)
-        yield cluster
-    finally:
-        ray.shutdown()
 
 
 def _silence() -> None:

@@ -61,6 +61,7 @@ class WorkerPool:
         self._workers: list[_Worker] = []
         self._again: deque[_Call] = deque()
         self._vain = 0
+        self.size = size
         for _ in range(size):
             self._begin()
 

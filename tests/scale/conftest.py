@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import facechange.swap
+from facechange.cli import app
 from facechange.runtime import load_graph
 from facechange.swap import Swapper
 
@@ -80,3 +81,24 @@ def folder(tmp_path: Path, faces_picture: Callable[..., np.ndarray], monkeypatch
     settings.write_text("[marking]\ncredentials = false\nwatermark = false\n")
     monkeypatch.setenv("FACECHANGE_SETTINGS", str(settings))
     return tmp_path / "in"
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    toy_networks: Path,
+    folder: Path,
+) -> Callable[..., tuple[int, str, str]]:
+    """Run a command in `tmp_path`: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["facechange", *words])
+        with pytest.raises(SystemExit) as stop:
+            app.main()
+        said = capsys.readouterr()
+        return int(stop.value.code or 0), said.out, said.err
+
+    return invoke

@@ -11,33 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facechange.cli import app
 from facechange.cli.options import complete_ray
 from facechange.scale import cluster as clusters
 
 BATCH = ("batch", "a.png", "in", "--consent", "All agreed.")
 ANONYMIZE = ("anonymize", "in", "--consent", "All agreed.")
-
-
-@pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    toy_networks: Path,
-    folder: Path,
-) -> Callable[..., tuple[int, str, str]]:
-    """Run a command in `tmp_path`: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["facechange", *words])
-        with pytest.raises(SystemExit) as stop:
-            app.main()
-        said = capsys.readouterr()
-        return int(stop.value.code or 0), said.out, said.err
-
-    return invoke
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
