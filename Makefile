@@ -43,7 +43,7 @@ clean:  ## remove the environment and every cache
 
 .venv/dev.stamp: .venv/base.stamp
 	@echo "Installing every extra, for the tests ..."
-	@$(INSTALL) --editable ".[train,fast,video,serve,dev]"
+	@$(INSTALL) --editable ".[train,fast,video,serve,scale,dev]"
 	@touch $@
 
 .venv/docs.stamp: .venv/base.stamp

@@ -2,6 +2,7 @@
 `exit_code`."""
 
 from facechange.core.errors import (
+    ClusterError,
     ConsentError,
     ContestedFaceError,
     DependencyError,
@@ -17,6 +18,7 @@ from facechange.core.errors import (
 )
 
 __all__ = [
+    "ClusterError",
     "ConsentError",
     "ContestedFaceError",
     "DependencyError",

@@ -15,7 +15,7 @@ import facechange
 ROOT = Path(facechange.__file__).parent
 ORDER = (
     *("core", "images", "faces", "data", "consent", "provenance", "runtime", "models"),
-    *("metrics", "evaluation", "training", "swap", "benchmark", "service", "cli"),
+    *("metrics", "evaluation", "training", "swap", "benchmark", "service", "scale", "cli"),
 )
 # what only the extra `train` installs
 HEAVY = {"torch", "torchvision", "safetensors", "onnx", "tensorboard", "matplotlib"}

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from facechange.cli.cluster import RayRequest
 from facechange.cli.console import say, waiting
 from facechange.cli.options import (
     DetectorThresholdOption,
@@ -16,6 +17,8 @@ from facechange.cli.options import (
     FallbackChoice,
     FallbackOption,
     PurposeOption,
+    RayOption,
+    RayWorkersOption,
     ReportOption,
     ThreadsOption,
     VerboseOption,
@@ -68,6 +71,8 @@ def anonymize(
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
     threshold: DetectorThresholdOption = None,
+    ray: RayOption = None,
+    ray_workers: RayWorkersOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Make the people in pictures unrecognisable: pose, expression, light and background stay, each person becomes a
@@ -89,6 +94,8 @@ def anonymize(
         raise typer.BadParameter(
             "A folder gets its report by itself: facechange-batch.json beside the results.", param_hint="--report"
         )
+    if ray is not None and not target.is_dir():
+        raise typer.BadParameter("Only a folder is shared among machines.", param_hint="--ray")
     check_report(report)
     chosen = read_selection(face, only, all_but)
     assignment, basis = PersonaAssignment(seed), consent or BASIS
@@ -97,7 +104,9 @@ def anonymize(
         from facechange.swap.batch import DEFAULT_PATTERN, ChangeOptions
 
         say("Names, places, dates, captions and previews in what the files say of themselves are taken away.", err=True)
-        request = FolderRequest(target, output, (), basis, purpose, True, DEFAULT_PATTERN)
+        request = FolderRequest(
+            target, output, (), basis, purpose, True, DEFAULT_PATTERN, RayRequest(ray, ray_workers) if ray else None
+        )
         options = ChangeOptions(face=chosen, fallback=fallback.value)
         change_folder(
             request,

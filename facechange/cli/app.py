@@ -30,6 +30,7 @@ from facechange.cli import (
     video,
 )
 from facechange.cli.console import say
+from facechange.cli.options import complete_ray
 from facechange.cli.renamed import renew_words
 
 EXIT_INTERRUPTED = 130
@@ -43,7 +44,7 @@ class Commands(typer.core.TyperGroup):
     of files."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, renew_words(args))
+        return super().parse_args(ctx, complete_ray(renew_words(args)))
 
     def invoke(self, ctx: Any) -> Any:
         try:

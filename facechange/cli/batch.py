@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from facechange.cli.cluster import RayRequest
 from facechange.cli.folders import FolderRequest, change_folder
 from facechange.cli.options import (
     BeyondOption,
@@ -21,6 +22,8 @@ from facechange.cli.options import (
     PresetOption,
     PurposeOption,
     QualityOption,
+    RayOption,
+    RayWorkersOption,
     StrengthOption,
     ThreadsOption,
     VerboseOption,
@@ -56,6 +59,8 @@ def batch(
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
     threshold: DetectorThresholdOption = None,
+    ray: RayOption = None,
+    ray_workers: RayWorkersOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Change every photograph and video of a folder, and write a report and a page that shows them. What is finished is
@@ -72,5 +77,7 @@ def batch(
         preset=preset,
         beyond=beyond.value if beyond else None,
     )
-    request = FolderRequest(folder, output, people.files, consent, purpose, None, pattern)
+    request = FolderRequest(
+        folder, output, people.files, consent, purpose, None, pattern, RayRequest(ray, ray_workers) if ray else None
+    )
     change_folder(request, people.describe, people.assign, options, model, threads, engine, threshold, verbose)

@@ -33,3 +33,11 @@ def need_service() -> None:
             "The service needs FastAPI and what it works with, which are not installed.",
             'Install them with: pip install "facechange[serve]"',
         )
+
+
+def need_scale() -> None:
+    """Raise `DependencyError` unless the `scale` extra is installed."""
+    if find_spec("ray") is None:
+        raise DependencyError(
+            "Work on a cluster needs Ray, which is not installed.", 'Install it with: pip install "facechange[scale]"'
+        )

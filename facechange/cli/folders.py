@@ -5,17 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from facechange.cli.cluster import RayRequest, reaching, working
 from facechange.cli.console import counting, say, tell_used, waiting
 
 if TYPE_CHECKING:
+    from facechange.consent import Grant
     from facechange.consent.record import Digests
+    from facechange.core import ModelCard
+    from facechange.scale import WorkerPool
     from facechange.swap.assignment import IdentityAssignment
-    from facechange.swap.batch import ChangeOptions
+    from facechange.swap.batch import ChangeOptions, Counts, FolderRun
     from facechange.swap.swapper import Swapper
 
 EXIT_SOME_FAILED = 1
@@ -32,6 +37,30 @@ class FolderRequest:
     purpose: str
     persona: bool | None  # the identities are synthetic people's; by the sources, where None
     pattern: str
+    ray: RayRequest | None = None  # the cluster that changes it
+
+
+def _change(
+    run: FolderRun,
+    grant: Grant,
+    card: ModelCard,
+    assignment: IdentityAssignment,
+    options: ChangeOptions,
+    tell: Callable[[set[str]], None],
+    swapper: Swapper,
+    pool: WorkerPool | None,
+    report: Callable[[int, int], None],
+) -> Counts:
+    """Here, one file after the other, or by the workers of `pool`."""
+    from facechange.swap.batch import change_work
+
+    if pool is None:
+        return run.change(change_work(swapper, assignment, grant, options, tell), report)
+    from facechange.scale import FolderWork, SharedSwapper, change_on_cluster
+
+    videos = change_work(SharedSwapper(swapper, pool), assignment, grant, options, tell)
+    spread = FolderWork(run, grant, card, assignment, options, tell)
+    return run.perform(change_on_cluster(pool, spread, videos), report)
 
 
 def change_folder(
@@ -54,7 +83,7 @@ def change_folder(
     from facechange.runtime import graph_path
     from facechange.swap import load_swapper
     from facechange.swap.assignment import grant_change
-    from facechange.swap.batch import change_work, describe_changes, open_folder
+    from facechange.swap.batch import describe_changes, open_folder
     from facechange.swap.batch.page import PAGE_NAME
 
     started, context = time.perf_counter(), load_context()
@@ -66,16 +95,21 @@ def change_folder(
         run = open_folder(request.folder, request.output, described, sources=request.sources, pattern=request.pattern)
     unmet: list[set[str]] = []  # of each file that was changed, the selectors that named nobody in it
     if run.jobs:
-        with waiting("Loading the model"):
-            grant = grant_change(
-                context, request.consent, request.sources, run.targets, request.purpose, request.persona
-            )
-            swapper = load_swapper(model, threads, engine, True, threshold)
-            work = change_work(swapper, make_assignment(swapper), grant, options, unmet.append)
-        if verbose:
-            tell_used(swapper, grant)
-        with counting("Changing the folder") as report:
-            counts = run.change(work, report)
+        with reaching(request.ray, [request.folder, run.targets[0], *options.face.likes]) as cluster:
+            with waiting("Loading the model"):
+                grant = grant_change(
+                    context, request.consent, request.sources, run.targets, request.purpose, request.persona
+                )
+                swapper = load_swapper(model, threads, engine, True, threshold)
+                assignment = make_assignment(swapper)
+            if verbose:
+                tell_used(swapper, grant)
+            change = partial(_change, run, grant, card, assignment, options, unmet.append)
+            with (
+                working(request.ray, cluster, load_swapper, model, threads, engine, threshold) as pool,
+                counting("Changing the folder") as report,
+            ):
+                counts = change(swapper, pool, report)
     else:
         counts = run.report()
     for entry in run.failures:

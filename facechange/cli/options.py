@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -131,3 +133,34 @@ DetectorThresholdOption = Annotated[
     ),
 ]
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Say what is used.")]
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        help="Let a Ray cluster do it: HOST:PORT, local (the processors of this machine), or no address for the cluster that runs here.",
+        metavar="[ADDRESS]",
+        show_default=False,
+    ),
+]
+RayWorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--ray-workers",
+        min=1,
+        help="Workers to ask the cluster for; one a GPU, else one a processor by default.",
+        show_default=False,
+    ),
+]
+_ADDRESS = re.compile(r"auto|local|ray://.+|[^/\s]+:\d+")
+
+
+def complete_ray(words: Sequence[str]) -> list[str]:
+    """The words of a command line, where `--ray` without an address gets `auto`."""
+    kept: list[str] = []
+    for index, word in enumerate(words):
+        kept.append(word)
+        if word == "--":
+            return [*kept, *words[index + 1 :]]
+        if word == "--ray" and not _ADDRESS.fullmatch(words[index + 1] if index + 1 < len(words) else ""):
+            kept.append("auto")
+    return kept

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facechange.cli.cluster import RayRequest, reaching, working
 from facechange.cli.console import counting, say, tell_used, waiting
 from facechange.cli.options import (
     BeyondOption,
@@ -24,6 +25,8 @@ from facechange.cli.options import (
     PresetOption,
     PurposeOption,
     QualityOption,
+    RayOption,
+    RayWorkersOption,
     ReportOption,
     StrengthOption,
     ThreadsOption,
@@ -70,6 +73,8 @@ def video(
     threads: ThreadsOption = None,
     engine: EngineOption = "auto",
     threshold: DetectorThresholdOption = None,
+    ray: RayOption = None,
+    ray_workers: RayWorkersOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Change the faces of a video; sound, subtitles, chapters and metadata stay. The same command goes on after an
@@ -104,7 +109,16 @@ def video(
             sheet = publish_preview(swapper, assignment, target, output, preview, grant=grant, options=options)
         say(f"{sheet}: before above, after below")
         return
-    change_one_video(swapper, assignment, target, output, grant, options, started, verbose, face_report)
+    asked = RayRequest(ray, ray_workers) if ray else None
+    with (
+        reaching(asked) as cluster,
+        working(asked, cluster, load_swapper, model, threads, engine, threshold) as pool,
+    ):
+        if pool is not None:
+            from facechange.scale import SharedSwapper
+
+            swapper = SharedSwapper(swapper, pool)
+        change_one_video(swapper, assignment, target, output, grant, options, started, verbose, face_report)
 
 
 def change_one_video(

@@ -4,6 +4,7 @@ from facechange.core.cards import ModelCard, hash_file, load_card
 from facechange.core.errors import (
     EXIT_NOT_ALL_CHANGED,
     EXIT_NOT_AS_SIGNED,
+    ClusterError,
     ConsentError,
     ContestedFaceError,
     DependencyError,
@@ -28,6 +29,7 @@ __all__ = [
     "EXIT_NOT_ALL_CHANGED",
     "EXIT_NOT_AS_SIGNED",
     "Changed",
+    "ClusterError",
     "ConsentError",
     "ContestedFaceError",
     "Deed",

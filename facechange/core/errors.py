@@ -103,6 +103,12 @@ class SettingsError(FacechangeError):
     exit_code = 10
 
 
+class ClusterError(FacechangeError):
+    """The machines that were to work together cannot be reached, do not fit together, or are lost."""
+
+    exit_code = 13
+
+
 class StoppedError(FacechangeError):
     """Ctrl-C ended a run that can go on; the message says where."""
 

@@ -11,17 +11,31 @@ In the order in which it reads:
 
 from facechange.provenance.live_frames import LivePublication, PublishedFrame
 from facechange.provenance.marks import mark_frame
-from facechange.provenance.publish import check_media_writable, check_writable, publish, publish_media, read_statement
+from facechange.provenance.publish import (
+    MarkedPicture,
+    Marks,
+    check_media_writable,
+    check_writable,
+    mark_picture,
+    publish,
+    publish_marked,
+    publish_media,
+    read_statement,
+)
 from facechange.provenance.registry import new_identifier
 
 __all__ = [
     "LivePublication",
+    "MarkedPicture",
+    "Marks",
     "PublishedFrame",
     "check_media_writable",
     "check_writable",
     "mark_frame",
+    "mark_picture",
     "new_identifier",
     "publish",
+    "publish_marked",
     "publish_media",
     "read_statement",
 ]

@@ -4,19 +4,61 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facechange.consent.context import Context
 from facechange.consent.gate import Grant, check_agreed, check_still_held
 from facechange.core import Face, ModelCard, OutputError
 from facechange.core.files import check_place, part_file, plain_errors, take_name, write_whole
+from facechange.core.settings import MarkingSettings
 from facechange.images import WRITABLE_SUFFIXES, Picture, encode_picture, read_xmp
 from facechange.provenance.credentials import can_embed, sidecar_of, sign_file, sign_picture
 from facechange.provenance.manifest import Publication
 from facechange.provenance.marks import mark_frame, say_once, say_what_is_off
 from facechange.provenance.registry import check_can_remember, new_identifier, remember
 from facechange.provenance.statement import add_statement, parse_statement
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What the pixels and the words of a picture are marked with. There is no key in it, so that it may travel."""
+
+    statement: str  # `Grant.statement`
+    persona: bool
+    marking: MarkingSettings
+    identifier: int | None  # of the watermark to put in; None where the pixels have theirs
+
+    @classmethod
+    def of(cls, grant: Grant, persona: bool = False) -> Marks:
+        """Those of one change that rests on `grant`, with an identifier that no file published from here has."""
+        context = grant.context
+        marking = replace(context.settings.marking, certificate=None, key=None)
+        return cls(grant.statement, persona or grant.persona, marking, new_identifier(context.folders.data))
+
+
+@dataclass(frozen=True, repr=False)
+class MarkedPicture:
+    """An encoded picture with its marks and without credentials: only `publish_marked` gives it out."""
+
+    data: bytes
+    identifier: int | None  # of its watermark
+
+
+def mark_picture(
+    picture: Picture, suffix: str, *, marks: Marks, card: ModelCard, faces: Sequence[Face] = ()
+) -> MarkedPicture:
+    """Mark and encode a picture in the format of `suffix`; `faces` are the changed ones, where the watermark goes.
+
+    It needs neither ledger nor key, so that it can be done on another machine than `publish_marked`.
+    """
+    pixels, identifier = picture.pixels, None
+    if marks.identifier is not None:
+        pixels = mark_frame(pixels, faces, marks.identifier, marks.marking)
+        identifier = marks.identifier if faces and marks.marking.watermark else None
+    xmp, statement = add_statement(picture.xmp, marks.statement, f"{card.name} {card.version}", marks.persona)
+    text = {"Software": statement["software"], "Consent": statement["consent"], "Model": statement["model"]}
+    return MarkedPicture(encode_picture(replace(picture, pixels=pixels, xmp=xmp), suffix, text), identifier)
 
 
 def publish(
@@ -42,36 +84,61 @@ def publish(
     `target` or one of `sources` is not, byte for byte, what `grant` is about, and where the consent that it rests on,
     or any other for the same pictures, was revoked or ended meanwhile.
     """
-    context = grant.context
-    marking, targets = context.settings.marking, (target,) if target else ()
-    check_writable(context, path, overwrite)
+    targets = (target,) if target else ()
+    _check_all(grant, path, targets, sources, overwrite)
+    marks = Marks.of(grant, persona)
+    marked = mark_picture(
+        picture,
+        path.suffix,
+        marks=marks if identifier is None else replace(marks, identifier=None),
+        card=card,
+        faces=faces,
+    )
+    if identifier is not None and marks.marking.watermark:
+        marked = replace(marked, identifier=identifier)
+    _give_out(
+        marked, path, Publication(grant, card, targets, tuple(sources), marked.identifier, marks.persona, nameless)
+    )
+    return path
+
+
+def publish_marked(
+    marked: MarkedPicture,
+    path: Path,
+    *,
+    grant: Grant,
+    card: ModelCard,
+    target: Path,
+    sources: Sequence[Path] = (),
+    persona: bool = False,
+    overwrite: bool = True,
+    nameless: bool = False,
+) -> Path:
+    """`publish` for what `mark_picture` made, here or on another machine: consent is checked and credentials are signed
+    here, where ledger and key are. Raises as `publish` does."""
+    _check_all(grant, path, (target,), sources, overwrite)
+    publication = Publication(
+        grant, card, (target,), tuple(sources), marked.identifier, persona or grant.persona, nameless
+    )
+    _give_out(marked, path, publication)
+    return path
+
+
+def _check_all(grant: Grant, path: Path, targets: Sequence[Path], sources: Sequence[Path], overwrite: bool) -> None:
+    """Raise what `publish` would have to, before anything is encoded or signed."""
+    check_writable(grant.context, path, overwrite)
     check_agreed(grant, targets, sources)
     check_still_held(grant)
-    say_what_is_off(context)
-    pixels = picture.pixels
-    if identifier is None:
-        identifier = new_identifier(context.folders.data)
-        pixels = mark_frame(pixels, faces, identifier, marking)
-        identifier = identifier if faces else None
-    publication = Publication(
-        grant,
-        card,
-        targets=targets,
-        sources=tuple(sources),
-        identifier=identifier if marking.watermark else None,
-        persona=persona or grant.persona,
-        nameless=nameless,
-    )
-    xmp, statement = add_statement(picture.xmp, grant.statement, f"{card.name} {card.version}", publication.persona)
-    text = {"Software": statement["software"], "Consent": statement["consent"], "Model": statement["model"]}
-    marked = replace(picture, pixels=pixels, xmp=xmp)
-    data = encode_picture(marked, path.suffix, text)
-    if marking.credentials:
+    say_what_is_off(grant.context)
+
+
+def _give_out(marked: MarkedPicture, path: Path, publication: Publication) -> None:
+    data = marked.data
+    if publication.grant.context.settings.marking.credentials:
         data, store = sign_picture(data, path.suffix, publication)
         remember(publication, store)
     with plain_errors(path):
         write_whole(data, path)
-    return path
 
 
 def publish_media(

@@ -89,7 +89,7 @@ class CropSwapper:
 
     def _run(self, graph: Graph, crops: np.ndarray, inputs: dict[str, np.ndarray], with_masks: bool) -> ChangedCrops:
         wanted = self._mask_names if with_masks else self._kept_mask_names
-        before, median = _to_float(crops), self.card.face_median
+        before, median = to_float(crops), self.card.face_median
         exponents = find_exponents(before, median) if median else None
         if exponents is not None and (exponents == 1).all():  # no dark face: bytes need no detour through powers
             exponents = None
@@ -108,7 +108,7 @@ def kept_mask_names(output_names: list[str]) -> list[str]:
     return [name for name in _coarse_to_fine(output_names) if _resolution_and_layer(name)[0] <= KEPT_PX][-1:]
 
 
-def _to_float(crops: np.ndarray) -> np.ndarray:
+def to_float(crops: np.ndarray) -> np.ndarray:
     """Crops of any type as float32 in [0, 1]."""
     return crops if crops.dtype == np.float32 else crops * np.float32(1 / np.iinfo(crops.dtype).max)
 

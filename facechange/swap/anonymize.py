@@ -45,12 +45,8 @@ def anonymize_faces(
     going to be covered.
     """
     work = _Work(swapper, picture, list(faces), assignment, keep)
-    small = [index for index, face in enumerate(faces) if face.size_px < MINIMUM_FACE_PX]
-    doubtful = [index for index, face in enumerate(faces) if face.doubtful and index not in small]
-    turned = [index for index, face in enumerate(faces) if is_beyond(face) and index not in (*small, *doubtful)]
-    hopeless = ((doubtful, DOUBTFUL), (turned, TURNED))
-    work.give_up(small, TOO_SMALL)
-    for indices, why in hopeless if fallback != "none" else ():
+    small, *hopeless = find_hopeless(faces)
+    for indices, why in (small, *(hopeless if fallback != "none" else ())):
         work.give_up(indices, why)
     for done in ATTEMPTS:
         work.change(done)
@@ -59,6 +55,21 @@ def anonymize_faces(
     if fallback != "none":
         work.cover(fallback)
     return Changed(work.pixels, list(faces), outcomes=tuple(work.outcomes))
+
+
+def find_hopeless(faces: Sequence[Face]) -> list[tuple[list[int], str]]:
+    """Places among `faces` of those that no change can hide, and why: too small, doubtful, turned too far."""
+    small = [index for index, face in enumerate(faces) if face.size_px < MINIMUM_FACE_PX]
+    doubtful = [index for index, face in enumerate(faces) if face.doubtful and index not in small]
+    turned = [index for index, face in enumerate(faces) if is_beyond(face) and index not in (*small, *doubtful)]
+    return [(small, TOO_SMALL), (doubtful, DOUBTFUL), (turned, TURNED)]
+
+
+def find_changeable(faces: Sequence[Face], fallback: Fallback = "blur") -> list[int]:
+    """Places among `faces` of those that `anonymize_faces` asks the assignment for, in its order."""
+    small, *hopeless = find_hopeless(faces)
+    given_up = {index for indices, _ in (small, *(hopeless if fallback != "none" else ())) for index in indices}
+    return [index for index in range(len(faces)) if index not in given_up]
 
 
 class _Work:

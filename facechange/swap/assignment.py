@@ -153,7 +153,7 @@ class PersonaAssignment:
     def __init__(self, seed: int = 0, graph: Graph | None = None) -> None:
         """`seed` decides who becomes whom; the sampler that ships is used where no `graph` is given."""
         self._graph = graph or load_graph("personas")
-        self._seed = seed
+        self.seed = seed
         self._same_person = self._graph.card.metric("cosine_different_faces_p99")
         self._originals: list[np.ndarray] = []
         self._personas: list[np.ndarray] = []
@@ -170,12 +170,12 @@ class PersonaAssignment:
             if cosines[index] >= self._same_person and float(persona @ original) <= own + SHARED_MARGIN:
                 return self._remember(original, persona)
         return self._remember(
-            original, draw_persona(self._graph, (self._seed, len(self._originals)), original, self._personas)
+            original, draw_persona(self._graph, (self.seed, len(self._originals)), original, self._personas)
         )
 
     def another_for(self, original: np.ndarray, tried: Sequence[np.ndarray]) -> np.ndarray:
         """Another persona [512] for `original` [512], as unlike it as they come, and not like those `tried`."""
-        return draw_persona(self._graph, (self._seed, len(tried)), original, [original, *tried])
+        return draw_persona(self._graph, (self.seed, len(tried)), original, [original, *tried])
 
     def _remember(self, original: np.ndarray, persona: np.ndarray) -> np.ndarray:
         """`persona`, which `original` keeps whoever is met later."""
@@ -185,7 +185,7 @@ class PersonaAssignment:
 
     def describe(self, digests: Digests) -> dict[str, Any]:
         """The seed and the sampler."""
-        return {"seed": self._seed, "sampler": self._graph.card.sha256}
+        return {"seed": self.seed, "sampler": self._graph.card.sha256}
 
     def state(self) -> list[list[float]]:
         """The people met so far, in order."""

@@ -16,7 +16,7 @@ from facechange.faces.geometry import ffhq_crop_matrix, transform_points
 from facechange.faces.paste_back import Keep
 from facechange.faces.select import EVERY_FACE, LARGEST_FACE, Chosen, FaceSelector
 from facechange.faces.turn import Beyond, check_followed, is_beyond, share_followed
-from facechange.images import as_picture, read_picture, without_names
+from facechange.images import Picture, as_picture, read_picture, without_names
 from facechange.images.kinds import is_moving
 from facechange.images.picture import FURTHER_PICTURES
 from facechange.images.reading import CHANGE_VIDEOS, readable_file
@@ -30,18 +30,24 @@ from facechange.swap.swapper import Swapper, naming
 _SHEET_CROP_PX = 384
 
 
-@dataclass(frozen=True)
-class Published:
-    """What was written, how many faces were changed or covered for it, and what became of each."""
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """How many faces of a photograph were changed or covered, and what became of each."""
 
-    path: Path
-    faces: int
+    faces: int = 0
     unmet: dict[str, FaceError] = field(default_factory=dict)  # for a selector that named nobody, where others did, why
     # in words: further pictures of the file and, where people are hidden, kinds of metadata
     taken_away: tuple[str, ...] = ()
     # faces that were left as they are, because a change would smear them; where people are hidden none is
     turned: int = 0
     outcomes: tuple[Outcome, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published(Changes):
+    """What was written, and what was changed for it."""
+
+    path: Path
 
 
 def request_change(
@@ -95,9 +101,50 @@ def change_photograph(
     unlike who it was, and the smallest face counts. Raises a `FacechangeError` that says what is wrong with which
     input; nothing partial is left at `output`.
     """
+    result, faces, changes = render_photograph(
+        swapper,
+        assignment,
+        target,
+        face=face,
+        strength=strength,
+        keep=keep,
+        fallback=fallback,
+        beyond=beyond,
+        baked=baked,
+    )
+    path = publish(
+        result,
+        output,
+        grant=grant,
+        card=swapper.card,
+        target=target,
+        sources=assignment.sources,
+        faces=faces,
+        nameless=assignment.hides,
+    )
+    return Published(path=path, **vars(changes))
+
+
+def render_photograph(
+    swapper: Swapper,
+    assignment: IdentityAssignment,
+    target: Path,
+    *,
+    face: FaceSelector = EVERY_FACE,
+    strength: float = 1.0,
+    keep: Keep = "mask",
+    fallback: Fallback = "blur",
+    beyond: Beyond = "left",
+    baked: BakedIdentity | None = None,
+    chosen: Chosen | None = None,
+) -> tuple[Picture, Sequence[Face], Changes]:
+    """What `change_photograph` publishes: the picture, unmarked, its changed or covered faces, and what became of them.
+
+    `chosen` are the faces, where they are known by `choose_faces_of`.
+    """
     picture = read_picture(target)
+    chosen = chosen or choose_faces_of(swapper, picture, target, face, assignment.hides)
     with naming(target):
-        chosen = swapper.choose(picture, face, everybody=assignment.hides)
         if not assignment.hides and beyond != "covered":
             check_followed(chosen.faces)
     if assignment.hides:
@@ -115,17 +162,16 @@ def change_photograph(
     result = replace(picture, pixels=changed.image)
     further = tuple(words for words in picture.left_behind if words == FURTHER_PICTURES)
     result, taken_away = without_names(result) if assignment.hides else (result, further)
-    path = publish(
-        result,
-        output,
-        grant=grant,
-        card=swapper.card,
-        target=target,
-        sources=assignment.sources,
-        faces=changed.faces,
-        nameless=assignment.hides,
+    changes = Changes(
+        faces=len(changed.faces), unmet=chosen.unmet, taken_away=taken_away, turned=left, outcomes=changed.outcomes
     )
-    return Published(path, len(changed.faces), chosen.unmet, taken_away, left, changed.outcomes)
+    return result, changed.faces, changes
+
+
+def choose_faces_of(swapper: Swapper, picture: Picture, target: Path, face: FaceSelector, everybody: bool) -> Chosen:
+    """`Swapper.choose` in the `picture` that `target` holds, which errors name."""
+    with naming(target):
+        return swapper.choose(picture, face, everybody=everybody)
 
 
 def _keep(chosen: Chosen, indices: list[int]) -> Chosen:
@@ -181,4 +227,4 @@ def publish_mask_sheet(
     path = publish(
         as_picture(sheet), output, grant=grant, card=swapper.card, target=target, sources=[source], faces=[shown_face]
     )
-    return Published(path, 1)
+    return Published(path=path, faces=1)

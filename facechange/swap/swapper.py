@@ -275,6 +275,14 @@ class Swapper:
         """
         return self._crops.change(crops, identity, with_masks)
 
+    @property
+    def foresight(self) -> int:
+        """How many batches ahead of the one at work `foresee` should be told of."""
+        return 0
+
+    def foresee(self, places: Sequence[Place], identity: np.ndarray | BakedIdentity) -> None:
+        """A hint that `swap_crops` will be called with these; one that has others to do it may begin."""
+
     def bake(self, identity: np.ndarray) -> BakedIdentity:
         """Fold `identity` [512] into the model's weights: crops that get what comes back are changed faster."""
         return self._crops.bake(identity)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,10 @@ class Job:
     index: int
 
 
+# does all jobs, in any order, and gives what became of each as soon as it is known
+Perform = Callable[[Sequence[Job]], Generator[Entry, None, None]]
+
+
 class FolderRun:
     """The files of a folder that are left to do. Made by `open_folder`."""
 
@@ -68,7 +73,21 @@ class FolderRun:
         return [entry for entry in self._journal.entries if entry.notes]
 
     def change(self, work: Work, report: Report = lambda done, total: None) -> Counts:
-        """Do `work` to each file that is left, and write the report beside the results.
+        """Do `work` to each file that is left, one after the other, and write the report beside the results.
+
+        A file that fails is reported and never stops the others. Raises as `perform` does.
+        """
+        return self.perform(lambda jobs: (self.attempt(job, work) for job in jobs), report)
+
+    def attempt(self, job: Job, work: Work, before: tuple[int, ...] | None = None) -> Entry:
+        """Do `work` to one file, and say what became of it; only Ctrl-C gets through.
+
+        `before` is the target's stamp when work on it began, where that was before this call.
+        """
+        return _attempt(job, self._journal.folder, work, stamp(job.target.path) if before is None else before)
+
+    def perform(self, perform: Perform, report: Report = lambda done, total: None) -> Counts:
+        """Let `perform` do each file that is left, and write the report beside the results.
 
         A file that fails is reported and never stops the others. Raises `StoppedError` on Ctrl-C, `OutputError` where
         the report cannot be written.
@@ -77,10 +96,11 @@ class FolderRun:
         done = 0
         try:
             report(done, len(self.jobs))
-            for job in self.jobs:
-                self._journal.note(_attempt(job, self._journal.folder, work))
-                done += 1
-                report(done, len(self.jobs))
+            with closing(perform(self.jobs)) as entries:
+                for entry in entries:
+                    self._journal.note(entry)
+                    done += 1
+                    report(done, len(self.jobs))
         except (KeyboardInterrupt, StoppedError):
             raise StoppedError(
                 f"Stopped after {done} of {len(self.jobs)} files.", "The same command goes on from there."
@@ -179,10 +199,10 @@ def _check_outputs(jobs: list[Job], inputs: list[Path]) -> None:
             )
 
 
-def _attempt(job: Job, folder: Path, work: Work) -> Entry:
+def _attempt(job: Job, folder: Path, work: Work, before: tuple[int, ...]) -> Entry:
     """Do `work` to one file; only Ctrl-C gets through."""
     name, output = job.target.name, job.output.relative_to(folder).as_posix()
-    before, started = stamp(job.target.path), time.perf_counter()
+    started = time.perf_counter()
 
     def entry(state: str, done: Done | None = None, message: str = "") -> Entry:
         seconds = round(time.perf_counter() - started, 3)

@@ -23,7 +23,7 @@ from facechange.swap.batch.journal import Done
 from facechange.swap.batch.names import VIDEO_SUFFIXES
 from facechange.swap.batch.run import Work
 from facechange.swap.outcomes import tabulate_all
-from facechange.swap.photo import change_photograph
+from facechange.swap.photo import Changes, change_photograph
 from facechange.swap.swapper import Swapper
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ class ChangeOptions:
     fallback: Fallback = "blur"
     # what becomes of faces that are turned too far; None: left in photographs, faded in videos
     beyond: Beyond | None = None
+
+    def of_photograph(self) -> dict[str, Any]:
+        """What `change_photograph` takes of them."""
+        names = ("face", "keep", "strength", "fallback")
+        return {**{name: getattr(self, name) for name in names}, "beyond": self.beyond or "left"}
 
 
 def describe_changes(
@@ -72,41 +77,42 @@ def change_work(
     def change(target: Target, output: Path) -> Done:
         if target.moving:
             video = _change_video(swapper, assignment, target.path, output, grant, options, baked)
-            from facechange.swap.video.nameless import SHOWING  # late: as below
-
             tell(set(video.unmet))
-            shown = [words for words in video.taken_away if words in SHOWING or not assignment.hides]
-            counted = {f"{words} left out": 1 for words in (*video.left_out, *shown)}
-            counted |= {f"{video.interlaced} interlaced frames made whole": video.interlaced}
-            counted |= {f"{video.repeated} damaged frames show the frame before them": video.repeated}
-            return _to_done(
-                video.changed,
-                video.outcomes,
-                assignment.hides,
-                tuple(words for words, count in counted.items() if count),
-            )
-        if output.suffix.lower() not in WRITABLE_SUFFIXES:
-            raise OutputError(
-                f"The name {output.name} ends in no kind of picture.", "Let --output-pattern end in .{extension}."
-            )
+            return tell_video(video, assignment.hides)
+        check_photograph(output)
         published = change_photograph(
-            swapper,
-            assignment,
-            target.path,
-            output,
-            grant=grant,
-            face=options.face,
-            strength=options.strength,
-            keep=options.keep,
-            fallback=options.fallback,
-            beyond=options.beyond or "left",
-            baked=baked,
+            swapper, assignment, target.path, output, grant=grant, baked=baked, **options.of_photograph()
         )
         tell(set(published.unmet))
-        notes = tuple(f"{words} left out" for words in published.taken_away if words == FURTHER_PICTURES)
-        return _to_done(published.faces, published.outcomes, assignment.hides, notes)
+        return tell_photograph(published, assignment.hides)
 
     return change
+
+
+def check_photograph(output: Path) -> None:
+    """Raise `OutputError` where a photograph cannot be written by that name."""
+    if output.suffix.lower() not in WRITABLE_SUFFIXES:
+        raise OutputError(
+            f"The name {output.name} ends in no kind of picture.", "Let --output-pattern end in .{extension}."
+        )
+
+
+def tell_photograph(changes: Changes, hides: bool) -> Done:
+    """What became of a photograph, for the report."""
+    notes = tuple(f"{words} left out" for words in changes.taken_away if words == FURTHER_PICTURES)
+    return _to_done(changes.faces, changes.outcomes, hides, notes)
+
+
+def tell_video(video: PublishedVideo, hides: bool) -> Done:
+    """What became of a video, for the report."""
+    from facechange.swap.video.nameless import SHOWING  # late: as below
+
+    shown = [words for words in video.taken_away if words in SHOWING or not hides]
+    counted = {f"{words} left out": 1 for words in (*video.left_out, *shown)}
+    counted |= {f"{video.interlaced} interlaced frames made whole": video.interlaced}
+    counted |= {f"{video.repeated} damaged frames show the frame before them": video.repeated}
+    notes = tuple(words for words, count in counted.items() if count)
+    return _to_done(video.changed, video.outcomes, hides, notes)
 
 
 def _to_done(faces: int, outcomes: tuple[Outcome, ...], hides: bool, notes: tuple[str, ...]) -> Done:

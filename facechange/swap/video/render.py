@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -76,6 +77,17 @@ class Renderer:
     def render(self, frames: Iterator[PlacedFrame]) -> Generator[RenderedFrame, None, None]:
         """`frames`, changed in place. A batch never reaches past a frame with a state, so that a resumed run makes the
         same ones."""
+        ahead: deque[list[PlacedFrame]] = deque()
+        for batch in self._gather(frames):
+            if self._swapper.foresight:
+                self._foresee(batch)
+            ahead.append(batch)
+            if len(ahead) > self._swapper.foresight:
+                yield from self._render(ahead.popleft())
+        for batch in ahead:
+            yield from self._render(batch)
+
+    def _gather(self, frames: Iterator[PlacedFrame]) -> Iterator[list[PlacedFrame]]:
         batch: list[PlacedFrame] = []
         for frame in frames:
             batch.append(frame)
@@ -84,9 +96,18 @@ class Renderer:
                 or sum(len(placed.placements) for placed in batch) >= self._batch_crops
                 or not frame.placements
             ):
-                yield from self._render(batch)
+                yield batch
                 batch = []
-        yield from self._render(batch)
+        if batch:
+            yield batch
+
+    def _foresee(self, batch: list[PlacedFrame]) -> None:
+        """Tell the swapper what `_paint` will most likely ask for."""
+        work = [(placed.frame.rgb, each) for placed in batch for each in placed.placements]
+        work = [(rgb, each) for rgb, each in work if not each.covered and self._watch.cover(each.number) is None]
+        if work:
+            identities = np.stack([self._watch.identity(each.number, each.identity) for _, each in work])
+            self._swapper.foresee([Place(rgb, each.points) for rgb, each in work], self._baked or identities)
 
     def _render(self, batch: list[PlacedFrame]) -> Iterator[RenderedFrame]:
         originals = [placed.frame.rgb.copy() if placed.placements else placed.frame.rgb for placed in batch]

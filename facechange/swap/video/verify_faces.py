@@ -83,12 +83,12 @@ class Watch:
 
     def identity(self, number: int, given: np.ndarray) -> np.ndarray:
         """The identity [512] that a face gets instead of the one `given`, or that one."""
-        tried = self._faces[number].tried
+        tried = self._faces[number].tried if number in self._faces else ()
         return np.array(tried[-1], np.float32) if tried else given
 
     def cover(self, number: int) -> Cover | None:
         """How a face is covered; None where it is changed or left."""
-        done = self._faces[number].done
+        done = self._faces[number].done if number in self._faces else "changed"
         return done if done in ("blur", "mosaic", "box") else None
 
     def wants(self, number: int, index: int) -> bool:

@@ -1,0 +1,17 @@
+"""Past one machine: the same work on the machines of a Ray cluster. Needs Ray, the extra `scale`."""
+
+from facechange.scale.cluster import Cluster, connect
+from facechange.scale.folders import FolderWork, WorkerRequest, change_on_cluster, opened_pool
+from facechange.scale.pool import WorkerPool
+from facechange.scale.videos import SharedSwapper
+
+__all__ = [
+    "Cluster",
+    "FolderWork",
+    "SharedSwapper",
+    "WorkerPool",
+    "WorkerRequest",
+    "change_on_cluster",
+    "connect",
+    "opened_pool",
+]
