@@ -106,7 +106,7 @@ _NO_SUCH_METHOD = "That cannot be asked of this address.", "Look at the OpenAPI 
 def _find_methods(request: Request) -> set[str]:
     """What may be asked at an address: each of its routes knows of its own method only."""
     routes = (route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute))
-    return {method for route in routes if route.path_regex.match(request.url.path) for method in route.methods}
+    return {method for route in routes if route.path_regex.match(request.url.path) for method in route.methods or ()}
 
 
 def _as_problem(error: Exception) -> Exception:
