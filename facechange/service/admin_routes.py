@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import select, text
 
 from facechange.runtime import graph_path
+from facechange.service.audit import note, read_notes
 from facechange.service.image_library_routes import Before, Limit, page_through
 from facechange.service.keys import LOGIN_SECONDS, log_in, log_out, make_key
 from facechange.service.problems import Problem, not_found, problems
-from facechange.service.schemas import MODELS, KeyRequest, LoginRequest, Page, Session, format_time
+from facechange.service.schemas import MODELS, AuditPage, KeyRequest, LoginRequest, Page, Session, format_time
 from facechange.service.security import COOKIE, AdminCaller, AnyCaller, CurrentService, authenticate
 from facechange.service.tables import ALL, Key
 from facechange.service.uploads import clean_name
@@ -63,6 +64,7 @@ def add_key(body: KeyRequest, caller: AdminCaller, service: CurrentService) -> d
     with service.database.session(caller.tenant) as session:
         row, secret = make_key(session, caller.tenant, clean_name(body.name), body.scopes, expires)
         session.flush()
+        note(session, caller.tenant, caller.key, "add key", row.id)
         return {**_describe_key(row), "key": secret}
 
 
@@ -76,12 +78,25 @@ def revoke_key(reference: str, caller: AdminCaller, service: CurrentService) -> 
         if row is None:
             raise not_found("key", reference)
         row.revoked = row.revoked or time.time()
+        note(session, caller.tenant, caller.key, "revoke key", row.id)
         return _describe_key(row)
 
 
 def _describe_key(row: Key) -> dict[str, Any]:
     times = {name: format_time(getattr(row, name)) for name in ("created", "expires", "revoked")}
     return {"id": row.id, "name": row.name, "scopes": row.scopes, **times}
+
+
+@router.get("/v1/audit", response_model=AuditPage, tags=["audit"])
+def find_notes(
+    caller: AdminCaller,
+    service: CurrentService,
+    before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    limit: Limit = 50,
+) -> dict[str, Any]:
+    """Who did what and when, newest first: keys, consents, entries put and deleted, jobs asked for."""
+    with service.database.session(caller.tenant) as session:
+        return read_notes(session, before, limit)
 
 
 @router.get("/v1/models", tags=["models"])

@@ -25,6 +25,7 @@ from facechange.service import (
     image_library_routes,
     job_routes,
     resumable_upload_routes,
+    series_routes,
 )
 from facechange.service.document import describe_api
 from facechange.service.log import log
@@ -39,7 +40,8 @@ FORM_BYTES = 1 << 20  # around a file in a form
 ROUTERS = tuple(
     module.router
     for module in (
-        *(image_library_routes, resumable_upload_routes, change_routes, job_routes, character_routes),
+        *(image_library_routes, resumable_upload_routes, change_routes, series_routes),
+        *(job_routes, character_routes),
         *(consent_routes, admin_routes),
     )
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -14,7 +13,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
-from facechange.core.stored import parse_json
 from facechange.service.image_library import Upload, delete_items, find_item
 from facechange.service.keys import Caller
 from facechange.service.problems import Problem
@@ -30,8 +28,6 @@ from facechange.service.schemas import (
 from facechange.service.security import ChangeCaller, CurrentService, LibraryCaller
 from facechange.service.service import Service
 from facechange.service.submission import (
-    PHOTO_MODEL,
-    VIDEO_MODEL,
     JobRequest,
     Lookup,
     SubmissionTerms,
@@ -42,11 +38,13 @@ from facechange.service.submission import (
     raise_problem,
     submit,
     wait_for,
+    wish,
+    wish_anonymization,
+    wish_change,
 )
 from facechange.service.tables import Item
 from facechange.service.uploads import Form, file_of, keep_upload, receive_file, upload_folder
 from facechange.service.webhooks import check_webhook
-from facechange.swap.anonymize import BASIS
 
 router = APIRouter(prefix="/v1", tags=["changes"])
 PASSING_SECONDS = 86_400.0  # how long what comes with a request stays, and its result
@@ -85,13 +83,7 @@ async def change(
     request: Request, caller: ChangeCaller, service: CurrentService, idempotency_key: IdempotencyKey = None
 ) -> JSONResponse:
     """Give faces of a photograph or a video the identities of others."""
-
-    def make(body: ChangeRequest, lookup: Lookup) -> JobRequest:
-        rules = [{"sources": lookup.sources(rule.sources), "selector": rule.selector} for rule in body.rules]
-        lookup.selectors(rule.selector for rule in body.rules)
-        return _wish("change", body, lookup, rules=rules)
-
-    return await _accept(request, caller, service, idempotency_key, ChangeRequest, make)
+    return await _accept(request, caller, service, idempotency_key, ChangeRequest, wish_change)
 
 
 @router.post(
@@ -101,14 +93,7 @@ async def anonymize(
     request: Request, caller: ChangeCaller, service: CurrentService, idempotency_key: IdempotencyKey = None
 ) -> JSONResponse:
     """Make people unrecognisable."""
-
-    def make(body: AnonymizationRequest, lookup: Lookup) -> JobRequest:
-        if body.only and body.all_but:
-            raise Problem(422, "Either only some faces, or all but some.", "Give only or all_but.", 2)
-        lookup.selectors([*body.only, *body.all_but])
-        return _wish("anonymization", body, lookup)
-
-    return await _accept(request, caller, service, idempotency_key, AnonymizationRequest, make)
+    return await _accept(request, caller, service, idempotency_key, AnonymizationRequest, wish_anonymization)
 
 
 @router.post("/masks", response_model=JobAnswer, responses=_JOB_ANSWERS, openapi_extra=_accepting(MasksRequest))
@@ -120,7 +105,7 @@ async def draw_masks(
     def make(body: MasksRequest, lookup: Lookup) -> JobRequest:
         lookup.selectors([body.selector])
         lookup.photograph(body.target)
-        return _wish("masks", body, lookup, source=lookup.photograph(body.source).id)
+        return wish("masks", body, lookup, source=lookup.photograph(body.source).id)
 
     return await _accept(request, caller, service, idempotency_key, MasksRequest, make)
 
@@ -229,14 +214,6 @@ def _name_uploads(service: Service, caller: Caller, body: Any, uploads: dict[str
         return [name(each) for each in value] if isinstance(value, list) else value
 
     return type(body).model_validate(name(body.model_dump(mode="json")))
-
-
-def _wish(kind: str, body: Any, lookup: Lookup, **more: Any) -> JobRequest:
-    target = lookup.item(body.target)
-    default = VIDEO_MODEL if target.kind == "video" else PHOTO_MODEL
-    words = BASIS if body.consent is None else check_words(body.consent)
-    request = {**body.model_dump(mode="json"), "model": body.model or default, "consent": words, **more}
-    return JobRequest(kind, parse_json(json.dumps(request)), target)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from facechange.consent import require_grant
 from facechange.service.image_library_routes import Before, Limit, page_through
 from facechange.service.keys import Caller
 from facechange.service.problems import Problem, not_found, problems
+from facechange.service.queue import check_quota
 from facechange.service.schemas import CharacterRequest, Page, RenderRequest, describe_job, format_time
 from facechange.service.security import ChangeCaller, CurrentService, LibraryCaller
 from facechange.service.service import Service
@@ -82,6 +83,7 @@ def render(
         character = find_character(session, reference)
         query = select(Item).where(Item.set == character.set, Item.job.is_(None))
         originals = [item.id for item in session.scalars(query.order_by(Item.created))]
+        check_quota(session, caller.key, service.settings.jobs_per_key, len(originals))
     if not originals:
         raise Problem(409, "There is nothing in the character's set.", f"Put pictures into the set {character.set}.", 3)
     consent = f"{character.consent} {words}".strip() if character.seed is None else words

@@ -11,11 +11,12 @@ from facechange.consent.recording import record_consent, revoke_consent
 from facechange.consent.status import Status, Statuses, read_statuses
 from facechange.core import ConsentError
 from facechange.service import queue
+from facechange.service.audit import note
 from facechange.service.image_library import delete_items
 from facechange.service.problems import not_found
 from facechange.service.schemas import ConsentRequest, RevokeRequest, format_time
 from facechange.service.security import ConsentCaller, CurrentService
-from facechange.service.tables import Audit, Item, Job
+from facechange.service.tables import Item, Job
 from facechange.service.uploads import fetch_item, upload_folder
 
 router = APIRouter(prefix="/v1/consents", tags=["consents"])
@@ -47,6 +48,8 @@ def add(body: ConsentRequest, caller: ConsentCaller, service: CurrentService) ->
             statement=body.statement,
             recorded_by=caller.key,
         )
+    with service.database.session(caller.tenant) as session:
+        note(session, caller.tenant, caller.key, "add consent", record.id)
     return get(record.id, caller, service)
 
 
@@ -76,7 +79,7 @@ def revoke(reference: str, body: RevokeRequest, caller: ConsentCaller, service: 
         deleted = delete_items(
             service, session, _resting_items(session, statuses, status), f"{status.record.id} revoked"
         )
-        session.add(Audit(tenant=caller.tenant, key=caller.key, what="revoke", about=status.record.id))
+        note(session, caller.tenant, caller.key, "revoke consent", status.record.id)
         session.flush()
         records = [{"id": each.id, "sha256": each.sha256, "deleted": format_time(each.deleted)} for each in deleted]
     return {**_describe(status), "deleted": records}

@@ -10,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 from sqlalchemy import Select, and_, func, or_, select
 
+from facechange.service.audit import note
 from facechange.service.image_library import THUMBNAIL, delete_items, find_item
 from facechange.service.problems import not_found, problems
 from facechange.service.responses import answer_content
@@ -60,7 +61,15 @@ async def put(request: Request, caller: LibraryCaller, service: CurrentService) 
 
 
 def _put(service: Service, tenant: str, key: str, form: Any) -> dict[str, Any]:
-    details: dict[str, Any] = {"set_id": text_of(form, "set"), "expires": time_of(text_of(form, "expires"))}
+
+    def write_down(session: TenantSession, item: Item) -> None:
+        note(session, tenant, key, "put", item.id)
+
+    details: dict[str, Any] = {
+        "also": write_down,
+        "set_id": text_of(form, "set"),
+        "expires": time_of(text_of(form, "expires")),
+    }
     with upload_folder(service) as folder:
         upload = receive_file(service, file_of(form, "file"), folder, text_of(form, "name"))
         return describe_item(keep_upload(service, tenant, key, upload, **details))
@@ -147,6 +156,7 @@ def delete(reference: str, caller: LibraryCaller, service: CurrentService) -> di
     with service.database.session(caller.tenant) as session:
         item = find_item(session, reference)
         record = delete_items(service, session, [item], "by request")[0]
+        note(session, caller.tenant, caller.key, "delete", item.id)
         session.flush()
         return {"id": record.id, "sha256": record.sha256, "deleted": format_time(record.deleted)}
 

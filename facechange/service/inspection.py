@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
@@ -35,6 +37,9 @@ _WEB_CODECS = {"vp8", "vp9", "av1"}
 _PRELOADED = ["facechange.images.reading", "facechange.images.writing", "facechange.swap.video.probe"]
 
 
+Look = Callable[[Path, ServiceSettings], Any]  # done in the other process
+
+
 @dataclass(frozen=True)
 class MediaInfo:
     """What a file is, by what it holds."""
@@ -54,11 +59,23 @@ def inspect_upload(path: Path, name: str, settings: ServiceSettings) -> MediaInf
     Raises `PictureError` for what is no picture or video, is damaged, or breaks its decoder, and a `Problem` for what
     is larger than the settings allow.
     """
+    found: MediaInfo = _run_apart(_examine, path, name, settings)
+    return found
+
+
+def draw_frames(path: Path, name: str, settings: ServiceSettings, count: int) -> list[tuple[float, bytes]]:
+    """`count` frames of the video at `path`, evenly apart: the second each is shown, and a JPEG. Raises as
+    `inspect_upload`."""
+    found: list[tuple[float, bytes]] = _run_apart(partial(_draw_frames, count=count), path, name, settings)
+    return found
+
+
+def _run_apart(look: Look, path: Path, name: str, settings: ServiceSettings) -> Any:
     context: Any = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
     if sys.platform != "win32":
         context.set_forkserver_preload(_PRELOADED)
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_look, args=(sender, str(path), settings), daemon=True)
+    process = context.Process(target=_look, args=(sender, look, str(path), settings), daemon=True)
     process.start()
     sender.close()
     try:
@@ -71,7 +88,8 @@ def inspect_upload(path: Path, name: str, settings: ServiceSettings) -> MediaInf
         process.kill()
         process.join()
         receiver.close()
-    if isinstance(found, MediaInfo):
+    done, found = found
+    if done:
         return found
     status, message, remedy = found
     if status:
@@ -79,7 +97,7 @@ def inspect_upload(path: Path, name: str, settings: ServiceSettings) -> MediaInf
     raise PictureError(message.replace(str(path), name).replace(path.name, name), remedy)
 
 
-def _look(sender: Connection, path: str, settings: ServiceSettings) -> None:
+def _look(sender: Connection, look: Look, path: str, settings: ServiceSettings) -> None:
     """The other process: limits first, then decoders."""
     if sys.platform != "win32":
         import resource
@@ -88,11 +106,12 @@ def _look(sender: Connection, path: str, settings: ServiceSettings) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (int(settings.decoding_seconds) * 4 + 1,) * 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        sender.send(_examine(Path(path), settings))
+        sender.send((True, look(Path(path), settings)))
     except FacechangeError as error:
-        sender.send((getattr(error, "status", 0), error.message, error.remedy))
+        sender.send((False, (getattr(error, "status", 0), error.message, error.remedy)))
     except Exception:  # decoders raise almost anything
-        sender.send((0, f"{Path(path).name} is damaged or cut short.", "Get the file again from where it came."))
+        words = f"{Path(path).name} is damaged or cut short.", "Get the file again from where it came."
+        sender.send((False, (0, *words)))
     sender.close()
 
 
@@ -155,11 +174,34 @@ def _examine_video(path: Path, settings: ServiceSettings) -> MediaInfo:
     suffix, media_type = _name_video(path, format_name, probe.codec)
     turned = probe.rotation in (90, -90)
     size = (probe.height, probe.width) if turned else (probe.width, probe.height)
-    turns = {90: 1, 180: 2, -180: 2, -90: 3}.get(probe.rotation, 0)
+    thumbnail = _draw_thumbnail(_turn(frame, probe.rotation), None)
+    return MediaInfo("video", media_type, suffix, *size, seconds, thumbnail)
+
+
+def _draw_frames(path: Path, settings: ServiceSettings, count: int) -> list[tuple[float, bytes]]:
+    from facechange.images import Picture, encode_picture
+    from facechange.swap.video.probe import inspect_video, open_video, readable, video_stream
+
+    probe, drawn = inspect_video(path), []
+    with open_video(path) as container, readable(path):
+        stream = video_stream(container, path.name)
+        seconds = container.duration / 1e6 if container.duration else float(probe.frames / (probe.rate or 25))
+        for number in range(count):
+            moment = seconds * (number + 0.5) / count
+            container.seek(int(moment * 1e6))
+            for frame in container.decode(stream):  # from the key frame before on
+                if frame.time is None or frame.time >= moment:
+                    break
+            pixels = _turn(frame.to_ndarray(format="rgb24"), probe.rotation)
+            drawn.append((round(moment, 3), encode_picture(Picture(pixels), ".jpg")))
+    return drawn
+
+
+def _turn(pixels: Any, degrees: int) -> Any:
+    """A frame [H, W, 3] as players show it."""
     import numpy as np
 
-    thumbnail = _draw_thumbnail(np.ascontiguousarray(np.rot90(frame, turns)), None)
-    return MediaInfo("video", media_type, suffix, *size, seconds, thumbnail)
+    return np.ascontiguousarray(np.rot90(pixels, {90: 1, 180: 2, -180: 2, -90: 3}.get(degrees, 0)))
 
 
 def _name_video(path: Path, format_name: str, codec: str) -> tuple[str, str]:

@@ -27,10 +27,10 @@ def count_waiting(session: TenantSession, key: str) -> int:
     return session.scalar(select(func.count()).select_from(Job).where(Job.key == key, Job.state.not_in(OVER))) or 0
 
 
-def check_quota(session: TenantSession, key: str, most: int) -> None:
-    """Raise a `Problem` where a key has as many jobs as it may."""
-    if count_waiting(session, key) >= most:
-        message = f"This key has {most} jobs that are not over."
+def check_quota(session: TenantSession, key: str, most: int, more: int = 1) -> None:
+    """Raise a `Problem` where a key may not have so many jobs more."""
+    if count_waiting(session, key) + more > most:
+        message = f"A key may have {most} jobs that are not over."
         raise Problem(429, message, "Wait until some are done.", 75, Retry_After=str(RETRY_SECONDS))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 
 from facechange.core import FacechangeError
+from facechange.service.audit import note
 from facechange.service.image_library import examine_upload
 from facechange.service.keys import Caller
 from facechange.service.problems import Problem, not_found
@@ -126,6 +127,7 @@ class UploadWriter:
             def claim(session: TenantSession, item: Item) -> None:
                 session.flush()
                 self._change(session, item=item.id)
+                note(session, upload.tenant, upload.key, "put", item.id)
 
             details = {"set_id": upload.set, "expires": upload.item_expires}
             upload.item = keep_upload(service, upload.tenant, upload.key, looked_at, claim, **details).id

@@ -74,10 +74,9 @@ class ChangeRequest(Body):
     webhook: Annotated[str, Field(max_length=2000)] | None = None
 
 
-class AnonymizationRequest(Body):
-    """Everybody in a photograph or a video becomes somebody who does not exist."""
+class SetAnonymizationRequest(Body):
+    """Everybody in every photograph and video of a set becomes somebody who does not exist."""
 
-    target: Reference
     seed: Annotated[Whole, Field(ge=0, le=2**31 - 1)] = 0
     fallback: Literal["blur", "mosaic", "box", "none"] = "blur"
     only: Annotated[list[Selector], Field(max_length=50)] = []
@@ -85,9 +84,24 @@ class AnonymizationRequest(Body):
     model: Model | None = None
     consent: Text | None = None
     purpose: Annotated[str, Field(max_length=200)] = ""
-    wait: bool = True
     priority: Annotated[Whole, Field(ge=-10, le=10)] = 0
     webhook: Annotated[str, Field(max_length=2000)] | None = None
+
+
+class AnonymizationRequest(SetAnonymizationRequest):
+    """Everybody in a photograph or a video becomes somebody who does not exist."""
+
+    target: Reference
+    wait: bool = True
+
+
+class PreviewRequest(Body):
+    """A few frames of a video changed before the whole: what will be asked for, either a change or an
+    anonymisation."""
+
+    frames: Annotated[Whole, Field(ge=1, le=8)] = 3
+    change: ChangeRequest | None = None
+    anonymization: AnonymizationRequest | None = None
 
 
 class MasksRequest(Body):
@@ -208,6 +222,19 @@ class Page(BaseModel):
     next: str | None
 
 
+class AuditNote(BaseModel):
+    id: int
+    at: str
+    key: str
+    what: str
+    about: str
+
+
+class AuditPage(BaseModel):
+    items: list[AuditNote]
+    next: int | None
+
+
 class Progress(BaseModel):
     done: int
     total: int
@@ -227,6 +254,20 @@ class JobAnswer(BaseModel):
     created: str
     started: str | None
     finished: str | None
+
+
+class JobsAnswer(BaseModel):
+    jobs: list[JobAnswer]
+
+
+class PreviewFrame(BaseModel):
+    seconds: float
+    target: str
+    job: JobAnswer
+
+
+class PreviewAnswer(BaseModel):
+    frames: list[PreviewFrame]
 
 
 class ProblemAnswer(BaseModel):

@@ -19,6 +19,7 @@ from facechange.service.service import Service
 
 COOKIE, PAGE_HEADER = "fc_session", "x-facechange"
 SILENCE_SECONDS = 30.0  # of a client that sends
+SLOWEST_BYTES = 1000  # a second, on average, of one that has sent for longer than that
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
     " media-src 'self'; connect-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'none';"
@@ -126,6 +127,9 @@ class Guard:
                 raise Problem(408, "Nothing came for too long.", "Send it again.", 74) from None
             got += len(message.get("body", b""))
             whole = whole or not message.get("more_body", False)
+            seconds = time.perf_counter() - began
+            if not whole and seconds > SILENCE_SECONDS and got < seconds * SLOWEST_BYTES:
+                raise Problem(408, "This comes too slowly.", "Send it over a faster connection.", 74)
             if got > self.most_bytes:
                 raise _too_large(self.most_bytes)
             return message

@@ -13,12 +13,16 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from facechange.consent.gate import check_sentence, clean_statement
+from facechange.core.stored import parse_json
 from facechange.service import queue
+from facechange.service.audit import note
 from facechange.service.image_library import find_item
 from facechange.service.keys import Caller
 from facechange.service.problems import Problem, not_found
+from facechange.service.schemas import AnonymizationRequest, ChangeRequest
 from facechange.service.service import Service
-from facechange.service.tables import Audit, Character, Item, Job, TenantSession, new_id
+from facechange.service.tables import Character, Item, Job, TenantSession, new_id
+from facechange.swap.anonymize import BASIS
 
 PHOTO_MODEL, VIDEO_MODEL = "facechange-512", "facechange-256"
 LOOK_SECONDS = 60.0
@@ -101,6 +105,30 @@ def check_words(consent: str) -> str:
     return check_sentence(clean_statement(consent))
 
 
+def wish(kind: str, body: Any, lookup: Lookup, **more: Any) -> JobRequest:
+    """The job that a request asks for. Raises a `Problem` where its target is not there."""
+    target = lookup.item(body.target)
+    default = VIDEO_MODEL if target.kind == "video" else PHOTO_MODEL
+    words = BASIS if body.consent is None else check_words(body.consent)
+    request = {**body.model_dump(mode="json"), "model": body.model or default, "consent": words, **more}
+    return JobRequest(kind, parse_json(json.dumps(request)), target)
+
+
+def wish_change(body: ChangeRequest, lookup: Lookup) -> JobRequest:
+    """A change, its sources looked up and its selectors checked."""
+    rules = [{"sources": lookup.sources(rule.sources), "selector": rule.selector} for rule in body.rules]
+    lookup.selectors(rule.selector for rule in body.rules)
+    return wish("change", body, lookup, rules=rules)
+
+
+def wish_anonymization(body: AnonymizationRequest, lookup: Lookup) -> JobRequest:
+    """An anonymisation, its selectors checked."""
+    if body.only and body.all_but:
+        raise Problem(422, "Either only some faces, or all but some.", "Give only or all_but.", 2)
+    lookup.selectors([*body.only, *body.all_but])
+    return wish("anonymization", body, lookup)
+
+
 def hash_request(request: dict[str, Any], files: Iterable[str] = ()) -> str:
     """By which a repeated request is known: its words and its files' SHA-256."""
     return hashlib.sha256(json.dumps([request, sorted(files)], sort_keys=True).encode()).hexdigest()
@@ -149,7 +177,7 @@ def submit(
                 webhook=terms.webhook,
             )
             session.add(job)
-            session.add(Audit(tenant=caller.tenant, key=caller.key, what=wish.kind, about=job.id))
+            note(session, caller.tenant, caller.key, wish.kind, job.id)
     except IntegrityError:
         earlier = find_earlier(service, caller, terms)
         if earlier is None:

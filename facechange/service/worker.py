@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from facechange.core import FacechangeError
 from facechange.service import queue
@@ -105,6 +106,8 @@ class Worker:
         except StopJob:
             if self._end_stopped(job):
                 return  # what is there stays, for who goes on
+        except DBAPIError:  # the database is away: the job is as it was, for whoever takes it when the lease ends
+            raise
         except Exception as error:
             if describe_problem(error)["status"] >= 500:
                 log.exception("job %s failed", job.id)

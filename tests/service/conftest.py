@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
-import os
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 from PIL import Image
-from sqlalchemy import create_engine, make_url
 
 from facechange.consent import load_context
 from facechange.service.app import create_app
@@ -37,16 +35,25 @@ def encode(pixels: np.ndarray, kind: str = "JPEG") -> bytes:
     return buffer.getvalue()
 
 
-@pytest.fixture
-def database_url() -> str:
-    """SQLite, or a fresh database of the PostgreSQL that FACECHANGE_TEST_POSTGRES names."""
-    server = os.environ.get("FACECHANGE_TEST_POSTGRES", "")
-    if not server:
-        return ""
-    name = f"test_{secrets.token_hex(6)}"
-    with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    return make_url(server).set(database=name).render_as_string(hide_password=False)
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A PostgreSQL for these tests, each of which has a database of its own in it."""
+    spec = importlib.util.spec_from_file_location("service_postgres", Path(__file__).with_name("postgres.py"))
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    programs = module.find_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL's programs are not installed (Debian: apt-get install postgresql)")
+    server = module.PostgreSQL(programs)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """SQLite in the service's folder, and with the slow tests also a database of PostgreSQL."""
+    return "" if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
 
 
 @pytest.fixture
@@ -62,8 +69,10 @@ def service_settings(tmp_path: Path, database_url: str) -> ServiceSettings:
 
 
 @pytest.fixture
-def service(service_settings: ServiceSettings) -> Service:
-    return open_service(service_settings, load_context())
+def service(service_settings: ServiceSettings) -> Iterator[Service]:
+    service = open_service(service_settings, load_context())
+    yield service
+    service.database.engine.dispose()
 
 
 @pytest.fixture

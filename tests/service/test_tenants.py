@@ -38,6 +38,11 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "/v1/sets": [],
     "/v1/keys": [],
     "/v1/uploads": [],
+    "/v1/sets/{reference}/anonymizations": [{"fallback": "box"}],
+    "/v1/previews": [
+        {"anonymization": {"target": "THEIRS"}},
+        {"change": {"target": "THEIRS", "rules": [{"sources": ["OWN"]}], "consent": CONSENT}},
+    ],
 }
 
 

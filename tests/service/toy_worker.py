@@ -1,4 +1,4 @@
-"""A worker with toy networks, for a test to kill: HOME IDENTITY.onnx CHANGE.onnx DATABASE."""
+"""A worker with toy networks, for a test to kill: HOME IDENTITY.onnx CHANGE.onnx DATABASE [ATTEMPTS]."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from facechange.swap import Swapper
 
 def main() -> None:
     home, identity, change = map(Path, sys.argv[1:4])
-    settings = ServiceSettings(home, database=sys.argv[4], lease_seconds=1.0)
+    attempts = int((sys.argv[5:] or ["5"])[0])
+    settings = ServiceSettings(home, database=sys.argv[4], lease_seconds=1.0, attempts=attempts)
     spec = importlib.util.spec_from_file_location("toys", Path(__file__).parents[1] / "conftest.py")
     assert spec and spec.loader
     toys = importlib.util.module_from_spec(spec)
