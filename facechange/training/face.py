@@ -164,7 +164,8 @@ def _fit_size(path: Path, part: str, run: FaceStep) -> FaceChangeNetwork:
 
 
 def _carry_discriminator(path: Path, run: FaceStep) -> None:
-    """Grow the discriminator of a run on whole pictures of this or a lower resolution into the run's."""
+    """Grow the discriminator of a run on whole pictures of this or a lower resolution into the run's, and carry over
+    that of features."""
     progress, config = read_checkpoint(path)[1], run.config
     preset, size = find_preset(config.preset), int(progress["size"])
     if progress.get("window") is not None or size > config.size:
@@ -173,6 +174,9 @@ def _carry_discriminator(path: Path, run: FaceStep) -> None:
     load_part(path, "discriminator", smaller)
     grown = grow_discriminator(smaller, preset.discriminator_channels(config.size))
     run.networks.discriminator.load_state_dict(grown.state_dict())
+    on_features = run.networks.feature_discriminator
+    if on_features is not None and any(name.startswith("feature_discriminator|") for name in read_checkpoint(path)[0]):
+        load_part(path, "feature_discriminator", on_features)
 
 
 def _carry_finest(path: Path, run: FaceStep) -> str:

@@ -171,9 +171,13 @@ class FaceStep:
         terms = self.picture_terms(batch, changed, masks, perturb) | self._hold_landmarks(
             changed, batch.wanted, generator
         )
-        terms |= self.identity_terms(batch, changed, face_reach(batch.background, batch.covered), generator)
-        if self.networks.feature_discriminator is not None:
-            terms["feature_gan"] = losses.mean_over(losses.generator_loss, self._judge_features(perturb(changed)))
+        reach = face_reach(batch.background, batch.covered)
+        terms |= self.identity_terms(batch, changed, reach, generator)
+        if (
+            self.networks.feature_discriminator is not None
+        ):  # free to, its gradient would redraw what is around the face
+            judged = self._judge_features(perturb(changed * reach + changed.detach() * (1 - reach)))
+            terms["feature_gan"] = losses.mean_over(losses.generator_loss, judged)
         return changed, terms | {
             "tone": losses.tone_loss(changed, batch.wanted),
             "colour": losses.colour_loss(changed, batch.wanted),
