@@ -58,6 +58,7 @@ class JobFiles:
     folder: Path
     paths: dict[str, Path]
     items: dict[str, Item]
+    fence: int  # by which the result of one worker is not that of another
 
     @property
     def names(self) -> dict[str, str]:
@@ -78,12 +79,14 @@ def fetch_job_files(service: Service, job: Job, folder: Path) -> JobFiles:
     for reference, item in items.items():
         paths[reference] = path = folder / f"{item.id}{item.suffix}"
         if not path.exists() or path.stat().st_size != item.bytes:
-            service.store.fetch(job.tenant, item.sha256, item.bytes, path)
+            part = folder / f"{item.id}.{job.fence}"  # a worker that is slow, not dead, may be reading there
+            service.store.fetch(job.tenant, item.sha256, item.bytes, part)
+            part.replace(path)
     for reference, character in characters.items():
         if character is not None and character.seed is not None:
             paths[reference] = path = folder / f"{reference}.persona"
             write_persona(new_persona(character.name, character.seed), path)
-    return JobFiles(folder, paths, items)
+    return JobFiles(folder, paths, items, job.fence)
 
 
 def perform(service: Service, job: Job, materials: JobFiles, load: LoadSwapper, report: ReportProgress) -> JobResult:
@@ -171,7 +174,7 @@ def _draw_masks(
 ) -> JobResult:
     request = job.request
     source, target = (materials.paths[request[name]] for name in ("source", "target"))
-    output = materials.folder / "result.png"
+    output = materials.folder / f"result-{materials.fence}.png"
     grant = request_change(context, [source], target, output, request["consent"], request["purpose"])
     face = FaceSelector((tuple(_parse([request["selector"]], materials)),))
     publish_mask_sheet(load(request["model"]), source, target, output, grant=grant, face=face)
@@ -221,7 +224,9 @@ def _result_path(materials: JobFiles, target: str) -> Path:
     """Of the target's kind where that can be written."""
     item = materials.items[target]
     if item.kind == "photograph":
-        return materials.folder / f"result{item.suffix if item.suffix in WRITABLE_SUFFIXES else '.png'}"
+        suffix = item.suffix if item.suffix in WRITABLE_SUFFIXES else ".png"
+        return materials.folder / f"result-{materials.fence}{suffix}"
+    # a video goes on from the journal beside it, whoever began it
     return materials.folder / f"result{item.suffix if item.suffix in _VIDEO_SUFFIXES else '.mp4'}"
 
 

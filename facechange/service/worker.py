@@ -102,10 +102,9 @@ class Worker:
             materials = fetch_job_files(service, job, folder)
             names = materials.names
             made = perform(service, job, materials, self.load, self._reporter(job))
-            self._deliver(job, made, materials)
+            ended = self._deliver(job, made, materials)
         except StopJob:
-            if self._end_stopped(job):
-                return  # what is there stays, for who goes on
+            ended = self._end_stopped(job)
         except DBAPIError:  # the database is away: the job is as it was, for whoever takes it when the lease ends
             raise
         except Exception as error:
@@ -114,17 +113,17 @@ class Worker:
             with service.database.session(ALL) as session:
                 state = "cancelled" if self._is_cancelled(job) else "failed"
                 problem = describe_problem(error, names) if state == "failed" else None
-                queue.finish(session, job, state, problem=problem)
-        shutil.rmtree(folder, ignore_errors=True)
+                ended = queue.finish(session, job, state, problem=problem)
+        if ended:  # else what is there stays, for who goes on
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _end_stopped(self, job: Job) -> bool:
-        """After a stop: True where the job goes on, here or elsewhere."""
+        """After a stop: False where the job goes on, here or elsewhere."""
         if self._is_cancelled(job):
             with self.service.database.session(ALL) as session:
-                queue.finish(session, job, "cancelled")
-            return False
+                return queue.finish(session, job, "cancelled")
         queue.release(self.service.database, job)
-        return True
+        return False
 
     def _is_cancelled(self, job: Job) -> bool:
         with self.service.database.session(ALL) as session:
@@ -145,14 +144,13 @@ class Worker:
 
         return report
 
-    def _deliver(self, job: Job, made: JobResult, materials: JobFiles) -> None:
-        """Put the result into the library and end the job, both or neither."""
+    def _deliver(self, job: Job, made: JobResult, materials: JobFiles) -> bool:
+        """Put the result into the library and end the job, both or neither; False where another worker has it."""
         service, database = self.service, self.service.database
         values = {"outcomes": made.outcomes, "summary": made.summary, "answer": made.answer}
         if made.path is None:
             with database.session(ALL) as session:
-                queue.finish(session, job, "done", **values)
-            return
+                return queue.finish(session, job, "done", **values)
         upload = _name_result(examine_upload(service, made.path, made.path.name), job, materials)
         put_files(service, job.tenant, upload)
         target = materials.items.get(job.target or "")
@@ -174,7 +172,8 @@ class Worker:
         if not counts:
             with database.session(ALL) as session:
                 drop_unused(service, session, job.tenant, upload.sha256)
-                queue.finish(session, job, "cancelled")
+                return queue.finish(session, job, "cancelled")
+        return True
 
     def sweep(self) -> None:
         """Now and then delete what has expired."""

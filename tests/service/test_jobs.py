@@ -20,6 +20,7 @@ from sqlalchemy import select, update
 
 from facechange.service import queue
 from facechange.service.app import create_app
+from facechange.service.execution import fetch_job_files
 from facechange.service.service import Service
 from facechange.service.tables import ALL, Item, Job
 from facechange.service.worker import StopJob, Worker
@@ -70,6 +71,22 @@ def test_a_job_that_a_worker_left_is_done_by_another_and_counts_once(
     assert len(results(service)) == 1
     with service.database.session(ALL) as session:
         assert not queue.finish(session, dead, "failed")
+
+
+def test_a_worker_that_was_slow_takes_nothing_from_the_one_that_took_over(
+    service: Service, idle: TestClient, ask: Callable[..., dict[str, Any]], toy_swapper: Swapper
+) -> None:
+    job = ask()["id"]
+    slow = queue.claim(service.database, ("quick",), -1.0, attempts=5)
+    now = queue.claim(service.database, ("quick",), 60.0, attempts=5)
+    assert slow is not None and now is not None and slow.fence < now.fence
+    folder = service.work_folder(job)
+    fetched = fetch_job_files(service, now, folder).paths
+    worker = Worker(service, lambda model: toy_swapper)
+    worker._do(slow)
+    assert all(path.exists() for path in fetched.values()) and results(service) == []
+    worker._do(now)
+    assert idle.get(f"/v1/jobs/{job}").json()["state"] == "done" and not folder.exists()
 
 
 def test_two_workers_never_have_one_job(service: Service, ask: Callable[..., dict[str, Any]]) -> None:

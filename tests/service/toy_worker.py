@@ -17,7 +17,7 @@ from facechange.swap import Swapper
 def main() -> None:
     home, identity, change = map(Path, sys.argv[1:4])
     attempts = int((sys.argv[5:] or ["5"])[0])
-    settings = ServiceSettings(home, database=sys.argv[4], lease_seconds=1.0, attempts=attempts)
+    settings = ServiceSettings(home, database=sys.argv[4], lease_seconds=1.0, attempts=attempts, decoding_seconds=600)
     spec = importlib.util.spec_from_file_location("toys", Path(__file__).parents[1] / "conftest.py")
     assert spec and spec.loader
     toys = importlib.util.module_from_spec(spec)

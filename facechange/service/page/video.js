@@ -1,5 +1,5 @@
 // A video to change: its faces at a moment, whom each becomes, and a look at a few moments before the long run.
-import { content, patiently, result, watch } from "./api.js";
+import { OVER, content, patiently, result, watch } from "./api.js";
 import { comparePictures } from "./compare.js";
 import { announce, h, redraw } from "./dom.js";
 import { STAYS, becomes, facePicker, findFaces } from "./faces.js";
@@ -8,7 +8,7 @@ import { grab } from "./pick.js";
 import { upload } from "./uploads.js";
 import { clock, t } from "./words.js";
 
-const MOMENTS = [1 / 6, 1 / 2, 5 / 6]; // of the video's length
+const MOMENTS = 3; // evenly apart, drawn by the service, so that the browser need not play what is previewed
 const hour = () => new Date(Date.now() + 3600e3).toISOString();
 
 function seek(video, seconds, signal) {
@@ -82,11 +82,11 @@ export function targetVideo(item, people, given, { signal, retell, question, mod
     if (!agreed) return;
     const asked = await rules();
     redraw(previews, h("p", { class: "hint" }, t("video.previewing")));
+    const change = { target: item.id, rules: asked, ...model(), ...agreed };
+    const { frames } = await patiently("POST", "/v1/previews", { frames: MOMENTS, change }, { signal });
     const shown = [];
-    for (const share of MOMENTS) {
-      await seek(video, share * video.duration, signal);
-      const time = clock(video.currentTime);
-      shown.push(await previewOf(await frameAt(), asked, { ...model(), ...agreed }, time, signal));
+    for (const frame of frames) {
+      shown.push(await previewOf(frame, signal));
       redraw(previews, h("h3", {}, t("video.previews")), shown);
     }
   };
@@ -125,32 +125,16 @@ export function targetVideo(item, people, given, { signal, retell, question, mod
 }
 
 /** A moment with its faces changed, beside itself. */
-async function previewOf(frame, rules, settings, time, signal) {
-  try {
-    const job = await patiently(
-      "POST",
-      "/v1/changes",
-      { target: frame.id, rules, ...settings, wait: true },
-      { signal },
-    );
-    const over =
-      job.state === "done"
-        ? job
-        : await new Promise((done) =>
-            watch(job.id, (seen) => ["done", "failed", "cancelled"].includes(seen.state) && done(seen), signal),
-          );
-    if (over.state !== "done")
-      return problemBox({ message: over.problem?.detail ?? t("job.state.cancelled"), remedy: over.problem?.remedy });
-    return h(
-      "div",
-      { class: "preview" },
-      h("p", { class: "hint" }, time),
-      comparePictures(content(frame), result(over), time),
-    );
-  } catch (error) {
-    if (signal.aborted) throw error;
-    return h("div", { class: "preview" }, h("p", { class: "hint" }, time), problemBox(error));
-  }
+async function previewOf(frame, signal) {
+  const time = clock(frame.seconds);
+  const over = await new Promise((done) =>
+    watch(frame.job.id, (seen) => OVER.includes(seen.state) && done(seen), signal),
+  );
+  const seen =
+    over.state === "done"
+      ? comparePictures(content(frame.target), result(over), time)
+      : problemBox({ message: over.problem?.detail ?? t("job.state.cancelled"), remedy: over.problem?.remedy });
+  return h("div", { class: "preview" }, h("p", { class: "hint" }, time), seen);
 }
 
 /** The face with some room around it, from the frame that was looked at, as a picture of the library for an hour. */

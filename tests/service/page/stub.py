@@ -155,10 +155,8 @@ class Handler(BaseHTTPRequestHandler):
             self.check(parts[0])
             self.parse(body)
             self.state.asked.append((self.command, split.path, self.body))
-            refusal = self.state.refusals.pop(split.path, None) or self.state.refusals.pop(
-                f"{self.command} {split.path}", None
-            )
-            if refusal:
+            refusals, name = self.state.refusals, f"{self.command} {split.path}"
+            if refusal := refusals.pop(split.path, None) or refusals.pop(name, None):
                 raise refusal
             answer = getattr(self, f"on_{parts[0]}")(*parts[1:])
             if answer is not None:
@@ -330,6 +328,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def on_anonymizations(self) -> Any:
         return self.begin("anonymization", self.find(self.state.items, self.body["target"]), "Anonymised", 1)
+
+    def on_previews(self) -> Any:
+        self.need_consent(self.body["change"].get("consent", ""))
+        frames, data = [], (ROOT / "examples" / "target.jpg").read_bytes()
+        for number in range(self.body["frames"]):
+            item = self.state.add(data, f"frame {number}", expires=now())
+            job = self.state.start("change", item["id"], self.changed(item), item["name"], "1 face changed", 1)
+            frames.append({"seconds": number + 0.5, "target": item["id"], "job": job})
+        return 202, {"frames": frames}
 
     def on_masks(self) -> Any:
         self.need_consent(self.body.get("consent", ""))
