@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import pytest
 
@@ -18,11 +17,6 @@ pytest.importorskip("ray")
 moto = pytest.importorskip("moto.server")
 s3fs = pytest.importorskip("s3fs")
 from facechange.scale import Storage, mirrored, storage  # noqa: E402
-
-
-class Quiet(WSGIRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 class Flaky:
@@ -38,6 +32,7 @@ class Flaky:
         if self.failing.get(method, 0):
             self.failing[method] -= 1
             self.failed += 1
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             respond("503 Slow Down", [("Content-Type", "application/xml"), ("Content-Length", "0")])
             return [b""]
         return self.app(environ, respond)
@@ -46,8 +41,10 @@ class Flaky:
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[str, Flaky]]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    flaky, http = Flaky(), WSGIServer(("127.0.0.1", 0), Quiet)
-    http.set_app(flaky)
+    from werkzeug.serving import make_server
+
+    flaky = Flaky()
+    http = make_server("127.0.0.1", 0, flaky, threaded=True)
     thread = threading.Thread(target=http.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{http.server_port}", flaky
