@@ -108,17 +108,8 @@ def anonymize(
             target, output, (), basis, purpose, True, DEFAULT_PATTERN, RayRequest(ray, ray_workers) if ray else None
         )
         options = ChangeOptions(face=chosen, fallback=fallback.value)
-        change_folder(
-            request,
-            assignment.describe,
-            lambda swapper: assignment,
-            options,
-            model or PHOTOGRAPHS,
-            threads,
-            engine,
-            threshold,
-            verbose,
-        )
+        given = options, model or PHOTOGRAPHS, threads, engine, threshold, verbose
+        change_folder(request, assignment.describe, lambda swapper: assignment, *given)
         return
     started = time.perf_counter()
     with readable_file(target):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facechange.cli.cluster import RayRequest
-from facechange.cli.folders import FolderRequest, change_folder
+from facechange.cli.folders import FolderRequest, change_addresses, change_folder
 from facechange.cli.options import (
     BeyondOption,
     ConsentOption,
@@ -30,13 +30,19 @@ from facechange.cli.options import (
 )
 from facechange.cli.people import MapOption, SourceFaceOption, SourcesArgument, read_people
 
+if TYPE_CHECKING:
+    from facechange.scale import Mirror
+
 
 def batch(
     *,
     sources: SourcesArgument = None,
-    folder: Annotated[Path, typer.Argument(help="The folder to change, with the folders in it.")],
+    folder: Annotated[
+        str, typer.Argument(help="The folder to change, with the folders in it; with --ray also s3://BUCKET/FOLDER.")
+    ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="The folder for the results; the same command goes on in it.")
+        str,
+        typer.Option("-o", "--output", help="The folder for the results, or s3://; the same command goes on in it."),
     ],
     consent: ConsentOption = None,
     purpose: PurposeOption = "",
@@ -77,7 +83,14 @@ def batch(
         preset=preset,
         beyond=beyond.value if beyond else None,
     )
-    request = FolderRequest(
-        folder, output, people.files, consent, purpose, None, pattern, RayRequest(ray, ray_workers) if ray else None
-    )
-    change_folder(request, people.describe, people.assign, options, model, threads, engine, threshold, verbose)
+
+    def change(here: Path, there: Path, mirror: Mirror | None = None) -> None:
+        asked = RayRequest(ray, ray_workers) if ray else None
+        request = FolderRequest(here, there, people.files, consent, purpose, None, pattern, asked, output)
+        given = people.describe, people.assign, options, model, threads, engine, threshold, verbose
+        change_folder(request, *given, mirror)
+
+    if "://" in folder + output:
+        change_addresses(folder, output, change, ray is not None)
+    else:
+        change(Path(folder), Path(output))

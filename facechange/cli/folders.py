@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from facechange.consent import Grant
     from facechange.consent.record import Digests
     from facechange.core import ModelCard
-    from facechange.scale import WorkerPool
+    from facechange.scale import Mirror, WorkerPool
     from facechange.swap.assignment import IdentityAssignment
     from facechange.swap.batch import ChangeOptions, Counts, FolderRun
     from facechange.swap.swapper import Swapper
@@ -38,6 +39,24 @@ class FolderRequest:
     persona: bool | None  # the identities are synthetic people's; by the sources, where None
     pattern: str
     ray: RayRequest | None = None  # the cluster that changes it
+    shown: str = ""  # what the results' folder is called, where `output` stands for an address
+
+
+def change_addresses(folder: str, output: str, change: Callable[[Path, Path, Mirror], None], ray: bool) -> None:
+    """`change` the folder at an address, or into one: given two folders of this machine that stand for them."""
+    from facechange.cli.extras import need_scale
+
+    if not ray:
+        raise typer.BadParameter(
+            "Folders at addresses are changed by a cluster; --ray local is one.", param_hint="--ray"
+        )
+    need_scale()
+    from facechange.scale import mirrored
+
+    with ExitStack() as stack:
+        with waiting("Reading the folder"):
+            mirror = stack.enter_context(mirrored(folder, output))
+        change(mirror.folder, mirror.output, mirror)
 
 
 def _change(
@@ -49,6 +68,7 @@ def _change(
     tell: Callable[[set[str]], None],
     swapper: Swapper,
     pool: WorkerPool | None,
+    mirror: Mirror | None,
     report: Callable[[int, int], None],
 ) -> Counts:
     """Here, one file after the other, or by the workers of `pool`."""
@@ -56,11 +76,15 @@ def _change(
 
     if pool is None:
         return run.change(change_work(swapper, assignment, grant, options, tell), report)
-    from facechange.scale import FolderWork, SharedSwapper, change_on_cluster
+    from facechange.scale import FolderWork, Mirror, SharedSwapper, change_on_cluster
 
     videos = change_work(SharedSwapper(swapper, pool), assignment, grant, options, tell)
-    spread = FolderWork(run, grant, card, assignment, options, tell)
-    return run.perform(change_on_cluster(pool, spread, videos), report)
+    mirror = mirror or Mirror(run.folder, run.output, None, None)
+    spread = FolderWork(run, grant, card, assignment, options, tell, mirror)
+    try:
+        return run.perform(change_on_cluster(pool, spread, videos), mirror.reporting(report))
+    finally:
+        mirror.deliver_report()
 
 
 def change_folder(
@@ -73,18 +97,18 @@ def change_folder(
     engine: str,
     threshold: float | None,
     verbose: bool,
+    mirror: Mirror | None = None,
 ) -> None:
     """Change what is left to change of a folder; `describe` is what `IdentityAssignment.describe` will be.
 
     Exits with 1 where a file failed, with `EXIT_NOT_ALL_CHANGED` where a face was covered or left.
     """
     from facechange.consent import load_context
-    from facechange.core import EXIT_NOT_ALL_CHANGED, load_card
+    from facechange.core import load_card
     from facechange.runtime import graph_path
     from facechange.swap import load_swapper
     from facechange.swap.assignment import grant_change
     from facechange.swap.batch import describe_changes, open_folder
-    from facechange.swap.batch.page import PAGE_NAME
 
     started, context = time.perf_counter(), load_context()
     card = load_card(graph_path(model).with_suffix(".json"))
@@ -95,7 +119,8 @@ def change_folder(
         run = open_folder(request.folder, request.output, described, sources=request.sources, pattern=request.pattern)
     unmet: list[set[str]] = []  # of each file that was changed, the selectors that named nobody in it
     if run.jobs:
-        with reaching(request.ray, [request.folder, run.targets[0], *options.face.likes]) as cluster:
+        here = [] if mirror and mirror.inputs else [request.folder, run.targets[0]]
+        with reaching(request.ray, [*here, *options.face.likes]) as cluster:
             with waiting("Loading the model"):
                 grant = grant_change(
                     context, request.consent, request.sources, run.targets, request.purpose, request.persona
@@ -109,9 +134,17 @@ def change_folder(
                 working(request.ray, cluster, load_swapper, model, threads, engine, threshold) as pool,
                 counting("Changing the folder") as report,
             ):
-                counts = change(swapper, pool, report)
+                counts = change(swapper, pool, mirror, report)
     else:
         counts = run.report()
+    _tell(run, counts, unmet, request.shown or str(request.output), time.perf_counter() - started)
+
+
+def _tell(run: FolderRun, counts: Counts, unmet: list[set[str]], shown: str, seconds: float) -> None:
+    """Say what became of a folder, and end with the exit code that says so."""
+    from facechange.core import EXIT_NOT_ALL_CHANGED
+    from facechange.swap.batch.page import PAGE_NAME
+
     for entry in run.failures:
         say(f"{entry.target}: {entry.message}", err=True)
     for entry in run.noted:
@@ -120,8 +153,8 @@ def change_folder(
         say(f"No file has a face for {selector}.", err=True)
     earlier = f" ({counts.skipped} of them before)" if counts.skipped else ""
     say(
-        f"{request.output}: {counts.done} changed, {counts.faceless} without such a face, {counts.failed} failed{earlier} "
-        f"in {time.perf_counter() - started:.1f} s; {request.output / PAGE_NAME} shows them"
+        f"{shown}: {counts.done} changed, {counts.faceless} without such a face, {counts.failed} failed{earlier} "
+        f"in {seconds:.1f} s; {shown}/{PAGE_NAME} shows them"
     )
     if counts.not_all_changed:
         say(

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facechange.cli.cluster import RayRequest, reaching
 from facechange.cli.console import say, waiting
+from facechange.cli.options import RayOption, RayWorkersOption
 
 if TYPE_CHECKING:
     from facechange.service.service import Service
@@ -85,9 +87,14 @@ def work(
     settings: SettingsOption = None,
     home: HomeOption = None,
     lane: Annotated[list[str] | None, typer.Option("--lane", help="quick, slow or both.", show_default=False)] = None,
+    ray: RayOption = None,
+    ray_workers: RayWorkersOption = None,
     follow: Annotated[bool, typer.Option("--follow", hidden=True)] = False,
 ) -> None:
-    """Do the service's jobs, beside any number of others. Ctrl-C ends it after giving its job back."""
+    """Do the service's jobs, beside any number of others. Ctrl-C ends it after giving its job back.
+
+    With --ray workers of the cluster do them: as many as jobs are open, --ray-workers at most.
+    """
     from facechange.cli.extras import need_service
 
     need_service()
@@ -100,6 +107,9 @@ def work(
     service = _open(_load(settings, home))
     lanes = tuple(each for each in lane or LANES if each in LANES) or LANES
     start_log()
+    if ray is not None:
+        _work_on_cluster(service, lanes, RayRequest(ray, ray_workers))
+        return
     worker = Worker(service, lanes=lanes)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.end())
@@ -112,6 +122,21 @@ def work(
 
         threading.Thread(target=read, daemon=True).start()
     worker.run()
+
+
+def _work_on_cluster(service: Service, lanes: tuple[str, ...], ray: RayRequest) -> None:
+    import signal
+
+    with reaching(ray, [service.settings.home, service.context.folders.data]) as cluster:
+        from facechange.scale.service import Scaling, ServiceWorkers
+
+        assert cluster is not None
+        gpus = cluster.total("GPU")
+        most = ray.workers or gpus or cluster.total("CPU")
+        workers = ServiceWorkers(service, lanes, Scaling(1, most), 1, 1 if gpus else 0)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: workers.ending.set())
+        workers.run()
 
 
 @app.command("add")

@@ -20,6 +20,7 @@ from facechange.provenance import Marks, publish_marked
 from facechange.scale.cluster import Cluster
 from facechange.scale.personas import Met
 from facechange.scale.pool import WorkerPool
+from facechange.scale.storage import Mirror
 from facechange.scale.worker import LoadSwapper, Made, Seen, Task, start_worker
 from facechange.swap.assignment import IdentityAssignment, PersonaAssignment
 from facechange.swap.batch import ChangeOptions, Done, Entry, FolderRun, Work
@@ -64,17 +65,23 @@ class FolderWork:
     assignment: IdentityAssignment
     options: ChangeOptions
     tell: Callable[[set[str]], None]  # takes the selectors that named nobody in a file
+    mirror: Mirror
 
 
 def change_on_cluster(pool: WorkerPool, work: FolderWork, video_work: Work) -> Perform:
     """What does the files of a folder with the workers of `pool`: photographs, then, one after the other, videos by
     `video_work`."""
 
+    def change_video(target: Target, output: Path) -> Done:
+        done = video_work(target, output)
+        work.mirror.deliver(output)
+        return done
+
     def perform(jobs: Sequence[Job]) -> Generator[Entry, None, None]:
         yield from _Photographs(pool, work, [job for job in jobs if not job.target.moving]).change()
         for job in jobs:
             if job.target.moving:
-                yield work.run.attempt(job, video_work)
+                yield work.run.attempt(job, change_video)
 
     return perform
 
@@ -126,7 +133,12 @@ class _Photographs:
         check_photograph(job.output)
         before, grant = stamp(job.target.path), self._work.grant
         check_agreed(grant, [job.target.path], ())
-        task = Task(job.target.path.absolute(), grant.context.digests.of(job.target.path), job.output.suffix)
+        task = Task(
+            job.target.path.absolute(),
+            grant.context.digests.of(job.target.path),
+            job.output.suffix,
+            self._work.mirror.address_of(job.target.path),
+        )
         return task, before
 
     def _give_change(self, job: Job, met: list[Met], chosen: Chosen | None) -> None:
@@ -166,6 +178,7 @@ class _Photographs:
                 sources=work.assignment.sources,
                 nameless=hides,
             )
+            work.mirror.deliver(output)
             work.tell(set(result.changes.unmet))
             return tell_photograph(result.changes, hides)
 

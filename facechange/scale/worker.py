@@ -3,8 +3,10 @@ publish."""
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ class Task:
     target: Path
     sha256: str  # what consent was given for
     suffix: str  # of the result
+    address: str = ""  # where `target` is read, if that is no path of the nodes
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +82,8 @@ class FaceWorker:
 
     def look(self, task: Task, options: ChangeOptions) -> Seen:
         """Whose faces a photograph has, for those who decide in order who they become."""
-        swapper = self._open(task)
-        picture = read_picture(task.target)
+        with self._opened(task) as (swapper, path):
+            picture = read_picture(path)
         chosen = choose_faces_of(swapper, picture, task.target, options.face, everybody=True)
         places = find_changeable(chosen.faces, options.fallback)
         return Seen(chosen, swapper.comparer.read(picture.rgb8(), chosen.faces)[0][places])
@@ -94,11 +97,12 @@ class FaceWorker:
         chosen: Chosen | None = None,
     ) -> Made:
         """Change and mark a photograph."""
-        started, swapper = time.perf_counter(), self._open(task)
-        baked = None if assignment.everyone is None else self._bake(assignment.everyone)
-        picture, faces, changes = render_photograph(
-            swapper, assignment, task.target, baked=baked, chosen=chosen, **options.of_photograph()
-        )
+        started = time.perf_counter()
+        with self._opened(task) as (swapper, path):
+            baked = None if assignment.everyone is None else self._bake(assignment.everyone)
+            picture, faces, changes = render_photograph(
+                swapper, assignment, path, baked=baked, chosen=chosen, **options.of_photograph()
+            )
         marked = mark_picture(picture, task.suffix, marks=marks, card=swapper.card, faces=faces)
         return Made(marked, changes, time.perf_counter() - started)
 
@@ -114,15 +118,24 @@ class FaceWorker:
         changed = self._swapper.change_crops(crops, self._bake(identity) if baked else identity)
         return replace(changed, before=crops[:0])
 
-    def _open(self, task: Task) -> Swapper:
-        """The networks, after a look whether the file is what consent was given for."""
-        if hash_file(task.target) != task.sha256:
-            raise ConsentError(
-                f"{task.target.name} is another file on a node of the cluster than here.",
-                "Give every node the same folder in the same place.",
-            )
+    @contextmanager
+    def _opened(self, task: Task) -> Iterator[tuple[Swapper, Path]]:
+        """The networks and the file, after a look whether it is what consent was given for."""
         assert self._swapper is not None
-        return self._swapper
+        with tempfile.TemporaryDirectory(prefix="facechange-") as folder:
+            path = task.target
+            if task.address:
+                from facechange.scale.storage import Storage  # late: most folders are paths
+
+                parent, _, name = task.address.rpartition("/")
+                path = Path(folder) / task.target.name
+                Storage(parent).fetch(name, path)
+            if hash_file(path) != task.sha256:
+                raise ConsentError(
+                    f"{task.target.name} is another file on a node of the cluster than here.",
+                    "Give every node the same folder in the same place.",
+                )
+            yield self._swapper, path
 
     def _bake(self, identity: np.ndarray) -> BakedIdentity:
         assert self._swapper is not None

@@ -58,6 +58,16 @@ class FolderRun:
         self._unreadable = unreadable
 
     @property
+    def folder(self) -> Path:
+        """What is changed."""
+        return self._folder
+
+    @property
+    def output(self) -> Path:
+        """Where the results go."""
+        return self._journal.folder
+
+    @property
     def targets(self) -> list[Path]:
         """What is going to be changed: ask for consent to all of it before `change`."""
         return [job.target.path for job in self.jobs]

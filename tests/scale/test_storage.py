@@ -1,0 +1,138 @@
+"""Folders at addresses, against moto's S3 server."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facechange.core import OutputError, PictureError
+
+pytest.importorskip("ray")
+moto = pytest.importorskip("moto.server")
+s3fs = pytest.importorskip("s3fs")
+from facechange.scale import Storage, mirrored, storage  # noqa: E402
+
+
+class Flaky:
+    """moto's server, which fails with 503 for as long as it is told to, by method."""
+
+    def __init__(self) -> None:
+        self.app = moto.DomainDispatcherApplication(moto.create_backend_app)
+        self.failing: dict[str, int] = {}
+        self.failed = 0
+
+    def __call__(self, environ: dict[str, Any], respond: Callable) -> Any:
+        method = environ["REQUEST_METHOD"]
+        if self.failing.get(method, 0):
+            self.failing[method] -= 1
+            self.failed += 1
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            respond("503 Slow Down", [("Content-Type", "application/xml"), ("Content-Length", "0")])
+            return [b""]
+        return self.app(environ, respond)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[str, Flaky]]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    from werkzeug.serving import make_server
+
+    flaky = Flaky()
+    http = make_server("127.0.0.1", 0, flaky, threaded=True)
+    thread = threading.Thread(target=http.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{http.server_port}", flaky
+    http.shutdown()
+
+
+@pytest.fixture
+def bucket(server: tuple[str, Flaky], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of an empty bucket."""
+    surroundings = {
+        "AWS_ENDPOINT_URL": server[0],
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(storage, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
+    name = f"bucket{abs(hash(request.node.name))}"
+    s3fs.S3FileSystem(skip_instance_cache=True).mkdir(name)
+    yield f"s3://{name}"
+    server[1].failing.clear()
+
+
+def test_a_storage_that_fails_for_a_moment_is_tried_again_and_then_it_is_said(
+    bucket: str, server: tuple[str, Flaky], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"hello")
+    there, flaky = Storage(f"{bucket}/in", OutputError), server[1]
+    flaky.failing["PUT"] = 2
+    stamped = there.put(path, "deeper/a.txt")
+    assert stamped == there.stamps()["deeper/a.txt"] and stamped[0] == 5
+    flaky.failing["PUT"] = 1000
+    with pytest.raises(OutputError, match=r"in cannot be written \(b.txt\): .*the same command goes on"):
+        there.put(path, "b.txt")
+    flaky.failing.clear()
+    assert list(there.stamps()) == ["deeper/a.txt"]
+    there.fetch("deeper/a.txt", tmp_path / "b.txt")
+    assert (tmp_path / "b.txt").read_bytes() == b"hello"
+    with pytest.raises(OutputError, match="cannot be read"):
+        there.fetch("missing.txt", tmp_path / "c.txt")
+
+
+def test_what_lies_at_its_address_as_it_was_reported_is_not_fetched_again(bucket: str, tmp_path: Path) -> None:
+    inputs, outputs = Storage(f"{bucket}/in"), Storage(f"{bucket}/out", OutputError)
+    for name in ("a.png", "b.png", "c.txt"):
+        (tmp_path / name).write_bytes(name.encode() * 3)
+        inputs.put(tmp_path / name, name)
+    with mirrored(f"{bucket}/in", f"{bucket}/out") as mirror:
+        assert sorted(path.name for path in mirror.folder.iterdir()) == ["a.png", "b.png"]
+        assert mirror.address_of(mirror.folder / "a.png") == f"{bucket}/in/a.png"
+        (mirror.output / "a.png").write_bytes(b"result")
+        mirror.deliver(mirror.output / "a.png")
+        stamps = [list(storage.stamp(each / "a.png")) for each in (mirror.folder, mirror.output)]
+        entry = {"target": "a.png", "output": "a.png", "state": "done", "target_stamp": stamps[0]}
+        report = {"request": {}, "files": [{**entry, "output_stamp": stamps[1]}]}
+        (mirror.output / "facechange-batch.json").write_text(json.dumps(report))
+        mirror.deliver_report()
+        place = mirror.folder.parent
+    assert not place.exists()
+    with mirrored(f"{bucket}/in", f"{bucket}/out") as mirror:
+        assert (mirror.folder / "a.png").read_bytes() == bytes(15), "a stand-in"
+        assert (mirror.folder / "b.png").read_bytes() == b"b.png" * 3
+        assert list(storage.stamp(mirror.output / "a.png")) == stamps[1]
+    outputs.put(tmp_path / "b.png", "a.png")  # somebody touched the result
+    with mirrored(f"{bucket}/in", f"{bucket}/out") as mirror:
+        assert (mirror.folder / "a.png").read_bytes() == b"a.png" * 3
+
+
+def test_an_address_that_nothing_knows_is_said() -> None:
+    with pytest.raises(PictureError, match=r"nonsense://a cannot be opened"):
+        Storage("nonsense://a")
+
+
+@pytest.mark.slow
+def test_a_folder_in_a_bucket_is_changed_into_another_and_then_there_is_nothing_left(
+    run: Callable, bucket: str, folder: Path, tmp_path: Path
+) -> None:
+    s3fs.S3FileSystem(skip_instance_cache=True).put(str(folder), f"{bucket}/in", recursive=True)
+    command = ("batch", "a.png", f"{bucket}/in", "-o", f"{bucket}/out", "--consent", "All agreed.", "--ray", "local")
+    code, out, err = run(*command, "--ray-workers", "1")
+    assert code == 0 and out.startswith(f"{bucket}/out: 6 changed, 1 without such a face, 0 failed in "), err
+    assert sorted(Storage(f"{bucket}/out").stamps())[0] == "0.png"
+    one, _, _ = run("batch", "a.png", "in", "-o", "one", "--consent", "All agreed.")
+    Storage(f"{bucket}/out").fetch("0.png", tmp_path / "0.png")
+    assert one == 0 and (tmp_path / "0.png").read_bytes() == (tmp_path / "one" / "0.png").read_bytes()
+    code, out, err = run(*command)
+    assert code == 0 and "(7 of them before)" in out, err
+    assert run("batch", "a.png", f"{bucket}/in", "-o", "out", "--consent", "All agreed.")[0] == 2
