@@ -75,7 +75,7 @@ def _begin(address: str, local_cpus: int | None) -> None:
         settings["_node_ip_address"] = "127.0.0.1"
         settings["_system_config"] = {"worker_niceness": 0}  # by default workers give way to everything else
     try:
-        ray.init(address=None if address == LOCAL else address, **settings)
+        ray.init(address=address, **settings)  # "local" begins one, whatever RAY_ADDRESS says
     except Exception as error:  # Ray raises what comes, bare exceptions too
         if "mismatch" not in str(error).lower():
             raise _no_cluster(address) from error

@@ -121,6 +121,7 @@ def test_an_address_that_nothing_knows_is_said() -> None:
         Storage("nonsense://a")
 
 
+# The last one in this folder: it begins a cluster of its own, after which this process cannot join the shared one.
 @pytest.mark.slow
 def test_a_folder_in_a_bucket_is_changed_into_another_and_then_there_is_nothing_left(
     run: Callable, bucket: str, folder: Path, tmp_path: Path
