@@ -110,7 +110,7 @@ def face(
     learning_rate: Annotated[float | None, option(FACE, "learning_rate", RATE)] = None,
     discriminator_rate: Annotated[
         float | None,
-        option(FACE, "discriminator_rate", "The discriminator's learning rate over that; more where it starts afresh."),
+        option(FACE, "discriminator_rate", "The discriminator's learning rate over that of the generator."),
     ] = None,
     weight: Weights = None,
     degrade: Annotated[

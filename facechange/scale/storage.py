@@ -59,9 +59,13 @@ class Storage:
         self._files, self._root = files, root.rstrip("/")
 
     def stamps(self) -> dict[str, tuple[int, int]]:
-        """Size and time of the last change in ns of every file, by its name below the address."""
+        """Size and time of the last change in ns of every file, by its name below the address.
+
+        Keys of a bucket may hold what leads out of a folder here; such files are not seen.
+        """
         found = self._try("listed", lambda: self._files.find(self._root, detail=True))
-        return {place.removeprefix(f"{self._root}/"): _stamp_of(details) for place, details in found.items()}
+        named = {place.removeprefix(f"{self._root}/"): _stamp_of(details) for place, details in found.items()}
+        return {name: stamped for name, stamped in named.items() if ".." not in name.split("/")}
 
     def fetch(self, name: str, path: Path) -> None:
         """Copy a file to `path`."""

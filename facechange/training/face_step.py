@@ -173,9 +173,8 @@ class FaceStep:
         )
         reach = face_reach(batch.background, batch.covered)
         terms |= self.identity_terms(batch, changed, reach, generator)
-        if (
-            self.networks.feature_discriminator is not None
-        ):  # free to, its gradient would redraw what is around the face
+        if self.networks.feature_discriminator is not None:
+            # free to, its gradient would redraw what is around the face
             judged = self._judge_features(perturb(changed * reach + changed.detach() * (1 - reach)))
             terms["feature_gan"] = losses.mean_over(losses.generator_loss, judged)
         return changed, terms | {

@@ -116,6 +116,14 @@ def test_what_lies_at_its_address_as_it_was_reported_is_not_fetched_again(bucket
         assert (mirror.folder / "a.png").read_bytes() == b"a.png" * 3
 
 
+def test_a_key_that_leads_out_of_the_folder_is_not_seen(bucket: str, tmp_path: Path) -> None:
+    files = s3fs.S3FileSystem(skip_instance_cache=True)
+    name = bucket.removeprefix("s3://")
+    for key in ("in/a.png", "in/../../out.png", "in/deeper/../../../out.png"):
+        files.call_s3("put_object", Bucket=name, Key=key, Body=b"x")
+    assert list(Storage(f"{bucket}/in").stamps()) == ["a.png"]
+
+
 def test_an_address_that_nothing_knows_is_said() -> None:
     with pytest.raises(PictureError, match=r"nonsense://a cannot be opened"):
         Storage("nonsense://a")
