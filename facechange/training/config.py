@@ -108,7 +108,7 @@ class FaceConfig(RunConfig):
     landmarks: Path | None = None  # a run of the landmark network, which holds pose and expression
     # train the finest resolution alone, on windows of so many pixels; `start_from` is half as large
     window: int | None = None
-    # on windows: a checkpoint of such a run, or a graph, over another smaller model; its finest resolution goes on
+    # a graph, or on windows a checkpoint of such a run, over another smaller model: its finest resolution goes on
     finest_from: Path | None = None
     learning_rate: float = 5e-3  # weights are equalised: a step moves them by about this share
     discriminator_rate: float = 1.0  # the discriminator's learning rate, over that of the swapper
@@ -164,9 +164,10 @@ class FaceConfig(RunConfig):
                 f"Windows of {self.window} pixels do not fit.",
                 "They are 64, 128, ... and smaller than the picture, and --start-from names a model of half the picture's size.",
             )
-        if self.finest_from is not None and self.window is None:
+        if self.finest_from is not None and self.window is None and self.finest_from.suffix != ".onnx":
             raise TrainingError(
-                "A finest resolution goes on alone on windows only.", "Give --window, or leave --finest-from out."
+                "The finest resolution of a run goes on alone on windows only.",
+                "Give --window, or a graph to --finest-from, or leave it out.",
             )
         shares = [
             self.same_object_share,

@@ -130,10 +130,10 @@ class DetailStep(FaceStep):
         if len(batch.seen_whole[0]):
             whole, _ = self._refine(*batch.seen_whole)
             seen_whole = self.identity_terms(batch, whole, batch.reach, generator)
-        detail, wanted = finest_detail(changed), finest_detail(batch.wanted)
+        detail, wanted = losses.finest_detail(changed), losses.finest_detail(batch.wanted)
         return changed, self.picture_terms(batch, changed, masks, perturb) | seen_whole | {
             "reconstruction": losses.reconstruction_loss(detail, wanted, batch.same_object),
-            "texture": losses.texture_loss(detail, wanted),
+            "texture": losses.texture_loss(changed, batch.wanted),
             "low_frequency": losses.low_frequency_loss(changed, batch.coarse, batch.background),
         }
 
@@ -157,8 +157,3 @@ def cut_windows(whole: Tensor, rows: Tensor, corners: Tensor, side: int) -> Tens
     down, across = (corners[:, i : i + 1] + reach for i in (0, 1))  # [K, side]
     # channels last in memory
     return whole[rows[:, None, None], :, down[:, :, None], across[:, None, :]].permute(0, 3, 1, 2)
-
-
-def finest_detail(pictures: Tensor) -> Tensor:
-    """What pictures [N, 3, R, R] lose when they are averaged down to half their size."""
-    return pictures - functional.interpolate(functional.avg_pool2d(pictures, 2), scale_factor=2.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from facechange.models.discriminator import Discriminator, FeatureDiscriminator
 from facechange.models.face_change import FaceChangeNetwork, fix_masks
+from facechange.models.growing import FinestLevel
 from facechange.models.landmarks import LandmarkNetwork
 from facechange.models.mobilenet import MobileNetRecognizer
 from facechange.models.presets import find_preset
@@ -25,6 +26,9 @@ from facechange.training.ranks import Ranks
 from facechange.training.starting import AnyIdentity
 
 REACH_CELLS = 16  # a side: as fine as the reach of L_ICL follows the face
+# From here on the finest resolution runs in float32, since rounding to bfloat16 makes detail of its own, and its detail
+# is held by `losses.texture_loss`.
+DETAIL_FROM_PX = 256
 
 Recognizer = Callable[[Tensor], Tensor]
 
@@ -97,6 +101,8 @@ class FaceStep:
     def __init__(self, config: FaceConfig, networks: FaceNetworks) -> None:
         self.config, self.networks = config, networks
         self.device = resolve_device(config.device)
+        if config.window is None and config.size >= DETAIL_FROM_PX:
+            run_in_float32(FinestLevel(networks.swapper).learned)
 
         def adam(*trained: nn.Module) -> torch.optim.Adam:
             learned = [each for network in trained for each in network.parameters() if each.requires_grad]
@@ -180,7 +186,7 @@ class FaceStep:
         return changed, terms | {
             "tone": losses.tone_loss(changed, batch.wanted),
             "colour": losses.colour_loss(changed, batch.wanted),
-        }
+        } | ({"texture": losses.texture_loss(changed, batch.wanted)} if self.config.size >= DETAIL_FROM_PX else {})
 
     def identity_terms(
         self, batch: FaceBatch, changed: Tensor, reach: Tensor, generator: torch.Generator
@@ -272,6 +278,20 @@ class FaceStep:
         yield
         ranks.sum_gradients(each for group in descending.param_groups for each in group["params"])
         descending.step()
+
+
+def run_in_float32(modules: Iterable[nn.Module]) -> None:
+    """Let `modules` run outside of autocast, whatever is around them."""
+    for module in modules:
+        module.forward = _exactly(module.forward)  # type: ignore[method-assign]
+
+
+def _exactly(forward: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*inputs: Tensor) -> Any:
+        with torch.autocast(inputs[0].device.type, enabled=False):
+            return forward(*(each.float() for each in inputs))
+
+    return run
 
 
 def identity_terms(

@@ -148,15 +148,19 @@ def low_frequency_loss(changed: Tensor, coarse: Tensor, background: Tensor) -> T
     return (difference * face).sum() / (3 * face.sum()).clamp(min=1)
 
 
-def texture_loss(changed: Tensor, target: Tensor) -> Tensor:
-    """An addition for runs of the finest resolution: how far the strength of detail in Y is from that in X_t, in
-    patches.
+def finest_detail(pictures: Tensor) -> Tensor:
+    """What pictures [N, 3, R, R] lose when they are averaged down to half their size."""
+    return pictures - functional.interpolate(functional.avg_pool2d(pictures, 2), scale_factor=2.0)
 
-    Both are fine detail alone; its strength is the root mean square over patches of `TEXTURE_PX`. What the detail shows
-    is free.
+
+def texture_loss(changed: Tensor, target: Tensor) -> Tensor:
+    """An addition from 256 pixels on: how far the strength of `finest_detail` in Y is from that in X_t, in patches.
+
+    The strength is the root mean square over patches of `TEXTURE_PX`. What the detail shows is free.
     """
     power = (
-        functional.avg_pool2d(each.float().square().mean(1, keepdim=True), TEXTURE_PX) for each in (changed, target)
+        functional.avg_pool2d(finest_detail(each.float()).square().mean(1, keepdim=True), TEXTURE_PX)
+        for each in (changed, target)
     )
     of_changed, of_target = (each.add(1e-6).sqrt() for each in power)
     return (of_changed - of_target).abs().mean()

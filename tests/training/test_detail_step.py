@@ -13,9 +13,10 @@ from facechange.core import TrainingError
 from facechange.data.shards import load_faces
 from facechange.models.face_change import FaceChangeNetwork
 from facechange.models.growing import FinestLevel, grow_swapper
+from facechange.training import losses
 from facechange.training.checkpoint import part_of, read_checkpoint
 from facechange.training.config import FaceConfig
-from facechange.training.detail_step import MARGIN_PX, DetailStep, count_windows, cut_windows, finest_detail
+from facechange.training.detail_step import MARGIN_PX, DetailStep, count_windows, cut_windows
 from facechange.training.face import FaceTraining, train_face
 from facechange.training.face_batch import make_batch
 from facechange.training.starting import describe_stages, load_face_change_network
@@ -62,8 +63,9 @@ def test_a_window_shows_what_the_whole_picture_shows_there() -> None:
 
 def test_detail_is_what_half_the_size_cannot_show() -> None:
     coarse, stripes = torch.rand(2, 3, 8, 8), torch.tensor([1.0, -1.0]).repeat(8)
-    assert finest_detail(functional.interpolate(coarse, scale_factor=2.0)).abs().max() < 1e-6
-    assert torch.allclose(finest_detail(stripes.expand(2, 3, 16, 16) + 0.3), stripes.expand(2, 3, 16, 16), atol=1e-6)
+    assert losses.finest_detail(functional.interpolate(coarse, scale_factor=2.0)).abs().max() < 1e-6
+    striped = stripes.expand(2, 3, 16, 16)
+    assert torch.allclose(losses.finest_detail(striped + 0.3), striped, atol=1e-6)
 
 
 def test_windows_match_their_margins_and_reach_the_border(config: FaceConfig) -> None:

@@ -70,6 +70,23 @@ def test_no_step_reads_a_number_back_from_the_device(config: FaceConfig, monkeyp
     assert all(value.isfinite() for value in terms.values())
 
 
+def test_the_finest_of_256_pixels_is_drawn_and_held_in_float32(
+    config: FaceConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facechange.training.face_step.DETAIL_FROM_PX", config.size)
+    run, seen = make_step(config), {}
+    blocks = run.networks.swapper.generator.blocks
+    for px, block in blocks.items():
+        block.first.register_forward_hook(lambda _, __, given, px=px: seen.update({px: given.dtype}))
+    faces = load_faces(config.train, 128)
+    batch = make_batch(faces, config, 0)
+    with torch.autocast("cpu", torch.bfloat16):  # as on a processor with bfloat16
+        run.networks.swapper(batch.target, run.read_identities(batch))
+    assert seen.pop(str(config.size)) == torch.float32
+    assert set(seen.values()) == {torch.bfloat16}
+    assert "texture" in run.advance([batch], 0)
+
+
 def test_a_step_stays_on_the_device_of_its_faces(config: FaceConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a GPU, which is not needed here: on the device "meta" shapes, types and devices are worked out, and nothing
     else."""

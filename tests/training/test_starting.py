@@ -64,10 +64,11 @@ def test_a_run_goes_on_from_a_graph(shards: Path, identity_run: Path, recognizer
     save_checkpoint(tmp_path / "larger.safetensors", {"ema": larger}, {}, past | {"size": 128})
     export_face(tmp_path / "larger.safetensors", tmp_path / "larger.onnx")
     onward = replace(more, run=tmp_path / "onward", size=128, window=64, finest_from=tmp_path / "larger.onnx")
-    found = load_face_change_network(train_face(onward).checkpoint).state_dict()
-    for side, of in (("128", tmp_path / "larger.onnx"), ("64", graph)):
-        name = f"generator.blocks.{side}.first.weight"
-        assert torch.allclose(found[name], load_face_change_network(of).state_dict()[name], atol=1e-6), name
+    for run in (replace(onward, run=tmp_path / "whole", window=None), onward):
+        found = load_face_change_network(train_face(run).checkpoint).state_dict()
+        for side, of in (("128", tmp_path / "larger.onnx"), ("64", graph)):
+            name = f"generator.blocks.{side}.first.weight"
+            assert torch.allclose(found[name], load_face_change_network(of).state_dict()[name], atol=1e-6), name
     told = export_face(more.run / "face.safetensors", tmp_path / "joined.onnx", finest_from=[tmp_path / "larger.onnx"])
     assert told.size_px == 128 and told.training.endswith("of facechange-tiny-128 0.1.0 at 128, as it was.")
     joined = load_face_change_network(tmp_path / "joined.onnx").state_dict()
