@@ -283,7 +283,7 @@ class FaceStep:
 def run_in_float32(modules: Iterable[nn.Module]) -> None:
     """Let `modules` run outside of autocast, whatever is around them."""
     for module in modules:
-        module.forward = _exactly(module.forward)  # type: ignore[method-assign]
+        module.forward = _exactly(module.forward)
 
 
 def _exactly(forward: Callable[..., Any]) -> Callable[..., Any]:
