@@ -30,12 +30,12 @@ from facechange.cli import (
     video,
 )
 from facechange.cli.console import say
+from facechange.cli.memory_limit import EXIT_MEMORY, guard_memory_limit
 from facechange.cli.options import complete_ray
 from facechange.cli.renamed import renew_words
 
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
-EXIT_MEMORY = 71  # EX_OSERR
 EXIT_REFUSED = 74  # EX_IOERR: the system will not have a name or a place
 
 
@@ -99,6 +99,7 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
 
 def main() -> None:
     """Run the command line; every failure ends in one sentence on stderr and an exit code of its own."""
+    guard_memory_limit()
     try:
         app(prog_name="facechange")
     except KeyboardInterrupt as error:
@@ -114,14 +115,14 @@ def main() -> None:
             tell_refusal,
         )
 
-        if isinstance(error, FacechangeError):
-            _fail(str(error), error.exit_code, error)
         if is_out_of_memory(error):
             _fail(
                 "There is not enough memory for this. Close other programs or use a smaller picture.",
                 EXIT_MEMORY,
                 error,
             )
+        if isinstance(error, FacechangeError):
+            _fail(str(error), error.exit_code, error)
         if isinstance(error, OSError) and error.filename is not None:
             _fail(tell_refusal(error), EXIT_REFUSED, error)
         cause = f"{type(error).__name__}: {error}".splitlines()[0]

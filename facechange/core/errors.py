@@ -17,7 +17,9 @@ def tell_refusal(error: OSError) -> str:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory did not suffice: libraries tell it by exceptions of their own (OpenCV's -4, FFmpeg's) or in words
-    only (engines)."""
+    only (engines, the linker), and what was made of it (`raise ... from`) is that still."""
+    if error.__cause__ is not None and is_out_of_memory(error.__cause__):
+        return True
     text = f"{type(error).__name__} {error}".lower()
     words = (
         "out of memory",
@@ -25,6 +27,11 @@ def is_out_of_memory(error: BaseException) -> bool:
         "insufficient memory",
         "bad_alloc",
         "failed to allocate",
+        "can't alloc",
+        "cannot allocate memory",
+        "bfcarena::allocate",  # ONNX Runtime's
+        "failed to map segment",  # a library that is loaded late
+        "resource temporarily unavailable",  # a thread's stack
         "can't start new thread",
     )
     return isinstance(error, MemoryError) or any(each in text for each in words)

@@ -53,7 +53,10 @@ def open_session(model: Model, engine: str) -> OnnxRuntimeEngine:
     options.log_severity_level = 4  # what fails comes back as an exception
     try:
         session = onnxruntime.InferenceSession(
-            model.data, options, providers=[provider, "CPUExecutionProvider"][: 1 + (engine != "cpu")]
+            model.data,
+            options,
+            providers=[provider, "CPUExecutionProvider"][: 1 + (engine != "cpu")],
+            enable_fallback=engine != "cpu",  # to what failed just now, with lines on stdout
         )
     except Exception as error:  # ONNX Runtime's own errors share no public base class
         raise ModelError(

@@ -83,6 +83,8 @@ def describe_problem(error: BaseException, names: dict[str, str] | None = None) 
 def _explain(error: BaseException) -> tuple[int, str, str, int]:
     if isinstance(error, Problem):
         return error.status, error.message, error.remedy, error.code
+    if is_out_of_memory(error):
+        return 503, "There is not enough memory for this now.", "Try again later, or with a smaller picture.", 71
     if isinstance(error, FacechangeError):
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
         if isinstance(error, OutputError) and "no space left" in error.message.lower():
@@ -90,6 +92,4 @@ def _explain(error: BaseException) -> tuple[int, str, str, int]:
         return status, error.message, error.remedy, error.exit_code
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return 507, "There is no space left for this.", "Try again later, or tell the operator.", NO_SPACE
-    if is_out_of_memory(error):
-        return 503, "There is not enough memory for this now.", "Try again later, or with a smaller picture.", 71
     return 500, "This is a fault of the service; its log says more.", "Tell the operator when it happened.", BUG

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import facechange.swap
+from facechange.core import ModelError
 from facechange.provenance import read_statement
 from facechange.runtime import CHANGE_NAMES
 from facechange.swap import Swapper
@@ -107,6 +108,23 @@ def test_a_video_is_refused_with_the_name_of_the_command(run: Callable, tmp_path
     assert code == 3 and "facechange video" in err
 
 
+# What engines said under `ulimit -v`.
+WITHOUT_MEMORY = (
+    "Exception during initialization: std::bad_alloc",
+    "[CPU] Convolution node with name 'Multiply_8029' can't alloc",
+    "Resource temporarily unavailable",
+    "PosixThread pthread_create failed, error code: 12 error msg: Cannot allocate memory",
+    "libopenvino_intel_cpu_plugin.so: failed to map segment from shared object",
+    "bfc_arena.cc:360 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool)",
+)
+
+
+def _made_a_model_error(words: str) -> ModelError:
+    error = ModelError("A graph did not run.", "Export it again.")
+    error.__cause__ = RuntimeError(words)
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
@@ -114,6 +132,7 @@ def test_a_video_is_refused_with_the_name_of_the_command(run: Callable, tmp_path
         (MemoryError(), 71, "memory"),
         (cv2.error("alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 9 bytes"), 71, "memory"),
         (RuntimeError("can't start new thread"), 71, "memory"),
+        *((_made_a_model_error(words), 71, "memory") for words in WITHOUT_MEMORY),
         (ZeroDivisionError("secret\nlines"), 70, "bug"),
     ],
 )

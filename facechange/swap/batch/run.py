@@ -226,12 +226,12 @@ def _attempt(job: Job, folder: Path, work: Work, before: tuple[int, ...]) -> Ent
         return entry("done", work(job.target, job.output))
     except StoppedError:
         raise
-    except FacechangeError as error:
-        faceless = isinstance(error, FaceError) and not isinstance(error, ContestedFaceError)
-        return entry("faceless" if faceless else "failed", message=str(error))
     except Exception as error:
         if is_out_of_memory(error):
             return entry("failed", message="There is not enough memory for it.")
+        if isinstance(error, FacechangeError):
+            faceless = isinstance(error, FaceError) and not isinstance(error, ContestedFaceError)
+            return entry("faceless" if faceless else "failed", message=str(error))
         if isinstance(error, OSError):
             return entry("failed", message=tell_refusal(error))
         # a bug, but one in the way of one file only; the report names it
