@@ -30,6 +30,8 @@ def is_out_of_memory(error: BaseException) -> bool:
         "can't alloc",
         "cannot allocate memory",
         "bfcarena::allocate",  # ONNX Runtime's
+        "broken promise",  # OpenVINO's, of a thread that could not begin
+        "failed to serialize proto",
         "failed to map segment",  # a library that is loaded late
         "resource temporarily unavailable",  # a thread's stack
         "can't start new thread",

@@ -115,6 +115,8 @@ WITHOUT_MEMORY = (
     "Resource temporarily unavailable",
     "PosixThread pthread_create failed, error code: 12 error msg: Cannot allocate memory",
     "libopenvino_intel_cpu_plugin.so: failed to map segment from shared object",
+    "std::future_error: Broken promise",
+    "Failed to serialize proto",
     "bfc_arena.cc:360 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool)",
 )
 

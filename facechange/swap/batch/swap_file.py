@@ -143,9 +143,9 @@ def _change_video(
         )
     try:
         from facechange.swap.video import VideoOptions, change_video  # late: PyAV is an extra
-    except ImportError:
+    except ImportError as error:
         raise DependencyError(
             "Videos need PyAV, which is not installed.", 'Install it with: pip install "facechange[video]"'
-        ) from None
+        ) from error
     video = VideoOptions(**{name: each for name, each in vars(options).items() if each is not None})
     return change_video(swapper, assignment, target, output, grant=grant, options=video, baked=baked)

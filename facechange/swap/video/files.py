@@ -14,7 +14,7 @@ import av
 
 from facechange.consent import Context, Grant
 from facechange.consent.record import Digests
-from facechange.core import FacechangeError, FaceError, Outcome, OutputError, StoppedError, VideoError
+from facechange.core import FaceError, Outcome, OutputError, StoppedError, VideoError
 from facechange.core.files import hidden_beside, open_private, plain_errors
 from facechange.faces.paste_back import Keep
 from facechange.faces.select import EVERY_FACE, FaceSelector
@@ -174,6 +174,8 @@ def _change(work: _Work, output: Path) -> PublishedVideo:
         choice = FaceChoice(work.swapper, options.face)
         _make_segments(work, choice)
         if journal.last is None:
+            if options.trim is None:
+                raise VideoError(f"No frame of {join.source.name} can be decoded.", "Get it again from where it came.")
             raise VideoError(
                 f"{join.source.name} has no frame in {options.trim}.", "Choose a part that lies inside the video."
             )
@@ -189,7 +191,7 @@ def _change(work: _Work, output: Path) -> PublishedVideo:
         if join.probe.profile and not kept_profile(join, output):
             taken_away = (*taken_away, "the colour profile")
         _publish(work, finished, output)
-    except (FacechangeError, OSError):
+    except Exception:
         if journal.last is None:
             journal.discard()
         raise

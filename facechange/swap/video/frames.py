@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from facechange.core import VideoError
+from facechange.core import VideoError, is_out_of_memory
 from facechange.swap.video.fields import Decoded, make_whole
 from facechange.swap.video.pictures_in import is_pillow_animation, read_animation
 from facechange.swap.video.probe import VideoProbe, open_video, readable, video_stream
@@ -128,7 +128,9 @@ def _decode(path: Path, seek_pts: int | None) -> Generator[Decoded, None, None]:
                 heapq.heappush(announced, packet.pts)
             try:
                 frames = packet.decode()
-            except av.error.FFmpegError:
+            except av.error.FFmpegError as error:
+                if is_out_of_memory(error):  # no damage, which the frame before could stand for
+                    raise
                 failures += 1
                 continue
             for frame in frames:

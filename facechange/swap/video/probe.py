@@ -219,8 +219,9 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
         try:
             for frame in packet.decode():
                 return frame
-        except av.error.FFmpegError:
-            continue
+        except av.error.FFmpegError as error:
+            if is_out_of_memory(error):
+                raise
     raise VideoError(
         f"No frame of {path.name} can be decoded.", "The video is damaged or empty: get it again from where it came."
     )

@@ -1,9 +1,10 @@
 """Videos that are refused or mended, and how that is said."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import av
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from facechange.consent import Grant, load_context
 from facechange.core import FaceError, OutputError, VideoError
 from facechange.swap import FixedIdentity, Swapper
-from facechange.swap.video import VideoOptions, change_video, request_video_change
+from facechange.swap.video import VideoOptions, change_video, frames, probe, request_video_change
 
 FAST = VideoOptions(preset="ultrafast")
 Grants = Callable[[Path], Grant]
@@ -147,3 +148,31 @@ def test_damaged_packets_repeat_the_frame_before(
     clip.write_bytes(data)
     done = change_video(swapper, assignment, clip, tmp_path / "out.mp4", grant=grant_for(clip), options=FAST)
     assert (done.frames, done.repeated) == (12, 1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        av.error.MemoryError(12, "Cannot allocate memory"),
+        av.error.BlockingIOError(11, "Resource temporarily unavailable"),
+    ],
+)
+def test_a_decoder_without_memory_is_no_damaged_video(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, error: av.error.FFmpegError
+) -> None:
+    """Another frame would stand for each that could not be decoded."""
+
+    class Packet:
+        pts, size = 0, 9
+
+        def decode(self) -> list[av.VideoFrame]:
+            raise error
+
+    stream = SimpleNamespace(time_base=Fraction(1, 25), average_rate=25, start_time=0)
+    container = SimpleNamespace(demux=lambda stream: [Packet()])
+    monkeypatch.setattr(frames, "open_video", lambda path: nullcontext(container))
+    monkeypatch.setattr(frames, "video_stream", lambda container, name: stream)
+    with pytest.raises(type(error)):
+        list(frames._decode(clip, None))
+    with pytest.raises(type(error)):
+        probe._first_frame(container, stream, clip)
