@@ -34,6 +34,7 @@ from facechange.service.problems import MEDIA_TYPE, Problem, describe_problem
 from facechange.service.schemas import ProblemAnswer
 from facechange.service.security import Guard, RateLimiter
 from facechange.service.service import Service
+from facechange.service.store import StoreAwayError
 
 PAGE = Path(__file__).with_name("page")
 FORM_BYTES = 1 << 20  # around a file in a form
@@ -120,4 +121,8 @@ def _as_problem(error: Exception) -> Exception:
         return Problem(error.status_code, f"{error.detail}.", "Look at the OpenAPI document.", 2, **headers)
     if isinstance(error, DBAPIError):
         return Problem(503, "The database cannot be reached.", "Try again; nothing was lost.", 74, Retry_After="5")
+    if isinstance(error, StoreAwayError):
+        return Problem(
+            503, "The store of files cannot be reached.", "Try again; nothing was lost.", 74, Retry_After="5"
+        )
     return error
