@@ -53,7 +53,8 @@ def create_app(
     wake: Callable[[], None] = lambda: None,
     workers: AbstractContextManager[Any] | None = None,
 ) -> FastAPI:
-    """The app. `wake` tells workers that there is a job; `workers` run for as long as it serves."""
+    """The app. `wake` tells workers that there is a job; `workers` run for as long as it serves. Raises
+    `SettingsError`."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -72,6 +73,7 @@ def create_app(
     )
     app.state.service, app.state.wake = service, wake
     app.state.buckets = RateLimiter(service.settings.requests_per_minute)
+    app.state.issuer = _open_issuer(service)
     for router in ROUTERS:
         app.include_router(router)
     describe_api(app)
@@ -87,6 +89,15 @@ def create_app(
     most_bytes = service.settings.largest_upload_bytes + FORM_BYTES
     app.add_middleware(Guard, most_bytes=most_bytes, measures=app.state.measures)
     return app
+
+
+def _open_issuer(service: Service) -> Any:
+    """Whose tokens are taken; None where nobody's are. Raises `SettingsError`."""
+    if not service.settings.oidc_issuer:
+        return None
+    from facechange.service.oidc import Issuer
+
+    return Issuer(service.settings)
 
 
 def _answer_error(request: Request, error: Exception) -> JSONResponse:
