@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
+import secrets
 import struct
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -275,3 +280,56 @@ def mobilenet_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "graph.json").write_text(json.dumps({"weightsManifest": manifest}))
     np.savez(folder / "values.npz", **{name.replace("/", "|"): each for name, each in values.items()})
     return folder / "graph.json"
+
+
+class S3Server:
+    """moto's S3 server, which fails and is slow for as long as it is told to."""
+
+    def __init__(self) -> None:
+        moto, serving = pytest.importorskip("moto.server"), pytest.importorskip("werkzeug.serving")
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self._app = moto.DomainDispatcherApplication(moto.create_backend_app)
+        self.failing: dict[str, int] = {}  # how many requests of a method are answered with 503
+        self.pause_s = 0.0  # before an answer
+        self._server: Any = serving.make_server("127.0.0.1", 0, self, threaded=True)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __call__(self, environ: dict[str, Any], respond: Callable[..., Any]) -> Any:
+        time.sleep(self.pause_s)
+        method = environ["REQUEST_METHOD"]
+        if self.failing.get(method, 0):
+            self.failing[method] -= 1
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            respond("503 Slow Down", [("Content-Type", "application/xml"), ("Content-Length", "0")])
+            return [b""]
+        return self._app(environ, respond)
+
+    def recover(self) -> None:
+        self.failing.clear()
+        self.pause_s = 0.0
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> S3Server:
+    return S3Server()
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of an empty bucket."""
+    surroundings = {
+        "AWS_ENDPOINT_URL": s3_server.url,
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    name = f"bucket-{secrets.token_hex(8)}"
+    pytest.importorskip("s3fs").S3FileSystem(skip_instance_cache=True).mkdir(name)
+    yield f"s3://{name}"
+    s3_server.recover()

@@ -153,16 +153,14 @@ def add_key(
     from facechange.cli.extras import need_service
 
     need_service()
-    import re
-
     from facechange.core import SettingsError
-    from facechange.service.keys import SCOPES, add_tenant, make_key
+    from facechange.service.keys import SCOPES, TENANT_NAME, add_tenant, make_key
     from facechange.service.tables import ALL
 
     wanted = [each.strip() for each in scopes.split(",")]
     if not set(wanted) <= set(SCOPES):
         raise SettingsError(f"{scopes} are no scopes.", f"Use some of {', '.join(SCOPES)}.")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", tenant):
+    if not TENANT_NAME.fullmatch(tenant):
         raise SettingsError(f"{tenant} is no name of a tenant.", "Use small letters, digits, - and _.")
     with _open(_load(settings, home)).database.session(ALL) as session:
         add_tenant(session, tenant)

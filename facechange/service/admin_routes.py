@@ -106,8 +106,8 @@ def find_models(caller: AnyCaller) -> dict[str, Any]:
 
 
 @router.get("/healthz", response_class=PlainTextResponse, tags=["operation"])
-def is_alive() -> str:
-    """Whether the process answers."""
+async def is_alive() -> str:
+    """Whether the process answers, also while every thread waits for a database or a store."""
     return "alive"
 
 

@@ -34,6 +34,7 @@ from facechange.service.problems import MEDIA_TYPE, Problem, describe_problem
 from facechange.service.schemas import ProblemAnswer
 from facechange.service.security import Guard, RateLimiter
 from facechange.service.service import Service
+from facechange.service.store import StoreAwayError
 
 PAGE = Path(__file__).with_name("page")
 FORM_BYTES = 1 << 20  # around a file in a form
@@ -52,7 +53,8 @@ def create_app(
     wake: Callable[[], None] = lambda: None,
     workers: AbstractContextManager[Any] | None = None,
 ) -> FastAPI:
-    """The app. `wake` tells workers that there is a job; `workers` run for as long as it serves."""
+    """The app. `wake` tells workers that there is a job; `workers` run for as long as it serves. Raises
+    `SettingsError`."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -71,6 +73,7 @@ def create_app(
     )
     app.state.service, app.state.wake = service, wake
     app.state.buckets = RateLimiter(service.settings.requests_per_minute)
+    app.state.issuer = _open_issuer(service)
     for router in ROUTERS:
         app.include_router(router)
     describe_api(app)
@@ -86,6 +89,15 @@ def create_app(
     most_bytes = service.settings.largest_upload_bytes + FORM_BYTES
     app.add_middleware(Guard, most_bytes=most_bytes, measures=app.state.measures)
     return app
+
+
+def _open_issuer(service: Service) -> Any:
+    """Whose tokens are taken; None where nobody's are. Raises `SettingsError`."""
+    if not service.settings.oidc_issuer:
+        return None
+    from facechange.service.oidc import Issuer
+
+    return Issuer(service.settings)
 
 
 def _answer_error(request: Request, error: Exception) -> JSONResponse:
@@ -120,4 +132,8 @@ def _as_problem(error: Exception) -> Exception:
         return Problem(error.status_code, f"{error.detail}.", "Look at the OpenAPI document.", 2, **headers)
     if isinstance(error, DBAPIError):
         return Problem(503, "The database cannot be reached.", "Try again; nothing was lost.", 74, Retry_After="5")
+    if isinstance(error, StoreAwayError):
+        return Problem(
+            503, "The store of files cannot be reached.", "Try again; nothing was lost.", 74, Retry_After="5"
+        )
     return error

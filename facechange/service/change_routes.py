@@ -44,7 +44,7 @@ from facechange.service.submission import (
 )
 from facechange.service.tables import Item
 from facechange.service.uploads import Form, file_of, keep_upload, receive_file, upload_folder
-from facechange.service.webhooks import check_webhook
+from facechange.service.webhooks import accept_webhook
 
 router = APIRouter(prefix="/v1", tags=["changes"])
 PASSING_SECONDS = 86_400.0  # how long what comes with a request stays, and its result
@@ -177,7 +177,7 @@ def _take(
     if body.consent is not None:
         check_words(body.consent)
     if body.webhook:
-        check_webhook(body.webhook, service.settings.webhook_private)
+        accept_webhook(service, caller, body.webhook)
     with upload_folder(service) as folder:
         uploads = {name: receive_file(service, file, folder) for name, file in files.items()}
         digest = hash_request(body.model_dump(mode="json"), (upload.sha256 for upload in uploads.values()))

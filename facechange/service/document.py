@@ -19,7 +19,11 @@ WITH_FILE = (404, 415, 507)  # the set that it is to be in may not be there
 WITH_JOB = (404, 409, 500, 501)  # what the job came to, where it was waited for
 OPEN = ("/healthz", "/readyz", "/metrics")
 SCHEMES = {
-    "key": {"type": "http", "scheme": "bearer", "description": "An API key, fck_..."},
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, fck_..., or a token of the configured issuer.",
+    },
     "page": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "The page's session."},
 }
 TUS_HEADERS: dict[str, dict[str, Any]] = {  # asked for by hand, since tus has answers of its own where they lack

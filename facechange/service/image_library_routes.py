@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from sqlalchemy import Select, and_, func, or_, select
 
 from facechange.service.audit import note
 from facechange.service.image_library import THUMBNAIL, delete_items, find_item
 from facechange.service.problems import not_found, problems
-from facechange.service.responses import answer_content
+from facechange.service.responses import answer_content, stream_pieces
 from facechange.service.schemas import (
     REFERENCE,
     DeletionAnswer,
@@ -130,7 +130,7 @@ def get_thumbnail(reference: str, caller: LibraryCaller, service: CurrentService
     with service.database.session(caller.tenant) as session:
         item = find_item(session, reference)
     pieces = service.store.read(item.tenant, item.sha256 + THUMBNAIL, 0, 1 << 20)
-    return StreamingResponse(pieces, media_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
+    return stream_pieces(pieces, {"Cache-Control": "private, no-store"}, "image/jpeg")
 
 
 @router.patch("/library/{reference}", response_model=ItemAnswer)

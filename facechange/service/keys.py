@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ SCOPES = ("change", "library", "consent", "admin")
 PREFIX = "fck_"
 LOGIN_SECONDS = 12 * 3600.0
 DEFAULT_TENANT = "default"
+TENANT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import chain
 from urllib.parse import quote
 
 from fastapi import Request
@@ -31,7 +33,15 @@ def answer_content(service: Service, item: Item, request: Request, download: boo
     if span:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{item.bytes}"
     pieces = service.store.read(item.tenant, item.sha256, start, end)
-    return StreamingResponse(pieces, 206 if span else 200, headers, item.media_type)
+    return stream_pieces(pieces, headers, item.media_type, 206 if span else 200)
+
+
+def stream_pieces(
+    pieces: Iterator[bytes], headers: dict[str, str], media_type: str, status: int = 200
+) -> StreamingResponse:
+    """A file of the store as an answer, which begins when its first piece is there. Raises as `Store.read`."""
+    first = next(pieces, b"")
+    return StreamingResponse(chain((first,), pieces), status, headers, media_type)
 
 
 def _find_range(header: str | None, size: int) -> tuple[int, int] | None:

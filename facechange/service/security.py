@@ -63,14 +63,15 @@ def get_service(request: Request) -> Service:
 
 
 def authenticate(request: Request) -> Caller:
-    """Who asks: by key, or by the page's session. Raises a `Problem`."""
+    """Who asks: by key, by a token of the configured issuer, or by the page's session. Raises a `Problem`."""
     service = get_service(request)
     given = request.headers.get("authorization", "")
     if given:
         scheme, _, secret = given.partition(" ")
-        if scheme.lower() != "bearer" or not secret.startswith(PREFIX):
+        issuer, is_key = request.app.state.issuer, secret.startswith(PREFIX)
+        if scheme.lower() != "bearer" or not (is_key or issuer):
             raise _unknown("The key is no key of facechange's.")
-        caller = authenticate_key(service.database, secret.strip())
+        caller = authenticate_key(service.database, secret.strip()) if is_key else issuer.authenticate(secret.strip())
     elif cookie := request.cookies.get(COOKIE):
         caller = authenticate_session(service.database, cookie)
         if request.method not in ("GET", "HEAD") and request.headers.get(PAGE_HEADER) != "page":

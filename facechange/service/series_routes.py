@@ -36,7 +36,7 @@ from facechange.service.submission import (
 )
 from facechange.service.tables import Item, Job, Set
 from facechange.service.uploads import clean_name, fetch_item, keep_upload, upload_folder
-from facechange.service.webhooks import check_webhook
+from facechange.service.webhooks import accept_webhook
 
 router = APIRouter(prefix="/v1", tags=["changes"])
 PREVIEW_SECONDS = 3600.0  # how long the frames of a preview stay, and their results
@@ -92,7 +92,7 @@ def _check(service: Service, caller: Caller, body: Any, count: int) -> None:
     if body.consent is not None:
         check_words(body.consent)
     if body.webhook:
-        check_webhook(body.webhook, service.settings.webhook_private)
+        accept_webhook(service, caller, body.webhook)
     with service.database.session(caller.tenant) as session:
         check_quota(session, caller.key, service.settings.jobs_per_key, count)
 

@@ -40,6 +40,10 @@ class ServiceSettings:
     attempts: int = 5  # of workers that died over one job
     workers: int = 2  # processes beside the server; the first takes only what is quick
     webhook_private: bool = False  # whether webhooks may go to private networks
+    oidc_issuer: str = ""  # whose bearer tokens are taken beside keys, as they say it (iss)
+    oidc_audience: str = ""  # what its tokens for this service are for (aud)
+    oidc_tenant_claim: str = ""  # the claim that names the tenant; the tenant "default" where empty
+    oidc_scopes_claim: str = "scope"  # the claim with change, library, consent, admin; other words are let be
 
     @property
     def database_url(self) -> str:

@@ -6,10 +6,12 @@ range can be read without the rest, and nothing can be cut off, swapped or moved
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,28 +26,59 @@ _MAGIC = b"FCE1"
 _PREFIX_BYTES, _TAG_BYTES = 8, 16
 CHUNK_BYTES = 64 << 10
 _HEADER_BYTES = len(_MAGIC) + _PREFIX_BYTES
+_READ_BYTES = 1 << 20  # asked for at once; a bucket's library asks for 50 MiB even where ten bytes are wanted
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "file": {"auto_mkdir": True},
+    # other processes put and delete too, so that no list of what is there is kept; s3fs itself tries five times
+    "s3": {
+        "use_listings_cache": False,
+        "config_kwargs": {"connect_timeout": 5, "read_timeout": 15, "retries": {"total_max_attempts": 1}},
+    },
+}
+
+
+class StoreAwayError(OSError):
+    """The place of the files does not answer, or answers with an error of its own."""
+
+
+@contextmanager
+def _reaching(*passing: type[Exception]) -> Iterator[None]:
+    """Each kind of place has errors of its own: whatever is no full disk and none of `passing` is a
+    `StoreAwayError`."""
+    try:
+        yield
+    except passing:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise StoreAwayError(f"{type(error).__name__}: {error}") from error
 
 
 class Store:
-    """Where files are. A name is TENANT/SHA256; equal content of one tenant is stored once."""
+    """Where files are. A name is TENANT/SHA256; equal content of one tenant is stored once.
+
+    Whatever reaches the place raises `StoreAwayError`, an `OSError`, where it is away, and `OSError` where it is full.
+    """
 
     def __init__(self, url: str, key: bytes | None = None) -> None:
-        self._files, self._root = fsspec.core.url_to_fs(url)
+        options = _OPTIONS.get(url.partition("://")[0], {})
+        self._files, self._root = fsspec.core.url_to_fs(url, **options)
         self._cipher = AESGCM(key) if key else None
 
+    @_reaching()
     def check(self) -> None:
-        """Raise `OSError` where nothing can be stored."""
+        """Raise where nothing can be stored."""
         place = f"{self._root}/.ready-{secrets.token_hex(8)}"
-        self._files.makedirs(self._root, exist_ok=True)
         self._files.pipe_file(place, b"ready")
         self._files.rm_file(place)
 
+    @_reaching()
     def put(self, path: Path, tenant: str, sha256: str) -> None:
-        """Store a file; it is there whole or not at all. Raises `OSError`."""
+        """Store a file; it is there whole or not at all."""
         place = self._place(tenant, sha256)
         if self._files.exists(place):
             return
-        self._files.makedirs(place.rpartition("/")[0], exist_ok=True)
         part = f"{place}.{secrets.token_hex(8)}.part"
         try:
             with path.open("rb") as source, self._files.open(part, "wb") as sink:
@@ -57,16 +90,19 @@ class Store:
                 self._files.rm_file(part)
             raise
 
+    @_reaching()
     def delete(self, tenant: str, sha256: str) -> None:
-        """Let a file be gone; raises `OSError`."""
+        """Let a file be gone."""
         place = self._place(tenant, sha256)
         if self._files.exists(place):
             self._files.rm_file(place)
 
+    @_reaching()
     def delete_part(self, tenant: str, name: str) -> None:
         """Let go what a killed process had half written, by `find_old`'s name."""
         self._files.rm_file(f"{self._root}/{tenant}/{name[:2]}/{name}")
 
+    @_reaching()
     def has(self, tenant: str, sha256: str) -> bool:
         """Whether it is there."""
         return bool(self._files.exists(self._place(tenant, sha256)))
@@ -74,7 +110,9 @@ class Store:
     def find_old(self, seconds: float) -> Iterator[tuple[str, str]]:
         """Tenant and name of what was stored longer ago than that."""
         now = time.time()
-        for place, details in self._files.find(self._root, detail=True).items():
+        with _reaching():
+            found = self._files.find(self._root, detail=True)
+        for place, details in found.items():
             changed = details.get("mtime") or details.get("LastModified") or now
             changed = changed.timestamp() if hasattr(changed, "timestamp") else changed
             if now - changed > seconds:
@@ -82,9 +120,10 @@ class Store:
                 yield tenant, name
 
     def read(self, tenant: str, sha256: str, start: int, end: int) -> Iterator[bytes]:
-        """The bytes from `start` to before `end`, in pieces. Raises `OSError`, and `OutputError` where the file was
-        altered."""
-        with self._files.open(self._place(tenant, sha256), "rb") as file:
+        """The bytes from `start` to before `end`, in pieces. Raises `FileNotFoundError` where the file is not there, and
+        `OutputError` where it was altered."""
+        reaching = _reaching(FileNotFoundError, OutputError)
+        with reaching, self._files.open(self._place(tenant, sha256), "rb", block_size=_READ_BYTES) as file:
             if self._cipher is None:
                 file.seek(start)
                 while start < end and (data := file.read(min(CHUNK_BYTES, end - start))):

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 from sqlalchemy import select
 
+from facechange.service.keys import Caller
 from facechange.service.log import log
 from facechange.service.problems import Problem
 from facechange.service.queue import OVER
@@ -44,6 +45,13 @@ def check_webhook(url: str, private: bool) -> list[str]:
         if not private and not ipaddress.ip_address(str(address).partition("%")[0]).is_global:
             raise _refused("is in a private network")
     return sorted(map(str, found))
+
+
+def accept_webhook(service: Service, caller: Caller, url: str) -> None:
+    """Raise a `Problem` where a caller may not name that address."""
+    check_webhook(url, service.settings.webhook_private)
+    if not caller.key.startswith("key_"):
+        raise Problem(422, "A webhook is signed with an API key, and this is none.", "Ask with an API key.", 2)
 
 
 def _refused(reason: str) -> Problem:

@@ -27,6 +27,7 @@ from facechange.service.log import log
 from facechange.service.problems import describe_problem
 from facechange.service.resumable_uploads import delete_expired_uploads
 from facechange.service.service import Service
+from facechange.service.store import StoreAwayError
 from facechange.service.tables import ALL, Item, Job
 from facechange.service.webhooks import deliver_webhooks
 
@@ -106,6 +107,9 @@ class Worker:
         except StopJob:
             ended = self._end_stopped(job)
         except DBAPIError:  # the database is away: the job is as it was, for whoever takes it when the lease ends
+            raise
+        except StoreAwayError:  # the job waits again, which is none of its attempts, and so does this worker
+            queue.release(service.database, job)
             raise
         except Exception as error:
             if describe_problem(error)["status"] >= 500:

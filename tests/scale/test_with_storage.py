@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,75 +12,29 @@ import pytest
 from facechange.core import OutputError, PictureError
 
 pytest.importorskip("ray")
-moto = pytest.importorskip("moto.server")
 s3fs = pytest.importorskip("s3fs")
 from facechange.scale import Storage, mirrored, storage  # noqa: E402
 
 
-class Flaky:
-    """moto's server, which fails with 503 for as long as it is told to, by method."""
-
-    def __init__(self) -> None:
-        self.app = moto.DomainDispatcherApplication(moto.create_backend_app)
-        self.failing: dict[str, int] = {}
-        self.failed = 0
-
-    def __call__(self, environ: dict[str, Any], respond: Callable) -> Any:
-        method = environ["REQUEST_METHOD"]
-        if self.failing.get(method, 0):
-            self.failing[method] -= 1
-            self.failed += 1
-            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            respond("503 Slow Down", [("Content-Type", "application/xml"), ("Content-Length", "0")])
-            return [b""]
-        return self.app(environ, respond)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[tuple[str, Flaky]]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    from werkzeug.serving import make_server
-
-    flaky = Flaky()
-    http = make_server("127.0.0.1", 0, flaky, threaded=True)
-    thread = threading.Thread(target=http.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{http.server_port}", flaky
-    http.shutdown()
-
-
-@pytest.fixture
-def bucket(server: tuple[str, Flaky], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of an empty bucket."""
-    surroundings = {
-        "AWS_ENDPOINT_URL": server[0],
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    for name, value in surroundings.items():
-        monkeypatch.setenv(name, value)
+@pytest.fixture(autouse=True)
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
-    name = f"bucket{abs(hash(request.node.name))}"
-    s3fs.S3FileSystem(skip_instance_cache=True).mkdir(name)
-    yield f"s3://{name}"
-    server[1].failing.clear()
 
 
 def test_a_storage_that_fails_for_a_moment_is_tried_again_and_then_it_is_said(
-    bucket: str, server: tuple[str, Flaky], tmp_path: Path
+    bucket: str, s3_server: Any, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"hello")
-    there, flaky = Storage(f"{bucket}/in", OutputError), server[1]
-    flaky.failing["PUT"] = 2
+    there = Storage(f"{bucket}/in", OutputError)
+    s3_server.failing["PUT"] = 2
     stamped = there.put(path, "deeper/a.txt")
     assert stamped == there.stamps()["deeper/a.txt"] and stamped[0] == 5
-    flaky.failing["PUT"] = 1000
+    s3_server.failing["PUT"] = 1000
     with pytest.raises(OutputError, match=r"in cannot be written \(b.txt\): .*the same command goes on"):
         there.put(path, "b.txt")
-    flaky.failing.clear()
+    s3_server.failing.clear()
     assert list(there.stamps()) == ["deeper/a.txt"]
     there.fetch("deeper/a.txt", tmp_path / "b.txt")
     assert (tmp_path / "b.txt").read_bytes() == b"hello"

@@ -50,17 +50,21 @@ def postgres() -> Iterator[Any]:
     server.stop()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """SQLite in the service's folder, and with the slow tests also a database of PostgreSQL."""
-    return "" if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
-
-
-@pytest.fixture
-def service_settings(tmp_path: Path, database_url: str) -> ServiceSettings:
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgresql", marks=pytest.mark.slow),
+        pytest.param("bucket", marks=pytest.mark.slow),
+    ]
+)
+def service_settings(request: pytest.FixtureRequest, tmp_path: Path) -> ServiceSettings:
+    """SQLite and a folder; with the slow tests also a database of PostgreSQL, and a bucket."""
+    database = request.getfixturevalue("postgres").new_database() if request.param == "postgresql" else ""
+    store = f"{request.getfixturevalue('bucket')}/files" if request.param == "bucket" else ""
     return ServiceSettings(
         tmp_path / "service",
-        database=database_url,
+        database=database,
+        store=store,
         lease_seconds=5.0,
         decoding_seconds=20.0,
         requests_per_minute=100_000,

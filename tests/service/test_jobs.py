@@ -196,7 +196,7 @@ def test_kill_9_of_a_worker_loses_nothing_and_doubles_nothing(
         assert session.scalar(select(Job.state).limit(1)) == "queued"
     command = [sys.executable, str(Path(__file__).with_name("toy_worker.py"))]
     command += [str(service.settings.home), str(identity_path), str(change_path)]
-    command.append(service.settings.database)
+    command += [service.settings.database, service.settings.store]
     draw, end = np.random.default_rng(3), time.monotonic() + 240
     kills = 0
     while time.monotonic() < end:

@@ -103,12 +103,12 @@ def test_every_accepted_job_ends_exactly_once(
     identity_path: Path,
     change_path: Path,
 ) -> None:
-    home, url = str(service.settings.home), service.settings.database
+    home, url, store = str(service.settings.home), service.settings.database, service.settings.store
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    worker = [str(HERE / "toy_worker.py"), home, str(identity_path), str(change_path), url, "1000"]
+    worker = [str(HERE / "toy_worker.py"), home, str(identity_path), str(change_path), url, store, "1000"]
     parts: dict[str, Any] = {
-        "server": Process([str(HERE / "toy_server.py"), home, url, str(port)]),
+        "server": Process([str(HERE / "toy_server.py"), home, url, store, str(port)]),
         **{f"worker {number}": Process(worker) for number in range(2)},
         **({"database": request.getfixturevalue("postgres")} if url else {}),
     }

@@ -22,7 +22,7 @@ from facechange.service.store import CHUNK_BYTES, Store
 
 
 def stored(service: Service) -> list[str]:
-    return [path.name for path in (service.settings.home / "files").rglob("*") if path.is_file()]
+    return [name for _, name in service.store.find_old(-60)]
 
 
 def left(service: Service) -> list[str]:

@@ -28,7 +28,7 @@ KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 def left(service: Service) -> list[str]:
     """Files of work and parts of files in the store; what became an entry is none."""
     work = [path.name for path in (service.settings.home / "work").rglob("*") if path.is_file()]
-    return work + [path.name for path in (service.settings.home / "files").rglob("*.part")]
+    return work + [name for _, name in service.store.find_old(-60) if name.endswith(".part")]
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -121,8 +121,7 @@ def test_bad_files_are_refused_and_leave_nothing(
             assert answer.json()["remedy"] or answer.json()["detail"]
     print(f"{sum(counted.values())} uploads: {counted}; memory {memory_mib() - before:+.0f} MiB")
     assert left(service) == []
-    stored = [path for path in (service.settings.home / "files").rglob("*") if path.is_file()]
-    assert len(stored) == 2, "the good one and its thumbnail"
+    assert len(list(service.store.find_old(-60))) == 2, "the good one and its thumbnail"
     assert memory_mib() - before < 400
     assert len(client.post("/v1/faces", json={"picture": put(whole["PNG"])["id"]}).json()["faces"]) == 2
 

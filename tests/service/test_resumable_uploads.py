@@ -25,7 +25,7 @@ TUS = {"Tus-Resumable": "1.0.0"}
 
 
 def stored(service: Service) -> list[str]:
-    return [path.name for path in (service.settings.home / "files").rglob("*") if path.is_file()]
+    return [name for _, name in service.store.find_old(-60)]
 
 
 def metadata(**values: str) -> str:

@@ -1,4 +1,4 @@
-"""A server without workers, for a test to kill: HOME DATABASE PORT."""
+"""A server without workers, for a test to kill: HOME DATABASE STORE PORT."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ from facechange.service.settings import ServiceSettings
 
 
 def main() -> None:
-    home, database, port = sys.argv[1:]
+    home, database, store, port = sys.argv[1:]
     settings = ServiceSettings(
-        Path(home), database=database, requests_per_minute=1_000_000, jobs_per_key=10_000, decoding_seconds=600
+        Path(home),
+        database=database,
+        store=store,
+        requests_per_minute=1_000_000,
+        jobs_per_key=10_000,
+        decoding_seconds=600,
     )
     app = create_app(open_service(settings, load_context()))
     uvicorn.run(app, host="127.0.0.1", port=int(port), log_config=None, access_log=False)

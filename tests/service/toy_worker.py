@@ -1,4 +1,4 @@
-"""A worker with toy networks, for a test to kill: HOME IDENTITY.onnx CHANGE.onnx DATABASE [ATTEMPTS]."""
+"""A worker with toy networks, for a test to kill: HOME IDENTITY.onnx CHANGE.onnx DATABASE STORE [ATTEMPTS]."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from facechange.swap import Swapper
 
 def main() -> None:
     home, identity, change = map(Path, sys.argv[1:4])
-    attempts = int((sys.argv[5:] or ["5"])[0])
-    settings = ServiceSettings(home, database=sys.argv[4], lease_seconds=1.0, attempts=attempts, decoding_seconds=600)
+    database, store, attempts = (*sys.argv[4:], "5")[:3]
+    settings = ServiceSettings(
+        home, database=database, store=store, lease_seconds=1.0, attempts=int(attempts), decoding_seconds=600
+    )
     spec = importlib.util.spec_from_file_location("toys", Path(__file__).parents[1] / "conftest.py")
     assert spec and spec.loader
     toys = importlib.util.module_from_spec(spec)
