@@ -9,6 +9,8 @@ import signal
 import sys
 from typing import Any
 
+from facechange.core.words import say
+
 if sys.platform != "win32":
     import resource
 
@@ -48,8 +50,9 @@ def guard_memory_limit() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if not os.read(told, 1) and -code not in PASSED_ON:
-        sys.stderr.write(
-            f"There is not enough memory for this: it is limited to {min(limits) >> 20} MB. Raise the limit (ulimit -v).\n"
+        say(
+            f"There is not enough memory for this: it is limited to {min(limits) >> 20} MB. Raise the limit (ulimit -v).",
+            err=True,
         )
         code = EXIT_MEMORY
     os._exit(code if code >= 0 else 128 - code)
