@@ -34,6 +34,7 @@ CSP = (
     " form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
 )  # stricter than it has to be: neither blob: nor data:
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
+EXAMPLE = ROOT / "examples" / "target.jpg"
 FACES = {"source": [168, 149, 432, 580], "target": [196, 155, 420, 556]}
 SIZE = 768  # of the examples
 
@@ -67,14 +68,10 @@ class State:
 
     def __init__(self, step_seconds: float = 0.25, steps: int = 4) -> None:
         self.lock = threading.RLock()
-        self.items: dict[str, dict[str, Any]] = {}
+        tables: list[dict[str, dict[str, Any]]] = [{} for _ in range(6)]
+        self.items, self.jobs, self.sets, self.characters, self.consents, self.uploads = tables
         self.files: dict[str, bytes] = {}
-        self.jobs: dict[str, dict[str, Any]] = {}
-        self.sets: dict[str, dict[str, Any]] = {}
-        self.characters: dict[str, dict[str, Any]] = {}
-        self.consents: dict[str, dict[str, Any]] = {}
         self.sessions: set[str] = set()
-        self.uploads: dict[str, dict[str, Any]] = {}
         self.asked: list[tuple[str, str, Any]] = []  # method, path, body
         self.refusals: dict[str, Refused] = {}  # by path: raised once
         self.step_seconds, self.steps = step_seconds, steps
@@ -160,14 +157,11 @@ class Handler(BaseHTTPRequestHandler):
                 raise refusal
             answer = getattr(self, f"on_{parts[0]}")(*parts[1:])
             if answer is not None:
-                status, value = answer if isinstance(answer, tuple) else (200, answer)
-                self.send(status, json.dumps(value).encode(), "application/json")
+                self.send_json(*(answer if isinstance(answer, tuple) else (200, answer)))
         except Refused as refused:
-            problem = {
-                "type": "about:blank", "title": "Refused", "status": refused.status, "detail": refused.detail,
-                "remedy": refused.remedy, "code": 2,
-            }  # fmt: skip
-            self.send(refused.status, json.dumps(problem).encode(), "application/problem+json", refused.headers)
+            problem = {"type": "about:blank", "title": "Refused", "status": refused.status, "code": 2}
+            problem |= {"detail": refused.detail, "remedy": refused.remedy}
+            self.send_json(refused.status, problem, refused.headers, "application/problem+json")
         except (BrokenPipeError, ConnectionResetError):
             pass
 
@@ -206,6 +200,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    def send_json(self, status: int, value: Any, headers: Any = None, kind: str = "application/json") -> None:
+        self.send(status, json.dumps(value).encode(), kind, headers)
+
     def send_file(self, data: bytes, kind: str, name: str) -> None:
         headers = {"Accept-Ranges": "bytes", "Cache-Control": "private"}
         if self.query.get("download"):
@@ -228,6 +225,11 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(404, f"There is nothing called {key}.", "List what there is, and take its identifier.")
         return table[key]
 
+    def make(self, table: dict[str, Any], prefix: str, **row: Any) -> Any:
+        key = self.state.new(prefix)
+        table[key] = {"id": key, **row}
+        return 201, table[key]
+
     def page(self, table: dict[str, Any], *names: str) -> dict[str, Any]:
         rows = [r for r in reversed(table.values()) if all(r[n] == self.query[n] for n in names if n in self.query)]
         start = next((i + 1 for i, row in enumerate(rows) if row["id"] == self.query.get("before")), 0)
@@ -242,7 +244,7 @@ class Handler(BaseHTTPRequestHandler):
             session = hashlib.sha256(now().encode()).hexdigest()
             self.state.sessions.add(session)
             cookie = f"fc_session={session}; HttpOnly; SameSite=Strict; Path=/"
-            return self.send(200, json.dumps(who).encode(), "application/json", {"Set-Cookie": cookie})
+            return self.send_json(200, who, {"Set-Cookie": cookie})
         if self.command == "DELETE":
             self.state.sessions.discard(self.session)
             return {}
@@ -252,8 +254,7 @@ class Handler(BaseHTTPRequestHandler):
         state = self.state
         if not key and self.command == "POST":
             with state.lock:
-                more = {name: self.body.get(name) for name in ("set", "expires")}
-                return 201, state.add(self.file, self.body.get("name") or self.name, **more)
+                return 201, self.keep(self.file, self.body.get("name") or self.name, self.body)
         if not key:
             return self.page(state.items, "set", "kind")
         item = self.find(state.items, key)
@@ -267,6 +268,9 @@ class Handler(BaseHTTPRequestHandler):
             del state.items[key], state.files[key]
             return {"id": key, "sha256": item["sha256"], "deleted": now()}
         return item
+
+    def keep(self, data: bytes, name: str, told: dict[str, Any]) -> dict[str, Any]:
+        return self.state.add(data, name, set=told.get("set"), expires=told.get("expires"))
 
     def on_uploads(self, key: str = "") -> Any:
         state, headers = self.state, {"Tus-Resumable": "1.0.0"}
@@ -282,14 +286,13 @@ class Handler(BaseHTTPRequestHandler):
                 raise Refused(409, "That is not where the upload is.", "Go on there.")
             upload["data"] += self.file
             if len(upload["data"]) == upload["length"]:
-                more = {name: upload.get(name) for name in ("set", "expires")}
-                headers["X-Facechange-Item"] = state.add(upload["data"], upload["filename"], **more)["id"]
+                headers["X-Facechange-Item"] = self.keep(upload["data"], upload["filename"], upload)["id"]
         headers["Upload-Offset"] = str(len(upload["data"]))
         return self.send(204, b"", "text/plain", headers)
 
     def thumbnail(self, item: dict[str, Any]) -> bytes:
         data = self.state.files[item["id"]]
-        source = ROOT / "examples" / "target.jpg" if item["kind"] == "video" else io.BytesIO(data)
+        source = EXAMPLE if item["kind"] == "video" else io.BytesIO(data)
         with Image.open(source) as picture:
             small = picture.convert("RGB")
             small.thumbnail((320, 320))
@@ -297,9 +300,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def on_sets(self) -> Any:
         if self.command == "POST":
-            made = {"id": self.state.new("set"), "items": 0, **self.body}
-            self.state.sets[made["id"]] = made
-            return 201, made
+            return self.make(self.state.sets, "set", **{"items": 0, **self.body})
         return self.page(self.state.sets)
 
     def on_faces(self) -> Any:
@@ -310,47 +311,41 @@ class Handler(BaseHTTPRequestHandler):
             boxes.append([x + SIZE, y, width, height])
         elif "nobody" in item["name"]:
             boxes = []
-        scale = item["height"] / SIZE
-        faces = [
-            {
-                "number": n + 1, "box": [side * scale for side in box], "points": [], "score": 0.93,
-                "doubtful": False, "skipped": None,
-            }
-            for n, box in enumerate(boxes)
-        ]  # fmt: skip
+        scale, more = item["height"] / SIZE, {"points": [], "score": 0.93, "doubtful": False, "skipped": None}
+        faces = [{"number": n, "box": [scale * side for side in box], **more} for n, box in enumerate(boxes, 1)]
         return {"width": item["width"], "height": item["height"], "faces": faces}
 
     def on_changes(self) -> Any:
-        self.need_consent(self.body.get("consent", ""))
-        item = self.find(self.state.items, self.body["target"])
+        self.need_consent(self.body)
         numbers = {n for rule in self.body["rules"] for n in rule["selector"].split(",")}
-        return self.begin("change", item, "Changed", max(1, len(numbers)))
+        return self.begin("change", "Changed", max(1, len(numbers)))
 
     def on_anonymizations(self) -> Any:
-        return self.begin("anonymization", self.find(self.state.items, self.body["target"]), "Anonymised", 1)
+        return self.begin("anonymization", "Anonymised", 1)
 
     def on_previews(self) -> Any:
-        self.need_consent(self.body["change"].get("consent", ""))
-        frames, data = [], (ROOT / "examples" / "target.jpg").read_bytes()
+        self.need_consent(self.body["change"])
+        frames = []
         for number in range(self.body["frames"]):
-            item = self.state.add(data, f"frame {number}", expires=now())
+            item = self.state.add(EXAMPLE.read_bytes(), f"frame {number}", expires=now())
             job = self.state.start("change", item["id"], self.changed(item), item["name"], "1 face changed", 1)
             frames.append({"seconds": number + 0.5, "target": item["id"], "job": job})
         return 202, {"frames": frames}
 
     def on_masks(self) -> Any:
-        self.need_consent(self.body.get("consent", ""))
+        self.need_consent(self.body)
         data = (HERE / "masks.webp").read_bytes()
         return 202, self.state.start("masks", self.body["target"], data, "masks.png", "masks of 1 face drawn", 0)
 
-    def need_consent(self, words: str) -> None:
+    def need_consent(self, body: dict[str, Any]) -> None:
+        words = body.get("consent", "")
         if len(words.split()) < 2 and words not in ("self", "synthetic") and not words.startswith("fc-"):
             raise Refused(403, f'"{words}" does not say who agreed, and to what.', "Say it in a sentence.")
 
-    def begin(self, kind: str, item: dict[str, Any], word: str, faces: int) -> Any:
+    def begin(self, kind: str, word: str, faces: int) -> Any:
+        item = self.find(self.state.items, self.body["target"])
         said = "1 face changed" if faces == 1 else f"{faces} faces changed"
-        name = f"{word} {item['name']}"
-        job = self.state.start(kind, item["id"], self.changed(item), name, said, faces)
+        job = self.state.start(kind, item["id"], self.changed(item), f"{word} {item['name']}", said, faces)
         deadline = time.monotonic() + 10
         while self.body.get("wait") and job["state"] != "done" and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -395,17 +390,13 @@ class Handler(BaseHTTPRequestHandler):
         state = self.state
         if what == "render":
             character = self.find(state.characters, key)
-            self.need_consent(self.body.get("consent", ""))
+            self.need_consent(self.body)
             character["version"] += 1
             item = next(iter(state.items.values()))
             return 202, {"jobs": [state.start("render", item["id"], self.changed(item), "rendered.jpg", "done", 1)]}
         if self.command == "POST":
-            made = {
-                "id": state.new("char"), "name": self.body["name"], "seed": self.body.get("seed"), "version": 1,
-                "set": next(iter(state.sets), None),
-            }  # fmt: skip
-            state.characters[made["id"]] = made
-            return 201, made
+            row = {"name": self.body["name"], "seed": self.body.get("seed"), "set": next(iter(state.sets), None)}
+            return self.make(state.characters, "char", version=1, **row)
         return self.page(state.characters)
 
     def on_consents(self, key: str = "", what: str = "") -> Any:
