@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,8 +138,9 @@ def remove_leftovers(service: Service, seconds: float) -> None:
     for folder in work.iterdir() if work.is_dir() else ():
         with service.database.session(ALL) as session:
             job = session.get(Job, folder.name)
-        if (job is None or job.finished) and time.time() - folder.stat().st_mtime > seconds:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another worker was quicker
+            if (job is None or job.finished) and time.time() - folder.stat().st_mtime > seconds:
+                shutil.rmtree(folder, ignore_errors=True)
     for tenant, name in list(service.store.find_old(seconds)):
         if re.fullmatch(f"[0-9a-f]{{64}}({THUMBNAIL})?", name):
             with service.database.session(ALL) as session:

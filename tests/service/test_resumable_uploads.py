@@ -204,3 +204,11 @@ def test_a_broken_connection_keeps_what_arrived(
     assert answer.status_code == 204, answer.text
     item = client.get(f"/v1/library/{answer.headers['x-facechange-item']}").json()
     assert item["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+def test_a_work_folder_that_another_worker_takes_away_meanwhile_stops_no_sweep(service: Service) -> None:
+    work = service.settings.home / "work"
+    (work / "job_old").mkdir(parents=True)
+    (work / "job_gone").symlink_to("nowhere")  # listed, but gone when it is looked at
+    remove_leftovers(service, -1.0)
+    assert not (work / "job_old").exists()
