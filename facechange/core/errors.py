@@ -20,7 +20,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     only (engines, the linker), and what was made of it (`raise ... from`) is that still."""
     if error.__cause__ is not None and is_out_of_memory(error.__cause__):
         return True
-    text = f"{type(error).__name__} {error}".lower()
+    if isinstance(error, FacechangeError):  # its words may name a person's file
+        return False
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = f"{type(error).__name__} {said}".lower()
     words = (
         "out of memory",
         "outofmemory",

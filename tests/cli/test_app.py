@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import facechange.swap
-from facechange.core import ModelError
+from facechange.core import ModelError, PictureError
 from facechange.provenance import read_statement
 from facechange.runtime import CHANGE_NAMES
 from facechange.swap import Swapper
@@ -135,6 +135,8 @@ def _made_a_model_error(words: str) -> ModelError:
         (cv2.error("alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 9 bytes"), 71, "memory"),
         (RuntimeError("can't start new thread"), 71, "memory"),
         *((_made_a_model_error(words), 71, "memory") for words in WITHOUT_MEMORY),
+        (PictureError("out of memory.jpg is empty.", "Get it again."), 3, "is empty"),  # what a file is called
+        (PermissionError(13, "Permission denied", "out of memory.jpg"), 74, "Permission denied"),
         (ZeroDivisionError("secret\nlines"), 70, "bug"),
     ],
 )
